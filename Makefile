@@ -1,0 +1,74 @@
+# `make help` lists the targets. Every target makes what it lacks; no environment has to be activated.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+BIN       := .venv/bin
+INSTALLED := .venv/.installed
+UV        := $(BIN)/uv
+PYTHONS   := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
+RUNS      := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+SHARDS    := data/toy/shards/dataset.json
+ENCODER   := artifacts/toy/image-encoder/card.json
+
+.PHONY: help install lock check format test test-slow test-cov golden data-toy train-encoder train-align clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Make .venv with the locked packages (PYTHON=... names another Python 3.11 to 3.13)
+
+lock: $(INSTALLED) ## Rewrite requirements.lock from setup.cfg, keeping pins that still fit (UPGRADE=--upgrade renews all)
+	$(UV) pip compile -q --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' --extra dev $(UPGRADE) setup.cfg -o requirements.lock
+
+check: $(INSTALLED) ## Lint, format, types and floors; changes nothing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test: $(INSTALLED) ## The quick tests
+	$(BIN)/python -m pytest -n 2 -m 'not slow'
+
+test-slow: $(INSTALLED) ## The tests that take minutes
+	$(BIN)/python -m pytest -n 2 -m slow
+
+test-cov: $(INSTALLED) ## The quick tests, with the share of src they run
+	$(BIN)/python -m pytest -n 2 -m 'not slow' --cov
+
+golden: $(INSTALLED) ## Rewrite the golden losses (then say so in CHANGELOG.md under "Numbers")
+	$(BIN)/python tests/golden.py
+
+data-toy: $(SHARDS) ## The toy world: videos with sound, then shards
+
+train-encoder: $(ENCODER) ## The toy image encoder
+
+train-align: $(SHARDS) $(ENCODER) ## The main job: train the audio encoder into the image latent space, on the toy world
+	$(BIN)/sound2scene fit -c experiments/trainer.yaml -c experiments/align/toy.yaml
+
+clean: ## Remove caches, coverage and builds; keep .venv, data, artifacts and runs
+	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find src tests experiments -name __pycache__ -prune -exec rm -rf {} +
+
+# What is present is never made again: delete it to renew it.
+$(SHARDS): | $(INSTALLED)
+	$(BIN)/sound2scene prepare toy -o data/toy/shards --videos data/toy/videos
+
+$(ENCODER): | $(SHARDS)
+	$(BIN)/sound2scene fit -c experiments/trainer.yaml -c experiments/encoder/toy.yaml
+
+# The environment: uv stands in .venv only when .venv is whole, .installed only when every package is.
+$(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)
+	$(UV) pip install --python $(BIN)/python -r requirements.lock
+	$(UV) pip install --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+$(UV):
+	@for python in $(PYTHONS); do "$$python" -c '$(RUNS)' 2>/dev/null && break; python=; done; \
+	[ -n "$$python" ] || { echo 'no Python 3.11 to 3.13 with venv among: $(PYTHONS); install one or name it: make install PYTHON=/path/to/python3.12' >&2; exit 1; }; \
+	set -ex; "$$python" -m venv --clear .venv; $(BIN)/python -m pip install -q $$(grep '^uv==' requirements.lock)

@@ -1,0 +1,60 @@
+"""Measure memory while streaming: the loading processes' private memory after an epoch of N clips and of 10 N clips.
+
+Each size runs in a process of its own, with two loader workers; the figure is the largest sum of unique set sizes
+(memory that no other process shares) of the process and its workers, so that growth of any of them shows.
+
+Run `python experiments/benchmarks/memory.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+from alignment_epoch import write_files
+
+from sound2scene.data.module import ClipDataModule
+from sound2scene.data.sources import prepare_folder
+
+
+def unique_bytes() -> int:
+    """Memory that only this process and its children hold."""
+    process = psutil.Process()
+    return sum(one.memory_full_info().uss for one in (process, *process.children(recursive=True)))
+
+
+def stream(shards: str) -> int:
+    """Largest memory over one epoch."""
+    data = ClipDataModule(shards, batch_size=8, workers=2, read=("image", "waveform"))
+    return max(unique_bytes() for _ in data.train_dataloader())
+
+
+def main() -> None:
+    """Print bytes at 1x and 10x, and the growth."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=int, default=160)
+    parser.add_argument("--stream", help="measure one dataset and print its bytes (used by the benchmark itself)")
+    arguments = parser.parse_args()
+    if arguments.stream:
+        print(json.dumps(stream(arguments.stream)))
+        return
+    sizes = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for times in (1, 10):
+            root = Path(scratch) / str(times)
+            write_files(root / "files", times * arguments.clips)
+            prepare_folder(root / "shards", root / "files", val_share=0.0)
+            command = [sys.executable, __file__, "--stream", str(root / "shards")]
+            sizes[times] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    for times, size in sizes.items():
+        print(f"{times * arguments.clips:6d} clips: {size / 2**20:8.1f} MiB")
+    print(f"growth from 1x to 10x: {100 * (sizes[10] / sizes[1] - 1):+.1f} %")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Compare two callables fairly: interleaved in one process, median of repeats, printed as a small table."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Seconds per call of two callables that do the same work.
+
+    Attributes:
+        ours_s: Median of ours.
+        other_s: Median of the other one.
+        ratio: Median over repeats of other / ours, each pair timed back to back; above 1 ours is faster.
+        ratio_low: Smallest of these ratios.
+        ratio_high: Largest of these ratios.
+    """
+
+    ours_s: float
+    other_s: float
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+
+
+def compare(ours: Callable[[], object], other: Callable[[], object], repeats: int = 9) -> Comparison:
+    """Time two callables in turn, so that a busy machine slows both, and swap who goes first at every repeat.
+
+    Args:
+        ours: Called once to warm up, then `repeats` times; on a GPU it must wait for its result itself.
+        other: Likewise.
+        repeats: Pairs of timed calls.
+    """
+    ours(), other()
+    ours_s, other_s = [], []
+    for repeat in range(repeats):
+        for callable_, seconds in ((ours, ours_s), (other, other_s))[:: 1 if repeat % 2 else -1]:
+            start = time.perf_counter()
+            callable_()
+            seconds.append(time.perf_counter() - start)
+    ratios = [b / a for a, b in zip(ours_s, other_s, strict=True)]
+    return Comparison(
+        statistics.median(ours_s), statistics.median(other_s), statistics.median(ratios), min(ratios), max(ratios)
+    )
+
+
+def print_table(rows: Mapping[str, Comparison], per: float = 1, unit: str = "call") -> None:
+    """Print one line per comparison: milliseconds, ratio and its range.
+
+    Args:
+        rows: Comparisons by the name of their line.
+        per: Units of work in one call (clips of a batch, for one).
+        unit: What one unit is called.
+    """
+    width = max(map(len, rows))
+    print(f"{'':{width}}  {'ours':>9}  {'other':>9}  {'ratio':>6}  range      (ms per {unit}; ratio = other / ours)")
+    for name, row in rows.items():
+        ours_ms, other_ms = 1e3 * row.ours_s / per, 1e3 * row.other_s / per
+        spread = f"{row.ratio_low:.2f}-{row.ratio_high:.2f}"
+        print(f"{name:{width}}  {ours_ms:9.2f}  {other_ms:9.2f}  {row.ratio:6.2f}  {spread}")

@@ -1,0 +1,235 @@
+"""Any sound file in, 10 s of 16 kHz mono out; and the paper's edits in the waveform space: gain, mixing, quantisation.
+
+Files become NumPy arrays, because that is what a shard is written from. `gain` and `mix` take NumPy arrays and torch
+Tensors alike and give back what they were given.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Iterator
+from typing import BinaryIO, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sound2scene.types import CLIP_S, SAMPLE_RATE_HZ, InputError
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
+Waveform = TypeVar("Waveform", NDArray[np.float32], Tensor)
+
+_PCM16_FULL_SCALE = 32_768
+# Read past the cut, so that the resampling filter sees the sound that goes on there and not an artificial end.
+_MARGIN_S = 0.1
+
+
+class _NotSoundError(Exception):
+    """A decoder does not know this file; another one may."""
+
+
+def load(source: Source, clip_s: float = CLIP_S) -> NDArray[np.float32]:
+    """Read a sound as the paper's front end wants it, from any file that libsndfile or FFmpeg reads.
+
+    Channels are averaged, the rate is converted to 16 kHz (soxr HQ), the sound is repeated end to end or cut to
+    `clip_s`, and clipped to +-1. No more of a long file is read than the clip needs. A file cut short is used as far
+    as it decodes without an error. Silence is a sound: see `is_silent`.
+
+    The released loader (Sound2Scene, a2s_dataloader.py) agrees at 16 kHz, mono, from 1 s on. It neither resamples nor
+    mixes down, and repeats a sound ten times only, so that a sound of 0.1 s would give 1 s; here it fills the whole
+    clip.
+
+    Args:
+        source: Path, the bytes of a whole file, or a seekable binary file.
+        clip_s: Length of the result in seconds.
+
+    Returns:
+        waveform_T: float32 in [-1, 1], `clip_s` * 16,000 samples.
+
+    Raises:
+        InputError: The file is missing, empty, damaged, not a sound file, has no audio stream or no samples, or holds
+            NaN or infinity.
+    """
+    if isinstance(source, bytes):
+        return _load_stream(io.BytesIO(source), "sound in memory", clip_s)
+    if isinstance(source, (str, os.PathLike)):
+        name = os.fspath(source)
+        try:
+            # Opened here and not by a decoder: "-" and "http:" at the start of a name mean something else to those.
+            stream = open(name, "rb")  # noqa: SIM115 (closed below; an OSError while reading is not one of opening)
+        except OSError as error:
+            raise InputError(f"{name}: cannot be opened ({error.strerror}); give the path of a sound file") from error
+        with stream:
+            return _load_stream(stream, name, clip_s)
+    return _load_stream(source, str(getattr(source, "name", "sound stream")), clip_s)
+
+
+def to_clip(
+    samples_TC: NDArray[np.float32], sample_rate_hz: int, clip_s: float = CLIP_S, name: str = "sound"
+) -> NDArray[np.float32]:
+    """Bring decoded samples into the form that `load` returns.
+
+    Args:
+        samples_TC: Decoded sound, full scale +-1, one column per channel.
+        sample_rate_hz: Its rate.
+        clip_s: Length of the result in seconds.
+        name: What an error message calls the sound.
+
+    Returns:
+        waveform_T: float32 in [-1, 1], `clip_s` * 16,000 samples.
+
+    Raises:
+        InputError: There are no samples, or one is NaN or infinite.
+    """
+    import soxr
+
+    if samples_TC.size == 0:
+        raise InputError(f"{name}: holds no samples; give a file with sound")
+    waveform_T = samples_TC.mean(1, dtype=np.float32)
+    finite_T = np.isfinite(waveform_T)
+    if not finite_T.all():
+        first = int(finite_T.argmin())
+        where = f"sample {first} ({first / sample_rate_hz:.3f} s) is {samples_TC[first].sum()}"
+        raise InputError(f"{name}: {where}; write the file again without NaN and infinity")
+    if sample_rate_hz != SAMPLE_RATE_HZ:
+        # Clipped before as well: a float file may hold any number, and the filter must not overflow.
+        waveform_T = soxr.resample(waveform_T.clip(-1, 1), sample_rate_hz, SAMPLE_RATE_HZ, quality="HQ")
+    return fit_length(waveform_T.clip(-1, 1), round(clip_s * SAMPLE_RATE_HZ))
+
+
+def fit_length(waveform_T: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
+    """Repeat a sound end to end, then cut it to `samples`.
+
+    Raises:
+        InputError: The sound has no samples to repeat.
+    """
+    if waveform_T.size == 0:
+        raise InputError("a sound of 0 samples cannot be repeated; give at least one sample")
+    return np.resize(waveform_T, samples)
+
+
+def gain(waveform: Waveform, gain_db: float) -> Waveform:
+    """Scale the amplitude by 10^(gain_db / 20) and clip to +-1: the volume change of the paper's Figures 5 and 7.
+
+    The published examples saturate too (up to 40 % of the samples of their loudest sounds), so clipping belongs to it.
+
+    Args:
+        waveform: Array or Tensor of any shape, full scale +-1.
+        gain_db: Positive is louder; `-math.inf` is silence.
+    """
+    return (waveform * _factor(gain_db)).clip(-1, 1)
+
+
+def mix(first: Waveform, second: Waveform, first_gain_db: float = 0.0, second_gain_db: float = 0.0) -> Waveform:
+    """Add two sounds sample by sample, each with its own gain, and clip the sum to +-1 (the paper's Figure 4).
+
+    There is no normalisation of the peak, as in the published examples. Those that fade one sound into another add
+    a * first and (1 - a) * second: give 20 log10 of the two.
+
+    Args:
+        first: Array or Tensor, full scale +-1.
+        second: The same shape and kind.
+        first_gain_db: Gain of `first` before the sum.
+        second_gain_db: Gain of `second` before the sum.
+
+    Raises:
+        InputError: The shapes differ.
+    """
+    if first.shape != second.shape:
+        raise InputError(
+            f"cannot mix {tuple(first.shape)} with {tuple(second.shape)} samples; use fit_length on both first"
+        )
+    return (first * _factor(first_gain_db) + second * _factor(second_gain_db)).clip(-1, 1)
+
+
+def is_silent(waveform_T: NDArray[np.float32], floor_db: float = -80.0) -> bool:
+    """Tell whether the root mean square lies below `floor_db` re full scale (16-bit rounding noise has -101 dB)."""
+    return float(np.sqrt(np.mean(np.square(waveform_T, dtype=np.float64)))) < _factor(floor_db)
+
+
+def to_pcm16(waveform_T: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Quantise to 16 bits as a WAV file does: nearest step of 1/32768, clipped to [-1, 1 - 1/32768]."""
+    assert np.isfinite(waveform_T).all(), "NaN has no 16-bit value"
+    return np.rint(waveform_T * _PCM16_FULL_SCALE).clip(-_PCM16_FULL_SCALE, _PCM16_FULL_SCALE - 1).astype(np.int16)
+
+
+def encode_flac(waveform_T: NDArray[np.float32]) -> bytes:
+    """Write a 16 kHz mono waveform as a 16-bit FLAC file; `load` of it gives `to_pcm16(waveform_T) / 32768` exactly."""
+    import soundfile
+
+    flac = io.BytesIO()
+    soundfile.write(flac, to_pcm16(waveform_T), SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
+    return flac.getvalue()
+
+
+def _factor(gain_db: float) -> float:
+    # A plain float: a NumPy number would turn float32 waveforms into float64.
+    return float(10 ** (gain_db / 20))
+
+
+def _load_stream(stream: BinaryIO, name: str, clip_s: float) -> NDArray[np.float32]:
+    if not 0 < clip_s < math.inf:
+        raise InputError(f"clip_s: {clip_s} is no length; give seconds above 0")
+    try:
+        if stream.seek(0, os.SEEK_END) == 0:
+            raise InputError(f"{name}: is empty (0 bytes); copy or download it again")
+    except OSError as error:
+        raise InputError(f"{name}: cannot be searched ({error}); give a regular file") from error
+    for read in (_read_soundfile, _read_ffmpeg):
+        stream.seek(0)
+        try:
+            samples_TC, sample_rate_hz = read(stream, name, clip_s + _MARGIN_S)
+        except _NotSoundError:
+            continue
+        return to_clip(samples_TC, sample_rate_hz, clip_s, name)
+    raise InputError(
+        f"{name}: not a sound that libsndfile or FFmpeg reads; give a WAV, FLAC, OGG, MP3, M4A, MP4 ... file"
+    )
+
+
+def _read_soundfile(stream: BinaryIO, name: str, seconds: float) -> tuple[NDArray[np.float32], int]:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(stream) as file:
+            samples_TC = file.read(math.ceil(seconds * file.samplerate), dtype="float32", always_2d=True)
+            return samples_TC, file.samplerate
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a .raw name, whose rate nobody knows
+        raise _NotSoundError from error
+
+
+def _read_ffmpeg(stream: BinaryIO, name: str, seconds: float) -> tuple[NDArray[np.float32], int]:
+    import av
+
+    parts_CT: list[NDArray[np.float32]] = []
+    read_s, sample_rate_hz = 0.0, SAMPLE_RATE_HZ
+    try:
+        for part_CT, sample_rate_hz in _ffmpeg_parts(stream, name):
+            parts_CT.append(part_CT)
+            read_s += part_CT.shape[1] / sample_rate_hz
+            if read_s >= seconds:
+                break
+    except (av.FFmpegError, ValueError) as error:  # ValueError: the rate or the channels change on the way
+        if isinstance(error, InputError):
+            raise
+        if not parts_CT:
+            raise _NotSoundError from error
+        raise InputError(f"{name}: is damaged after {read_s:.2f} s; copy or download it again") from error
+    samples_CT = np.concatenate(parts_CT, axis=1) if parts_CT else np.zeros((1, 0), np.float32)
+    return samples_CT.T, sample_rate_hz
+
+
+def _ffmpeg_parts(stream: BinaryIO, name: str) -> Iterator[tuple[NDArray[np.float32], int]]:
+    """Decode the first audio stream, part by part, each with its sample rate."""
+    import av
+
+    # Playlists are files too: an empty list of protocols keeps them from opening what they name.
+    with av.open(stream, "r", options={"protocol_whitelist": ""}, metadata_errors="ignore") as container:
+        if not container.streams.audio:
+            raise InputError(f"{name}: has no audio stream; give a file with sound")
+        to_float = av.AudioResampler(format="fltp")
+        for frame in container.decode(container.streams.audio[0]):
+            for part in to_float.resample(frame):
+                yield np.asarray(part.to_ndarray(), np.float32), frame.sample_rate

@@ -1,0 +1,227 @@
+"""The LightningDataModule of every dataset: shards in, batches out, exact under DDP and after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from sound2scene import images
+from sound2scene.data.features import Encode, FeatureCache
+from sound2scene.data.sampler import Draw, EpochSampler, Progress, WholeSplitSampler, clip_seed
+from sound2scene.data.shards import Folder, ShardDataset
+from sound2scene.distributed import barrier, world
+from sound2scene.types import Batch, InputError
+
+Field = Literal["image", "waveform"]
+
+
+class ClipReader(Dataset[dict[str, Any]]):
+    """What a loader's worker does with one clip of a split.
+
+    Args:
+        shards: The split.
+        read: Members to decode.
+        image: Picture to tensor: (C, H, W), or (views, C, H, W) for random views.
+        sound: Random change of a waveform, or None.
+        seed: With the epoch and the clip's position, seeds the random changes.
+        features: Cached image features to hand over, or None.
+    """
+
+    def __init__(
+        self,
+        shards: ShardDataset,
+        read: Sequence[Field],
+        image: Callable[[Any], Tensor] | None = None,
+        sound: nn.Module | None = None,
+        seed: int = 0,
+        features: FeatureCache | None = None,
+    ) -> None:
+        self.shards, self.read, self.image, self.sound = shards, set(read), image, sound
+        self.seed, self.features = seed, features
+
+    def __len__(self) -> int:
+        return len(self.shards)
+
+    def __getitem__(self, draw: Draw) -> dict[str, Any]:
+        position = draw.position
+        clip: dict[str, Any] = {"position": position}
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(clip_seed(self.seed, draw))  # leaves a GPU's generator alone
+            if "image" in self.read and self.image is not None:
+                picture = images.decode_jpeg(self.shards.member(position, "jpg"), self.shards.where(position))
+                clip["image"] = self.image(picture)
+            if "waveform" in self.read:
+                waveform_T = torch.from_numpy(self.shards.waveform(position))
+                clip["waveform"] = self.sound(waveform_T) if self.sound else waveform_T
+        if self.features is not None:
+            clip["z_image"] = torch.tensor(self.features.row(position))
+        return clip
+
+    def collate(self, clips: list[dict[str, Any]]) -> Batch:
+        """Clips to a batch; views are stacked view by view, (views * B, C, H, W)."""
+        position = [clip["position"] for clip in clips]
+        stacked = {name: torch.stack([clip[name] for clip in clips]) for name in clips[0] if name != "position"}
+        image = stacked.get("image")
+        if image is not None and image.ndim == 5:
+            image = image.transpose(0, 1).flatten(0, 1)
+        return Batch(
+            [self.shards.key(number) for number in position],
+            torch.tensor(position),
+            self.shards.label_N[position],
+            image,
+            stacked.get("waveform"),
+            stacked.get("z_image"),
+        )
+
+
+class _ResumableLoader(DataLoader[dict[str, Any]]):
+    """Tells Lightning that a restart is taken care of (by the data module); it would warn of lost clips otherwise."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        pass
+
+
+class ClipDataModule(pl.LightningDataModule):
+    """Streams a dataset of shards; splits `train`, `val` and `test`.
+
+    Training drops only the ragged last global batch, evaluation reads every clip exactly once, the order depends on
+    (seed, epoch) alone, and a run restarted from a checkpoint goes on at the next clip.
+
+    Args:
+        shards: Folder or address of the dataset.
+        batch_size: Clips per process.
+        workers: Loader processes per process.
+        seed: Of order and augmentation.
+        read: What training reads of each clip.
+        image_preset: Chain for pictures when `image` is read in evaluation (and in training without `picture_views`).
+        picture_views: Random views for training.
+        sound_augment: Random change of the training sounds.
+    """
+
+    def __init__(
+        self,
+        shards: str,
+        batch_size: int = 64,
+        workers: int = 2,
+        seed: int = 0,
+        read: Sequence[Field] = ("waveform",),
+        image_preset: str = "squeeze",
+        picture_views: nn.Module | None = None,
+        sound_augment: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1 or workers < 0:
+            raise InputError(f"data.batch_size {batch_size} must be at least 1 and data.workers {workers} at least 0")
+        self.shards, self.batch_size, self.workers, self.seed, self.read = shards, batch_size, workers, seed, read
+        self.image = images.preset(image_preset)
+        self.picture_views, self.sound_augment = picture_views, sound_augment
+        self.features: dict[str, FeatureCache] = {}
+        self._progress = Progress()
+        self._train_batches = 1
+
+    def dataset(self, split: str) -> ShardDataset:
+        """A split, clip by clip: pictures, sounds, labels, metadata."""
+        return ShardDataset(self.shards, split)
+
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprint of the data of each split."""
+        return {split: card["fingerprint"] for split, card in Folder(self.shards).card["splits"].items()}
+
+    def use_features(self, splits: Sequence[str], encode: Encode, fingerprint: str, preset: str, root: str) -> None:
+        """Hand over cached image features with every batch of `splits`; compute those that are not on disk yet.
+
+        Args:
+            splits: Which.
+            encode: Frozen image encoder, (B, 3, H, W) on the CPU to (B, D).
+            fingerprint: Of its weights.
+            preset: Image chain that it was trained with.
+            root: Folder of the caches.
+        """
+        for split in splits:
+            shards = self.dataset(split)
+            cache = FeatureCache(root, fingerprint, preset, shards.fingerprint, len(shards))
+            reader = ClipReader(shards, ["image"], images.preset(preset))
+            rank, ranks = world()
+            self._fill(cache, reader, [block for block in cache.missing() if block % ranks == rank], encode)
+            barrier()
+            self._fill(cache, reader, cache.missing(), encode)  # nodes without a shared disk
+            self.features[split] = cache
+
+    def _fill(self, cache: FeatureCache, reader: ClipReader, blocks: list[int], encode: Encode) -> None:
+        if not blocks:
+            return
+        batches = [[Draw(0, position) for position in cache.positions(block)] for block in blocks]
+        loader = DataLoader(reader, batch_sampler=batches, num_workers=self.workers, collate_fn=_images)
+        cache.fill(tqdm(loader, desc="image features", unit="block"), blocks, encode)
+
+    def train_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """Whole global batches in the order of (seed, epoch)."""
+        shards = self.dataset("train")
+        sampler = EpochSampler(len(shards), self.batch_size, self.seed, *world(), where=self._position)
+        self._train_batches = sampler.batches
+        image = self.picture_views or self.image
+        reader = ClipReader(shards, self.read, image, self.sound_augment, self.seed, self.features.get("train"))
+        return self._loader(reader, sampler)
+
+    def val_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """Every clip of `val` once."""
+        return self._whole("val")
+
+    def test_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """Every clip of `test` once."""
+        return self._whole("test")
+
+    def predict_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """Every clip of `val` once; the test split is for `test` alone."""
+        return self._whole("val")
+
+    def _whole(self, split: str) -> DataLoader[dict[str, Any]]:
+        shards = self.dataset(split)
+        reader = ClipReader(shards, self.read, self.image, features=self.features.get(split))
+        return self._loader(reader, WholeSplitSampler(len(shards), *world()))
+
+    def _loader(self, reader: ClipReader, sampler: EpochSampler | WholeSplitSampler) -> DataLoader[dict[str, Any]]:
+        return _ResumableLoader(
+            reader,
+            self.batch_size,
+            sampler=sampler,
+            num_workers=self.workers,
+            collate_fn=reader.collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.workers > 0,
+        )
+
+    def _trained(self) -> tuple[int, int]:
+        """Batches trained on so far, and batches in an epoch."""
+        assert self.trainer is not None
+        trained: int = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed  # type: ignore[attr-defined]
+        # The Trainer's number is infinite until it has asked for the first batch; `limit_train_batches` lowers it.
+        return trained, int(min(self.trainer.num_training_batches, self._train_batches))
+
+    def _position(self) -> tuple[int, int]:
+        return self._progress.position(*self._trained()) if self.trainer is not None else (0, 0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the epoch stands, for the checkpoint."""
+        return self._progress.state(*self._trained(), self.batch_size * world()[1])
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on there.
+
+        Raises:
+            InputError: If the global batch has changed in the middle of an epoch.
+        """
+        self._progress.restore(state_dict, self.batch_size * world()[1])
+
+
+def _images(clips: list[dict[str, Any]]) -> Tensor:
+    return torch.stack([clip["image"] for clip in clips])

@@ -1,0 +1,131 @@
+"""The two image ranges and the only conversions between them, JPEG in and out, and the named preprocessing chains.
+
+A picture is either *pixel* (uint8, 0 to 255, what files and metrics hold) or *model* (float32, -1 to 1, what a
+generator draws). An image encoder eats neither: it eats the output of one named chain, normalised with ImageNet's
+mean and standard deviation. Several chains are in use in the published code (Sound2Scene `a2s_dataloader.py`,
+`inference/generate_images.py`, IC-GAN `make_hdf5.py`, SwAV `eval_linear.py`); an artifact's card names its own.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from sound2scene.types import InputError
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+# Pillow's other readers are no use here, and some start programs (EPS starts Ghostscript).
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+
+_BILINEAR = Image.Resampling.BILINEAR
+
+
+def to_pixel(image_BCHW: Tensor) -> Tensor:
+    """Model range to pixel range: float in [-1, 1] to uint8, rounded to nearest, out-of-range values clamped.
+
+    Raises:
+        ValueError: If a value is not finite, or not a float at all (pixels already, perhaps).
+    """
+    if not image_BCHW.is_floating_point():
+        raise ValueError(f"to_pixel takes floats in [-1, 1], not {image_BCHW.dtype}")
+    if not torch.isfinite(image_BCHW).all():
+        raise ValueError("an image holds NaN or infinity; it cannot become pixels")
+    return ((image_BCHW.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def to_model(image_BCHW: Tensor) -> Tensor:
+    """Pixel range to model range: uint8 to float32 in [-1, 1]."""
+    if image_BCHW.dtype != torch.uint8:
+        raise ValueError(f"to_model takes uint8 pixels, not {image_BCHW.dtype}")
+    return image_BCHW.to(torch.float32) / 127.5 - 1
+
+
+def decode_jpeg(data: bytes, name: str) -> Image.Image:
+    """An encoded picture as an RGB image.
+
+    Args:
+        data: A whole JPEG (or another file of `FORMATS`).
+        name: What to call it in an error.
+
+    Raises:
+        InputError: If the bytes are no picture, a truncated one, or one of more than 179 million pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return image.convert("RGB")
+    except UnidentifiedImageError:
+        raise InputError(f"{name}: not a picture ({', '.join(FORMATS)}); remove or replace it") from None
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise InputError(f"{name}: not a readable picture ({error}); remove or replace it") from None
+
+
+def encode_jpeg(image: Image.Image | NDArray[np.uint8], quality: int = 95) -> bytes:
+    """A picture (PIL, or uint8 HWC) as JPEG bytes."""
+    buffer = io.BytesIO()
+    pil = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    pil.convert("RGB").save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def normalise(image: Image.Image) -> Tensor:
+    """An RGB picture as float32 CHW, ImageNet mean and standard deviation removed."""
+    pixels_HWC = torch.from_numpy(np.array(image, dtype=np.float32))
+    return ((pixels_HWC / 255 - torch.tensor(MEAN)) / torch.tensor(STD)).permute(2, 0, 1).contiguous()
+
+
+def centre_square(image: Image.Image) -> Image.Image:
+    """The largest centred square of a picture; half pixels go to the even side, as in torchvision's `center_crop`."""
+    side = min(image.size)
+    left, top = round((image.width - side) / 2), round((image.height - side) / 2)
+    return image.crop((left, top, left + side, top + side))
+
+
+def _bicubic(image_CHW: Tensor, side: int, *, align_corners: bool) -> Tensor:
+    return interpolate(image_CHW[None], (side, side), mode="bicubic", align_corners=align_corners)[0]
+
+
+def _squeeze(image: Image.Image) -> Tensor:
+    return _bicubic(normalise(image.resize((256, 256), _BILINEAR)), 224, align_corners=True)
+
+
+def _centre(image: Image.Image, side: int = 224) -> Tensor:
+    return normalise(centre_square(image).resize((side, side), _BILINEAR))
+
+
+def _icgan(image: Image.Image, side: int) -> Tensor:
+    return _bicubic(_centre(image, side), 224, align_corners=False)
+
+
+PRESETS: dict[str, Callable[[Image.Image], Tensor]] = {
+    # Sound2Scene's training target: whole frame squeezed to 256, then bicubic to 224 (aspect ratio not kept).
+    "squeeze": _squeeze,
+    # Sound2Scene's feature helper: centre square at 224.
+    "centre_crop": _centre,
+    # IC-GAN's training features: centre square at the generator's resolution, then bicubic to 224.
+    "icgan64": lambda image: _icgan(image, 64),
+    "icgan128": lambda image: _icgan(image, 128),
+    "icgan256": lambda image: _icgan(image, 256),
+    # Small encoders of small pictures: centre square at 64, no upsampling.
+    "small64": lambda image: _centre(image, 64),
+}
+
+
+def preset(name: str) -> Callable[[Image.Image], Tensor]:
+    """A preprocessing chain by name: RGB picture to normalised float32 (3, H, W), 224 px except `small64`.
+
+    Raises:
+        InputError: If there is no chain of that name.
+    """
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise InputError(f"image preset {name!r} is unknown; choose one of {', '.join(PRESETS)}") from None

@@ -1,0 +1,94 @@
+"""Contrastive alignment losses: symmetric InfoNCE on L2 distance (the paper's) and on cosine similarity.
+
+Both take raw latents of G pairs and normalise them to unit length themselves. Without a learnable scale the paper's
+loss has no temperature, so its values live in a narrow band: :meth:`chance` and :meth:`floor` give its ends.
+
+They compute in float64: neither bf16 autocast nor TF32 reaches that, and the distance of pairs that nearly meet, a root
+of a difference of near-equals, keeps its digits and its gradient (float32 loses 2 % of the gradient at a distance of
+0.002 and most of it at 0.0002).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+
+from sound2scene.types import InputError
+
+
+class _SymmetricInfoNCE(nn.Module):
+    """Cross-entropy of the scaled similarities in both directions, with the diagonal as target."""
+
+    log_scale: Tensor
+
+    def __init__(self, temperature: float, learnable: bool) -> None:
+        super().__init__()
+        if not 0 < temperature < math.inf:
+            raise InputError(f"temperature is {temperature}; choose a finite one above 0 (published: 1, CLIP: 0.07)")
+        log_scale = torch.tensor(-math.log(temperature))
+        # A scale exists for training only if the optimizer owns it: the published code declares one that nothing moves.
+        if learnable:
+            self.log_scale = nn.Parameter(log_scale)
+        else:
+            self.register_buffer("log_scale", log_scale)
+
+    def _symmetric(self, similarity_GG: Tensor) -> Tensor:
+        logits_GG = similarity_GG * self.log_scale.exp()
+        target_G = torch.arange(len(logits_GG), device=logits_GG.device)
+        loss = (cross_entropy(logits_GG, target_G) + cross_entropy(logits_GG.T, target_G)) / 2
+        return loss.float()
+
+    def chance(self, pairs: int) -> float:
+        """Loss when every distance is the same: ln G."""
+        return math.log(pairs)
+
+    def _floor(self, pairs: int, gap: float) -> float:
+        return math.log1p((pairs - 1) * math.exp(-gap * float(self.log_scale.detach().exp())))
+
+
+class L2InfoNCE(_SymmetricInfoNCE):
+    """Symmetric InfoNCE on the L2 distance of unit vectors (paper Eq. 1 and 2): logits are ``-d / temperature``.
+
+    Args:
+        temperature: 1 as published, which is the same as having none.
+        learnable: Let the optimizer move the temperature (its logarithm), as CLIP does.
+    """
+
+    def __init__(self, temperature: float = 1.0, learnable: bool = False) -> None:
+        super().__init__(temperature, learnable)
+
+    def forward(self, z_audio_GD: Tensor, z_image_GD: Tensor) -> Tensor:
+        """Mean of both directions over G pairs; row i of one belongs to row i of the other."""
+        return self._symmetric(-torch.cdist(_unit(z_image_GD), _unit(z_audio_GD)))
+
+    def floor(self, pairs: int) -> float:
+        """Loss when pairs coincide and all others are orthogonal (the furthest that non-negative vectors can be)."""
+        return self._floor(pairs, math.sqrt(2))
+
+
+class CosineInfoNCE(_SymmetricInfoNCE):
+    """Symmetric InfoNCE on cosine similarity: logits are ``cos / temperature`` as in CLIP.
+
+    Args:
+        temperature: Divides the cosine; CLIP starts at 0.07.
+        learnable: Let the optimizer move it.
+    """
+
+    def __init__(self, temperature: float = 0.07, learnable: bool = False) -> None:
+        super().__init__(temperature, learnable)
+
+    def forward(self, z_audio_GD: Tensor, z_image_GD: Tensor) -> Tensor:
+        """Mean of both directions over G pairs; row i of one belongs to row i of the other."""
+        return self._symmetric(_unit(z_image_GD) @ _unit(z_audio_GD).T)
+
+    def floor(self, pairs: int) -> float:
+        """Loss when pairs coincide and all others are orthogonal."""
+        return self._floor(pairs, 1.0)
+
+
+def _unit(z_GD: Tensor) -> Tensor:
+    # MPS has no float64.
+    return normalize(z_GD.to(torch.float32 if z_GD.device.type == "mps" else torch.float64), dim=1)

@@ -1,0 +1,160 @@
+"""Recall at k over a whole split, instance level and class level, in both directions.
+
+The query is one latent of a clip, the gallery holds the other latent of every clip in the split. Instance level: the
+query's own clip is among the k nearest. Class level: any clip of the query's class is among the k nearest. Ties count
+against the query, so that a collapsed encoder scores 0 and not 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+from torchmetrics import Metric
+
+CHUNK = 1024
+
+
+def instance_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor) -> Tensor:
+    """How many gallery items are at least as near (by cosine) as the query's own, for each of N queries; 0 is best.
+
+    Raises:
+        ValueError: If a latent is not finite.
+    """
+    query_ND, gallery_ND = _unit(z_query_ND), _unit(z_gallery_ND)
+    ranks = []
+    for start in range(0, len(query_ND), CHUNK):
+        similarity_BN = _cosine(query_ND[start : start + CHUNK], gallery_ND)
+        own_B = similarity_BN.diagonal(offset=start)
+        ranks.append((similarity_BN >= own_B[:, None]).sum(1) - 1)
+    return torch.cat(ranks)
+
+
+def class_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor, label_N: Tensor) -> Tensor:
+    """How many gallery items of other classes are at least as near as the nearest of the query's own class.
+
+    Clips without a label (-1) are neither asked nor counted as wrong answers, so N falls to the labelled clips.
+    """
+    known_N = label_N >= 0
+    query_ND, gallery_ND, label_N = _unit(z_query_ND)[known_N], _unit(z_gallery_ND)[known_N], label_N[known_N]
+    ranks = []
+    for start in range(0, len(query_ND), CHUNK):
+        similarity_BN = _cosine(query_ND[start : start + CHUNK], gallery_ND)
+        same_BN = label_N[start : start + CHUNK, None] == label_N[None]
+        best_B = similarity_BN.masked_fill(~same_BN, -torch.inf).amax(1)
+        ranks.append(((similarity_BN >= best_B[:, None]) & ~same_BN).sum(1))
+    return torch.cat(ranks) if ranks else label_N.new_empty(0)
+
+
+def class_chance(label_N: Tensor, k: int) -> float:
+    """Class-level recall at k of a random order of the gallery: one minus the hypergeometric chance of k misses."""
+    counts = torch.unique(label_N[label_N >= 0], return_counts=True)[1].double()
+    total = counts.sum()
+    misses = torch.ones_like(counts)
+    for drawn in range(min(k, int(total))):
+        misses = misses * ((total - counts - drawn).clamp(min=0) / (total - drawn))
+    return float(((1 - misses) * counts / total).sum())
+
+
+def recalls(
+    z_audio_ND: Tensor, z_image_ND: Tensor, label_N: Tensor, ks: Sequence[int] = (1, 5, 10)
+) -> dict[str, float]:
+    """Every recall of a split of N clips, with its chance level.
+
+    Keys are ``{instance|class}/{audio_to_image|image_to_audio}/recall_at_{k}`` and ``{instance|class}/chance_at_{k}``;
+    values lie in [0, 1]. The class keys are absent where no clip has a label.
+    """
+    found: dict[str, float] = {}
+    directions = {"audio_to_image": (z_audio_ND, z_image_ND), "image_to_audio": (z_image_ND, z_audio_ND)}
+    labelled = bool((label_N >= 0).any())
+    for direction, (query_ND, gallery_ND) in directions.items():
+        levels = {"instance": instance_ranks(query_ND, gallery_ND)}
+        if labelled:
+            levels["class"] = class_ranks(query_ND, gallery_ND, label_N)
+        for level, ranks in levels.items():
+            found |= {f"{level}/{direction}/recall_at_{k}": float((ranks < k).double().mean()) for k in ks}
+    for k in ks:
+        found[f"instance/chance_at_{k}"] = min(k / len(label_N), 1.0)
+        if labelled:
+            found[f"class/chance_at_{k}"] = class_chance(label_N, k)
+    return found
+
+
+def neighbour_accuracy(z_ND: Tensor, label_N: Tensor, k: int = 5) -> float:
+    """Leave-one-out k-nearest-neighbour accuracy of labelled rows: by cosine, majority of k.
+
+    Among classes with equally many of the k, the one with the larger sum of cosines wins.
+
+    Raises:
+        ValueError: If fewer than two rows have a label, or a latent is not finite.
+    """
+    known_N = label_N >= 0
+    unit_ND, label_N = _unit(z_ND)[known_N], label_N[known_N]
+    k = min(k, len(label_N) - 1)
+    if k < 1:
+        raise ValueError("nearest-neighbour accuracy needs at least two labelled clips")
+    hits = 0
+    for start in range(0, len(unit_ND), CHUNK):
+        similarity_BN = _cosine(unit_ND[start : start + CHUNK], unit_ND)
+        similarity_BN.diagonal(offset=start).fill_(-torch.inf)
+        nearest_Bk = similarity_BN.topk(k, dim=1)
+        votes = unit_ND.new_zeros(len(similarity_BN), int(label_N.max()) + 1)
+        # A vote of 1 plus a share of the cosine that cannot sum to 1: counts decide, the nearer class breaks a tie.
+        votes.scatter_add_(1, label_N[nearest_Bk.indices], 1 + nearest_Bk.values.to(votes.dtype) / (4 * k))
+        hits += int((votes.argmax(1) == label_N[start : start + CHUNK]).sum())
+    return hits / len(label_N)
+
+
+def _unit(z_ND: Tensor) -> Tensor:
+    if not torch.isfinite(z_ND).all():
+        raise ValueError("a latent holds NaN or infinity; recall over it would be meaningless")
+    # MPS has no float64.
+    return normalize(z_ND.to(torch.float32 if z_ND.device.type == "mps" else torch.float64), dim=1)
+
+
+def _cosine(query_BD: Tensor, gallery_ND: Tensor) -> Tensor:
+    """Cosines in float32 of float64 unit rows.
+
+    float64 is out of reach of autocast and TF32. A product's rounding depends on where in the matrix it stands, so that
+    equal gallery items would beat each other; rounded to float32 afterwards they tie.
+    """
+    return (query_BD @ gallery_ND.T).float()
+
+
+class Embeddings(Metric):
+    """Collects the latents of a whole split over batches and ranks (thin state around :func:`recalls`).
+
+    Every clip is kept once: rows are ordered by their position in the split. Every rank must have seen at least one.
+    """
+
+    index: list[Tensor]
+    label: list[Tensor]
+    z_audio: list[Tensor]
+    z_image: list[Tensor]
+    full_state_update = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        for state in ("index", "label", "z_audio", "z_image"):
+            self.add_state(state, default=[], dist_reduce_fx="cat")
+
+    def update(self, index_B: Tensor, label_B: Tensor, z_audio_BD: Tensor, z_image_BD: Tensor) -> None:
+        """Add a batch; latents (B, D) on any device."""
+        self.index.append(index_B)
+        self.label.append(label_B)
+        self.z_audio.append(z_audio_BD.float())
+        self.z_image.append(z_image_BD.float())
+
+    def compute(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Position, label (N,), z_audio and z_image (N, D) of the split, in its order."""
+        index_N, label_N = _joined(self.index), _joined(self.label)
+        z_audio_ND, z_image_ND = _joined(self.z_audio), _joined(self.z_image)
+        order_N = index_N.argsort()
+        assert (index_N[order_N].diff() > 0).all(), "a clip was collected twice"
+        return index_N[order_N], label_N[order_N], z_audio_ND[order_N], z_image_ND[order_N]
+
+
+def _joined(state: list[Tensor] | Tensor) -> Tensor:
+    return state if isinstance(state, Tensor) else torch.cat(state)

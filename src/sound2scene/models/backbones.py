@@ -1,0 +1,60 @@
+"""Any timm network by name, with only the freedom that leaves an encoder an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import timm
+from timm.models import ResNet
+from torch import nn
+
+from sound2scene.types import InputError
+
+# What an encoder settles itself, and what would read files or reach for the network.
+_OWN = {"in_chans", "num_classes", "global_pool", "features_only", "feature_cfg", "model_cfg"}
+_FILES = {"checkpoint_path", "cache_dir", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict"}
+
+
+def timm_backbone(name: str, options: Mapping[str, Any] | None = None, *, in_chans: int) -> tuple[nn.Module, int]:
+    """A timm network without its classifier, untrained, and the width of the pooled features it returns.
+
+    Args:
+        name: What `timm.list_models()` calls it. Hub and folder addresses are refused: a card may carry this name.
+        options: Further arguments of the timm constructor, such as `drop_path_rate`.
+        in_chans: Channels of its input.
+
+    Raises:
+        InputError: If the name or an option is unknown, or the option is not the user's to set.
+    """
+    if not timm.is_model(name):
+        near = ", ".join(get_close_matches(name, timm.list_models(), n=3))
+        remedy = f"did you mean {near}?" if near else "timm.list_models() prints the names"
+        raise InputError(f"backbone {name!r} is unknown to timm; {remedy}")
+    options = dict(options or {})
+    if refused := sorted((_OWN | _FILES) & options.keys()):
+        raise InputError(f"backbone_options: {', '.join(refused)} cannot be set here; remove it")
+    try:
+        backbone: Any = timm.create_model(name, pretrained=False, in_chans=in_chans, num_classes=0, **options)
+    except Exception as error:  # a thousand constructors have a thousand ways to dislike an argument
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"backbone_options {options} do not fit {name!r} ({reason}); mend or remove them") from None
+    # Where a network has a layer between pooling and classifier, its pooled output is as wide as that layer.
+    return backbone, int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)
+
+
+def initialise_resnet(backbone: nn.Module, *, norm_std: float) -> None:
+    """Start a ResNet as the published ones start; any other network keeps timm's own start.
+
+    Convolutions are Kaiming normal (fan out, ReLU), batch-norm weights N(1, norm_std), biases 0; the last batch norm of
+    a residual branch is not zeroed, as timm would do.
+    """
+    if not isinstance(backbone, ResNet):
+        return
+    for module in backbone.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, norm_std)
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,178 @@
+"""Spectrogram presets: 16 kHz waveforms in, standardised log spectrograms out, one batched call on any device.
+
+Both presets measure power density in the same unit and share one floor, because the floor is what lets loudness
+through: the standardisation removes the constant that a gain adds to the log, so a gain survives only by the floor,
+by clipping at +-1 and by 16-bit quantisation. Figures 5 and 7 of the paper depend on all three.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from sound2scene.types import CLIP_SAMPLES, SAMPLE_RATE_HZ, InputError
+
+DENSITY_FLOOR = 1e-7
+
+
+class Spectrogram(nn.Module, ABC):
+    """Log power density per clip, standardised over all its bins and frames.
+
+    Attributes:
+        name: Preset name, as written on an artifact's card.
+        shape: (F, T) for a clip of 10 s. Other lengths give other T.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    _window: Tensor
+
+    def __init__(self, window: Tensor, density_floor: float) -> None:
+        super().__init__()
+        # The window carries the scale of the density in units of the floor; the 2 stands for the side of negative bins.
+        scale = (2 / (SAMPLE_RATE_HZ * window.square().sum() * density_floor)) ** 0.5
+        self.register_buffer("_window", (window * scale).float(), persistent=False)
+
+    def forward(self, waveform_BT: Tensor) -> Tensor:
+        """Turn waveforms into the audio encoder's input.
+
+        Args:
+            waveform_BT: 16 kHz mono sound in [-1, 1].
+
+        Returns:
+            spectrogram_BFT float32: mean 0 and population standard deviation 1 per clip; all zeros for a silent clip.
+
+        Raises:
+            InputError: The module was cast to half precision.
+        """
+        return self._in_chunks(waveform_BT, standardise=True)
+
+    def log_density(self, waveform_BT: Tensor) -> Tensor:
+        """Return log(1 + S / floor) = log(S + floor) - log(floor), at least 0: the spectrogram before standardising."""
+        return self._in_chunks(waveform_BT, standardise=False)
+
+    def _in_chunks(self, waveform_BT: Tensor, *, standardise: bool) -> Tensor:
+        if self._window.dtype != torch.float32:
+            raise InputError(
+                f"spectrogram {self.name}: cast to {self._window.dtype}; use a mixed precision, not a true half"
+            )
+        # Two clips keep every intermediate inside a CPU core's cache; on other devices the limit only bounds memory.
+        clips = 2 if waveform_BT.device.type == "cpu" else 32
+        with torch.autocast(waveform_BT.device.type, enabled=False):
+            for number, chunk_BT in enumerate(torch.split(waveform_BT.float(), clips)):
+                chunk_BFT = self._log_density(chunk_BT, standardise)
+                if number == 0:
+                    log_BFT = chunk_BFT.new_empty(len(waveform_BT), *chunk_BFT.shape[1:])
+                log_BFT[number * clips : (number + 1) * clips] = chunk_BFT
+        return log_BFT
+
+    def _log_density(self, waveform_BT: Tensor, standardise: bool) -> Tensor:
+        # log(1 + S / floor) rather than log(S + floor): the constant is lost in the standardisation anyway, silence
+        # becomes an exact 0 (no rounding noise blown up by a deviation near 0), and values near the floor keep all
+        # their digits.
+        log_BFT = self._density_in_floors(waveform_BT).add_(1).log_()
+        if standardise:
+            log_BFT -= log_BFT.mean((1, 2), keepdim=True)
+            log_BFT = log_BFT / (log_BFT.square().mean((1, 2), keepdim=True).sqrt() + 1e-9)
+        return log_BFT
+
+    def _transform(self, segments_BTS: Tensor) -> tuple[Tensor, Tensor]:
+        """Real and imaginary part of the transform of the windowed segments (B, T, samples), (B, T, F) each."""
+        real_BTF, imaginary_BTF = torch.view_as_real(torch.fft.rfft(segments_BTS * self._window)).unbind(-1)
+        return real_BTF, imaginary_BTF
+
+    @abstractmethod
+    def _density_in_floors(self, waveform_BT: Tensor) -> Tensor:
+        """Power density divided by the floor, a fresh tensor (B, F, T) that the caller may overwrite."""
+
+
+class PaperSpectrogram(Spectrogram):
+    """The published front end: `scipy.signal.spectrogram(x, 16000, nperseg=512, noverlap=353)`, log(S + 1e-7).
+
+    Source: the loaders released with VGGSound and Sound2Scene. The defaults amount to a periodic Tukey window (0.25),
+    the mean of every segment removed, and a one-sided density in which bins 1 to 255 are doubled. On the published
+    sounds float32 here and float64 there differ by at most 3e-5.
+    """
+
+    name = "paper"
+    shape = (257, 1004)
+    _SEGMENT, _HOP = 512, 512 - 353
+    _window_transform: Tensor
+
+    def __init__(self, density_floor: float = DENSITY_FLOOR) -> None:
+        samples = torch.arange(self._SEGMENT, dtype=torch.float64)
+        ramp = torch.minimum(samples, self._SEGMENT - samples).clamp(max=self._SEGMENT / 8)
+        super().__init__(0.5 - 0.5 * torch.cos(ramp * torch.pi / (self._SEGMENT / 8)), density_floor)
+        # A periodic window is even around sample 0, so its transform is real.
+        self.register_buffer("_window_transform", torch.fft.rfft(self._window.double()).real.float(), persistent=False)
+
+    def _density_in_floors(self, waveform_BT: Tensor) -> Tensor:
+        # Every segment loses its mean below, so that of the clip changes nothing; taken away first, it costs no digits.
+        waveform_BT = waveform_BT - waveform_BT.mean(1, keepdim=True)
+        segments_BTS = waveform_BT.unfold(1, self._SEGMENT, self._HOP)
+        mean_BT1 = segments_BTS.mean(2, keepdim=True)
+        real_BTF, imaginary_BTF = self._transform(segments_BTS)
+        # The transform of w * (x - mean) is that of w * x less mean times that of w: no detrended copy of the segments.
+        real_BTF = torch.addcmul(real_BTF, mean_BT1, self._window_transform, value=-1)
+        density_BTF = real_BTF.square().addcmul_(imaginary_BTF, imaginary_BTF)
+        density_BTF[..., [0, -1]] *= 0.5
+        return density_BTF.mT
+
+
+class LogMelSpectrogram(Spectrogram):
+    """128 mel bands (Slaney scale and area), Hann window of 64 ms, hop 10 ms; floor and unit are the paper's.
+
+    A band is the mean power density under its triangle, so the floor of 1e-7 means the same loudness as in `paper`.
+    """
+
+    name = "log_mel"
+    shape = (128, 1 + CLIP_SAMPLES // 160)
+    _SEGMENT, _HOP = 1024, 160
+
+    def __init__(self, density_floor: float = DENSITY_FLOOR) -> None:
+        from torchaudio.functional import melscale_fbanks
+
+        super().__init__(torch.hann_window(self._SEGMENT, dtype=torch.float64), density_floor)
+        bands_FM = melscale_fbanks(
+            self._SEGMENT // 2 + 1,
+            0.0,
+            SAMPLE_RATE_HZ / 2,
+            self.shape[0],
+            SAMPLE_RATE_HZ,
+            norm="slaney",
+            mel_scale="slaney",
+        )
+        bin_width_hz = SAMPLE_RATE_HZ / self._SEGMENT
+        self._bands_FM: Tensor
+        self.register_buffer("_bands_FM", bands_FM * bin_width_hz, persistent=False)
+
+    def _density_in_floors(self, waveform_BT: Tensor) -> Tensor:
+        half = self._SEGMENT // 2
+        segments_BTS = pad(waveform_BT, (half, half), mode="reflect").unfold(1, self._SEGMENT, self._HOP)
+        real_BTF, imaginary_BTF = self._transform(segments_BTS)
+        density_BTF = real_BTF.square().addcmul_(imaginary_BTF, imaginary_BTF)
+        return (density_BTF @ self._bands_FM).mT
+
+
+PRESETS: dict[str, Callable[[], Spectrogram]] = {"paper": PaperSpectrogram, "log_mel": LogMelSpectrogram}
+
+
+def spectrogram(name: str) -> Spectrogram:
+    """Build a preset by the name that recipes and artifact cards use.
+
+    Args:
+        name: `paper` (257 x 1004) or `log_mel` (128 x 1001).
+
+    Returns:
+        A module without parameters or saved state: waveform_BT -> spectrogram_BFT, float32.
+
+    Raises:
+        InputError: No preset has this name.
+    """
+    if name not in PRESETS:
+        raise InputError(f"unknown spectrogram preset {name!r}; choose one of: {', '.join(PRESETS)}")
+    return PRESETS[name]()

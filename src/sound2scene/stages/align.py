@@ -1,0 +1,152 @@
+"""Stage `align`: an audio encoder learns the latent space of a frozen image encoder (paper §2.1, §2.2)."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.cli import OptimizerCallable
+from torch import Tensor, nn
+
+from sound2scene import artifacts
+from sound2scene.data.module import ClipDataModule
+from sound2scene.distributed import gather
+from sound2scene.losses.infonce import L2InfoNCE
+from sound2scene.metrics.retrieval import Embeddings, instance_ranks, recalls
+from sound2scene.optimization import adam, warmup_cosine
+from sound2scene.spectrogram import spectrogram as spectrogram_preset
+from sound2scene.types import AlignmentLoss, Batch, DivergedError, Export, InputError, Retrieved
+
+
+class AlignStage(pl.LightningModule):
+    """Trains an audio encoder so that z_audio falls on z_image of the same clip.
+
+    The image encoder never changes and sees no augmentation, so its features are computed once per clip, cached, and
+    come with the batch; it is not part of this module, its checkpoints or its parameters.
+
+    Args:
+        audio_encoder: Network to train, (B, F, T) to (B, D).
+        image_encoder: Folder of an image-encoder artifact whose features have the same D.
+        loss: Alignment loss; any dotted path with `forward(z_audio_GD, z_image_GD)`.
+        spectrogram: Name of the spectrogram preset.
+        optimizer: Of the audio encoder and of whatever the loss lets it own (a learnable temperature).
+        warmup_steps: Linear warm-up; 0 as published.
+        cosine: Let the rate fall to 0 over the run as half a cosine; constant as published.
+        cache: Folder of cached image features.
+
+    Raises:
+        InputError: If the artifact is missing or its width is not the audio encoder's.
+    """
+
+    def __init__(
+        self,
+        audio_encoder: nn.Module,
+        image_encoder: str,
+        loss: AlignmentLoss | None = None,
+        spectrogram: str = "paper",
+        optimizer: OptimizerCallable = adam,
+        warmup_steps: int = 0,
+        cosine: bool = False,
+        cache: str = "data/features",
+    ) -> None:
+        super().__init__()
+        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not change.
+        self.audio_encoder = audio_encoder.to(memory_format=torch.channels_last)
+        self.loss = cast(nn.Module, loss if loss is not None else L2InfoNCE())
+        self.preset, self.spectrogram = spectrogram, spectrogram_preset(spectrogram)
+        self.image_encoder, self.cache = image_encoder, cache
+        self.optimizer, self.warmup_steps, self.cosine = optimizer, warmup_steps, cosine
+        self.embeddings = Embeddings()
+        self.retrieved: Retrieved | None = None
+
+    def setup(self, stage: str) -> None:
+        """Compute or find the image features of the splits this run reads."""
+        splits = {"fit": ["train", "val"], "validate": ["val"], "test": ["test"], "predict": []}[stage]
+        card = artifacts.read_card(self.image_encoder)
+        encoder = artifacts.load(self.image_encoder, kind="image-encoder")
+        if encoder.z_dim != self.audio_encoder.z_dim:
+            raise InputError(
+                f"{self.image_encoder}: features have {encoder.z_dim} dimensions and audio_encoder.z_dim is "
+                f"{self.audio_encoder.z_dim}; make them the same"
+            )
+        encoder = encoder.to(self.trainer.strategy.root_device).requires_grad_(False)
+        data = cast(ClipDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
+
+        def encode(image_BCHW: Tensor) -> Tensor:
+            return cast(Tensor, encoder(image_BCHW.to(self.trainer.strategy.root_device))).cpu()
+
+        assert card.preset is not None, "an image encoder's card names its preset"
+        data.use_features(splits, encode, card.fingerprint, card.preset, self.cache)
+
+    def forward(self, waveform_BT: Tensor) -> Tensor:
+        """z_audio (B, D) of 10 s sounds at 16 kHz in [-1, 1], (B, 160000)."""
+        with torch.no_grad():
+            spectrogram_BFT = self.spectrogram(waveform_BT)
+        return cast(Tensor, self.audio_encoder(spectrogram_BFT))
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Loss over the global batch: every rank sees every pair, and its gradient reaches every rank."""
+        assert batch.waveform_BT is not None
+        assert batch.z_image_BD is not None
+        z_audio_GD, z_image_GD = gather(self(batch.waveform_BT)), gather(batch.z_image_BD)
+        loss = cast(Tensor, self.loss(z_audio_GD, z_image_GD))
+        if not torch.isfinite(loss):
+            raise DivergedError(
+                f"step {self.global_step}: {type(self.loss).__name__} is {loss.item()} for clips {', '.join(batch.key)}"
+            )
+        pairs = len(z_audio_GD)
+        self.log("train/loss", loss, prog_bar=True)
+        for level in ("chance", "floor"):
+            if hasattr(self.loss, level):
+                self.log(f"train/{level}", getattr(self.loss, level)(pairs))
+        ranks = instance_ranks(z_audio_GD.detach(), z_image_GD)
+        self.log("train/batch_recall_at_1", (ranks == 0).float().mean(), prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Collect; recall is over the whole split."""
+        assert batch.waveform_BT is not None
+        assert batch.z_image_BD is not None
+        self.embeddings.update(batch.index_B, batch.label_B, self(batch.waveform_BT), batch.z_image_BD)
+
+    test_step = validation_step
+
+    def on_validation_epoch_end(self) -> None:
+        """Recall over the held-out split."""
+        self._report("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Recall over the test split."""
+        self._report("test")
+
+    def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """z_audio of a batch, (B, D)."""
+        assert batch.waveform_BT is not None
+        return cast(Tensor, self(batch.waveform_BT))
+
+    def _report(self, split: str) -> None:
+        self.retrieved = Retrieved(*self.embeddings.compute())
+        self.embeddings.reset()
+        _, label_N, z_audio_ND, z_image_ND = self.retrieved
+        found = recalls(z_audio_ND, z_image_ND, label_N)
+        # The one figure that picks the checkpoint: class level where there are classes, else instance level at 10.
+        instance = found["instance/audio_to_image/recall_at_10"]
+        score = found.get("class/audio_to_image/recall_at_1", instance)
+        self.log_dict({f"{split}/{name}": value for name, value in found.items()}, rank_zero_only=False)
+        self.log(f"{split}/recall", score + 1e-3 * instance, prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer over audio encoder and loss, with the schedule that was asked for."""
+        optimizer = self.optimizer([*self.audio_encoder.parameters(), *self.loss.parameters()])
+        if not (self.warmup_steps or self.cosine):
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        final_share = 0.0 if self.cosine else 1.0
+        schedule = warmup_cosine(optimizer, steps, self.warmup_steps, final_share)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def exports(self) -> Export:
+        """The audio encoder."""
+        notes = {"image_encoder": artifacts.read_card(self.image_encoder).fingerprint}
+        return Export(self.audio_encoder, "audio-encoder", self.preset, notes)

@@ -1,0 +1,47 @@
+"""Fixtures that many tests share: the optional real data and parity numbers, and one thread per test process."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from tiny import tiny_dataset, tiny_encoder
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real sounds, pictures and videos; the test is skipped where it is absent."""
+    folder = Path(os.environ.get("SOUND2SCENE_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (folder / "README.md").is_file():
+        pytest.skip(f"no real data at {folder} (set SOUND2SCENE_REAL_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def parity() -> Path:
+    """Folder of numbers measured on the published networks; the test is skipped where it is absent."""
+    folder = Path(os.environ.get("SOUND2SCENE_PARITY", REPOSITORY.parent / "shared" / "reference" / "parity"))
+    if not (folder / "public.npz").is_file():
+        pytest.skip(f"no parity numbers at {folder} (set SOUND2SCENE_PARITY)")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread_per_process() -> None:
+    """Two test processes on two cores are fastest with one thread each, and sums come out the same on any machine."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of 18 training, 9 validation and 9 test clips of three classes (read it, do not write to it)."""
+    return tiny_dataset(tmp_path_factory.mktemp("tiny") / "shards")
+
+
+@pytest.fixture(scope="session")
+def tiny_image_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An image-encoder artifact with random weights."""
+    return tiny_encoder(tmp_path_factory.mktemp("tiny") / "image-encoder")

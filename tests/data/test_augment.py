@@ -1,0 +1,108 @@
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from sound2scene.data.augment import PictureViews, SoundShift
+from sound2scene.images import MEAN, STD
+
+
+def picture(seed: int = 0, width: int = 60, height: int = 40) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def seeded(change: Callable[[], Tensor], seed: int) -> Tensor:
+    torch.manual_seed(seed)
+    return change()
+
+
+def to_pixels(views_VCHW: Tensor) -> Tensor:
+    return views_VCHW * torch.tensor(STD)[:, None, None] + torch.tensor(MEAN)[:, None, None]
+
+
+@pytest.mark.parametrize(("side", "views"), [(32, 1), (64, 2), (224, 3)])
+def test_views_have_their_shape_and_the_range_of_a_normalised_picture(side: int, views: int) -> None:
+    for seed in range(5):
+        views_VCHW = seeded(lambda: PictureViews(side, views)(picture()), seed)
+        assert views_VCHW.shape == (views, 3, side, side)
+        assert views_VCHW.dtype == torch.float32
+        pixels_VCHW = to_pixels(views_VCHW)
+        assert pixels_VCHW.min() >= -1e-5
+        assert pixels_VCHW.max() <= 1 + 1e-5
+
+
+def test_views_are_a_function_of_the_seed_and_differ_from_each_other() -> None:
+    change = PictureViews(32, 2)
+    first, again, other = (seeded(lambda: change(picture()), seed) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert not torch.equal(first[0], first[1])
+
+
+def test_without_any_change_a_view_is_the_picture() -> None:
+    change = PictureViews(32, 8, smallest_crop=1.0, colour=0, hue=0, grey=0, blur=0)
+    square = picture(width=32, height=32)
+    whole_CHW = torch.from_numpy(np.asarray(square).copy()).permute(2, 0, 1) / 255
+    pixels_VCHW = to_pixels(seeded(lambda: change(square), 0))
+    mirrored = [torch.allclose(view_CHW, whole_CHW.flip(2), atol=1e-5) for view_CHW in pixels_VCHW]
+    assert [torch.allclose(view_CHW, whole_CHW, atol=1e-5) for view_CHW in pixels_VCHW] == [not m for m in mirrored]
+    assert 0 < sum(mirrored) < 8
+
+
+def test_each_change_can_be_turned_on_alone() -> None:
+    still = {"smallest_crop": 1.0, "colour": 0.0, "hue": 0.0, "grey": 0.0, "blur": 0.0}
+    square = picture(width=32, height=32)
+    plain_CHW = torch.from_numpy(np.asarray(square).copy()).permute(2, 0, 1) / 255
+
+    def views(**on: float) -> Tensor:
+        return to_pixels(seeded(lambda: PictureViews(32, 4, **still | on)(square), 0))  # type: ignore[arg-type]
+
+    grey_VCHW = views(grey=1.0)
+    assert torch.allclose(grey_VCHW[:, 0], grey_VCHW[:, 1], atol=1e-5)
+    blurred_VCHW = views(blur=1.0)
+    assert (blurred_VCHW.std((1, 2, 3)) < plain_CHW.std() * 0.99).all()
+    for on in ({"colour": 1.0}, {"hue": 0.3}, {"smallest_crop": 0.1}):
+        drawn_VCHW = views(**on)
+        same = [torch.allclose(v, p, atol=1e-3) for v in drawn_VCHW for p in (plain_CHW, plain_CHW.flip(2))]
+        assert sum(same) < 4  # the jitter leaves one view in five as it is
+
+
+def waveform(seed: int = 0) -> Tensor:
+    return torch.rand(16_000, generator=torch.Generator().manual_seed(seed)) - 0.5
+
+
+def test_a_shift_without_gain_keeps_every_sample_and_so_the_energy() -> None:
+    before_T = waveform()
+    after_T = seeded(lambda: SoundShift(0.0)(before_T), 3)
+    assert not torch.equal(after_T, before_T)
+    assert torch.equal(after_T.sort().values, before_T.sort().values)
+    start = int((after_T == before_T[0]).nonzero()[0])
+    assert torch.equal(after_T.roll(-start), before_T)
+
+
+def test_shift_and_gain_are_functions_of_the_seed() -> None:
+    first, again, other = (seeded(lambda: SoundShift()(waveform()), seed) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_gains_are_uniform_in_their_range() -> None:
+    quiet_T = waveform() * 0.1
+    gains_db = [
+        20 * math.log10(float(seeded(lambda: SoundShift(6.0)(quiet_T), seed).norm() / quiet_T.norm()))
+        for seed in range(300)
+    ]
+    assert -6 <= min(gains_db) < -5.5
+    assert 5.5 < max(gains_db) <= 6
+    assert abs(sum(gains_db) / len(gains_db)) < 0.6
+
+
+def test_a_loud_sound_is_clipped_at_full_scale() -> None:
+    loud_T = torch.full((1000,), 0.9)
+    found = [seeded(lambda: SoundShift(12.0)(loud_T), seed) for seed in range(20)]
+    assert all(after_T.abs().max() <= 1 for after_T in found)
+    assert any((after_T == 1).all() for after_T in found)

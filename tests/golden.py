@@ -1,0 +1,73 @@
+"""Golden losses: the first steps of each stage on a tiny generated dataset, to the last digits that machines share.
+
+`make golden` rewrites `tests/golden.json`; a change that moves a number says so in CHANGELOG.md under "Numbers".
+"""
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from sound2scene.data.augment import PictureViews
+from sound2scene.data.module import ClipDataModule
+from sound2scene.losses.infonce import CosineInfoNCE
+from sound2scene.models.image_encoder import ImageEncoder
+from sound2scene.stages.encoder import EncoderStage
+from tiny import NET, tiny_dataset, tiny_encoder, tiny_stage
+
+FILE = Path(__file__).with_suffix(".json")
+STEPS = 6
+
+
+class Losses(pl.Callback):
+    """Keeps the loss of every step."""
+
+    def __init__(self) -> None:
+        self.found: list[float] = []
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *rest: object) -> None:
+        self.found.append(float(trainer.callback_metrics["train/loss"]))
+
+
+def losses_of(stage: pl.LightningModule, data: ClipDataModule) -> list[float]:
+    """The losses of the first steps."""
+    losses = Losses()
+    trainer = pl.Trainer(
+        max_steps=STEPS, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False, callbacks=[losses],
+        enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0, use_distributed_sampler=False,
+    )  # fmt: skip
+    trainer.fit(stage, data)
+    return losses.found
+
+
+def encoder_stage() -> nn.Module:
+    """A tiny image encoder with seeded weights."""
+    torch.manual_seed(0)
+    return EncoderStage(ImageEncoder("resnet18", NET), "small64")
+
+
+def measure() -> dict[str, list[float]]:
+    """Losses by name."""
+    with tempfile.TemporaryDirectory() as scratch:
+        shards = str(tiny_dataset(Path(scratch) / "shards"))
+        encoder, cache = tiny_encoder(Path(scratch) / "encoder"), Path(scratch) / "features"
+        sounds = {"batch_size": 6, "workers": 0, "seed": 0}
+        views = {"read": ["image"], "image_preset": "small64", "picture_views": PictureViews(32)}
+        return {
+            "align, L2InfoNCE, paper": losses_of(
+                tiny_stage(encoder, cache, spectrogram="paper"), ClipDataModule(shards, **sounds)
+            ),
+            "align, CosineInfoNCE learnable, log_mel": losses_of(
+                tiny_stage(encoder, cache, loss=CosineInfoNCE(0.1, learnable=True)), ClipDataModule(shards, **sounds)
+            ),
+            "encoder": losses_of(encoder_stage(), ClipDataModule(shards, **sounds, **views)),
+        }
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    FILE.write_text(json.dumps(measure(), indent=1) + "\n")
+    print(f"{FILE}: rewritten; say so in CHANGELOG.md under Numbers")

@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from sound2scene.models.backbones import initialise_resnet, timm_backbone
+from sound2scene.types import InputError
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_small_050", "convnext_atto", "vit_tiny_patch16_224"])
+def test_stated_width_is_that_of_what_comes_out(name):
+    backbone, width = timm_backbone(name, in_chans=1)
+    assert backbone.eval()(torch.zeros(1, 1, 224, 224)).shape == (1, width)
+
+
+def test_options_reach_timm():
+    backbone, _ = timm_backbone("resnet18", {"stem_width": 24, "stem_type": "deep"}, in_chans=1)
+    assert backbone.conv1[0].out_channels == 24
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("resnet5O", None, "'resnet5O' is unknown to timm; did you mean .*resnet50"),
+        ("xyzzy", None, "'xyzzy' is unknown to timm; .*list_models"),
+        ("hf-hub:someone/resnet18", None, "unknown to timm"),
+        ("local-dir:/tmp", None, "unknown to timm"),
+        ("resnet18", {"pretrained": True}, "pretrained cannot be set"),
+        ("resnet18", {"checkpoint_path": "evil.pth"}, "checkpoint_path cannot be set"),
+        ("resnet18", {"depth_of_sea": 3}, "depth_of_sea"),
+        ("resnet18", {"block": "none"}, "do not fit 'resnet18'"),
+    ],
+)
+def test_unusable_backbone_is_refused_in_one_line(name, options, message):
+    with pytest.raises(InputError, match=message) as caught:
+        timm_backbone(name, options, in_chans=1)
+    assert "\n" not in str(caught.value)
+
+
+def test_networks_other_than_resnets_keep_their_own_start():
+    backbone, _ = timm_backbone("mobilenetv3_small_050", in_chans=3)
+    before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+    initialise_resnet(backbone, norm_std=0.02)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in backbone.state_dict().items())
+
+
+def test_last_norm_of_a_branch_starts_at_one():
+    backbone, _ = timm_backbone("resnet18", in_chans=3)
+    assert backbone.layer1[0].bn2.weight.max() == 0
+    initialise_resnet(backbone, norm_std=0.0)
+    assert backbone.layer1[0].bn2.weight.min() == 1

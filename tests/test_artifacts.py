@@ -1,0 +1,247 @@
+import json
+import os
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from sound2scene import artifacts
+from sound2scene.models.audio_encoder import AudioEncoder
+from sound2scene.models.heads import ProjectionHead
+from sound2scene.types import InputError
+
+CARD = {"kind": "audio-encoder", "preset": "paper", "metrics": {"recall": 0.5}, "commit": "1234567"}
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return AudioEncoder(8, "resnet10t", {"stem_type": ""}, final_relu=False)
+
+
+@pytest.fixture
+def artifact(network, tmp_path):
+    return artifacts.save(network, tmp_path / "artifact", card=CARD)
+
+
+def rewrite(artifact, **entries):
+    path = artifact / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+
+
+def refused(artifact, message, kind=None):
+    with pytest.raises(InputError, match=message) as caught:
+        artifacts.load(artifact, kind)
+    assert "\n" not in str(caught.value)
+    assert str(artifact) in str(caught.value)
+
+
+def bytes_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@torch.no_grad()
+def test_loaded_network_is_the_saved_one_in_eval_mode(network, artifact):
+    loaded = artifacts.load(artifact, "audio-encoder")
+    assert not any(module.training for module in loaded.modules())
+    before = network.state_dict()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in loaded.state_dict().items())
+    spectrogram_BFT = torch.randn(2, 64, 64)
+    assert torch.equal(loaded(spectrogram_BFT), network.eval()(spectrogram_BFT))
+    assert loaded(spectrogram_BFT).min() < 0
+
+
+def test_card_says_what_was_given_and_what_was_written(network, artifact):
+    card = artifacts.read_card(artifact)
+    assert (card.kind, card.preset, card.metrics, card.origin.commit) == (
+        "audio-encoder",
+        "paper",
+        {"recall": 0.5},
+        "1234567",
+    )
+    assert card.arguments == {
+        "z_dim": 8,
+        "backbone": "resnet10t",
+        "backbone_options": {"stem_type": ""},
+        "final_relu": False,
+    }
+    assert card.fingerprint == artifacts.fingerprint(network)
+    assert card.origin.versions["torch"].split("+")[0] == torch.__version__.split("+")[0]
+    assert card.origin.created.endswith("+00:00")
+
+
+def test_fingerprint_changes_with_every_tensor(network):
+    original = artifacts.fingerprint(network)
+    for name, tensor in network.state_dict().items():
+        kept = tensor.clone()
+        flat = tensor.reshape(-1)
+        flat[-1] = flat[-1] + 1 if tensor.dtype == torch.int64 else torch.nextafter(flat[-1], torch.tensor(9.0))
+        assert artifacts.fingerprint(network) != original, name
+        tensor.copy_(kept)
+    assert artifacts.fingerprint(network) == original
+
+
+def test_fingerprint_changes_with_dtype_class_and_arguments(network):
+    twin = AudioEncoder(8, "resnet10t", {"stem_type": ""}, final_relu=True)
+    twin.load_state_dict(network.state_dict())
+    assert artifacts.fingerprint(twin) != artifacts.fingerprint(network)
+    head = ProjectionHead(4, 4, 4)
+    original = artifacts.fingerprint(head)
+    assert artifacts.fingerprint(head.double()) != original
+    assert artifacts.fingerprint(head.float()) == original
+    head.__class__ = type("OtherHead", (ProjectionHead,), {})
+    assert artifacts.fingerprint(head) != original
+
+
+def test_fingerprint_does_not_depend_on_mode(network):
+    assert artifacts.fingerprint(network.train()) == artifacts.fingerprint(network.eval())
+
+
+def test_network_without_stated_arguments_takes_them_from_the_caller(tmp_path):
+    head = ProjectionHead(4, 3, 2)
+    artifacts.save(head, tmp_path / "a", card={"kind": "head"}, arguments={"in_dim": 4, "hidden_dim": 3, "out_dim": 2})
+    assert artifacts.fingerprint(artifacts.load(tmp_path / "a")) == artifacts.fingerprint(head)
+
+
+def test_saving_again_replaces_the_artifact_and_leaves_nothing_beside_it(network, artifact):
+    artifacts.save(network, artifact, card=CARD | {"commit": "7654321"})
+    assert artifacts.read_card(artifact).origin.commit == "7654321"
+    assert [path.name for path in artifact.parent.iterdir()] == ["artifact"]
+
+
+def test_folder_with_other_files_is_left_alone(network, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="choose a new folder"):
+        artifacts.save(network, tmp_path, card=CARD)
+    assert bytes_of(tmp_path) == {"thesis.txt": b"years of work"}
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        ({"preset": "paper"}, "'kind'"),
+        (CARD | {"colour": "red"}, "'colour' is unknown"),
+        (CARD | {"metrics": {"recall": float("nan")}}, "plain finite values"),
+        (CARD | {"metrics": {"recall": torch.tensor(1.0)}}, "plain finite values"),
+    ],
+)
+def test_bad_card_is_refused_before_anything_is_written(network, tmp_path, card, message):
+    with pytest.raises(InputError, match=message):
+        artifacts.save(network, tmp_path / "artifact", card=card)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_network_from_elsewhere_is_not_saved(tmp_path):
+    with pytest.raises(InputError, match="is no network"):
+        artifacts.save(torch.nn.Linear(2, 2), tmp_path / "a", card={"kind": "x"}, arguments={})
+
+
+@pytest.mark.parametrize("call", ["mkdir", "rename"])
+def test_failed_write_leaves_the_old_artifact(network, artifact, monkeypatch, call):
+    before = bytes_of(artifact)
+    original = getattr(os, call)
+
+    def fails(path, *rest, **options):
+        if str(path).endswith(".partial"):
+            raise OSError(28, "No space left on device")
+        return original(path, *rest, **options)
+
+    monkeypatch.setattr(os, call, fails)
+    with pytest.raises(InputError, match="No space left"):
+        artifacts.save(network, artifact, card=CARD | {"commit": "7654321"})
+    assert bytes_of(artifact) == before
+    assert [path.name for path in artifact.parent.iterdir()] == ["artifact"]
+
+
+def test_missing_artifact_is_named(tmp_path):
+    refused(tmp_path / "nowhere", "no artifact")
+
+
+@pytest.mark.parametrize("name", ["card.json", "weights.safetensors"])
+def test_half_an_artifact_is_refused(artifact, name):
+    (artifact / name).unlink()
+    refused(artifact, "no artifact")
+
+
+@pytest.mark.parametrize("keep", [0, 4, 200, -1])
+def test_truncated_weights_are_refused(artifact, keep):
+    path = artifact / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:keep])
+    refused(artifact, "weights.safetensors: damaged")
+
+
+def test_one_flipped_bit_is_refused(artifact):
+    path = artifact / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    refused(artifact, "fingerprints differ")
+
+
+def test_card_of_other_arguments_is_refused(artifact):
+    rewrite(artifact, arguments=artifacts.read_card(artifact).arguments | {"final_relu": True})
+    refused(artifact, "fingerprints differ")
+
+
+def test_wrong_kind_is_refused(artifact):
+    refused(artifact, "kind 'audio-encoder', not 'image-encoder'", kind="image-encoder")
+
+
+@pytest.mark.parametrize("change", ["missing", "unexpected", "shape"])
+def test_weights_of_another_network_are_refused(artifact, change):
+    path = artifact / "weights.safetensors"
+    tensors = load_file(path)
+    if change == "unexpected":
+        tensors["fc2.weight"] = torch.zeros(2)
+    bias = tensors.pop("fc.bias")
+    if change == "shape":
+        tensors["fc.bias"] = torch.cat([bias, bias])
+    save_file(tensors, path)
+    refused(
+        artifact, {"missing": "Missing.*fc.bias", "unexpected": "Unexpected.*fc2", "shape": "size mismatch"}[change]
+    )
+
+
+@pytest.mark.parametrize(
+    "class_path",
+    [
+        "os.system",
+        "torch.nn.Linear",
+        "sound2scene.artifacts.load",
+        "sound2scene.models",
+        "sound2scene.models.audio_encoder.timm_backbone",
+        "sound2scene.models.audio_encoder.nn.Module",
+        "sound2scene.models.heads.nn",
+        "sound2scene.models.backbones.ResNet",
+        "sound2scene.models.nowhere.Network",
+        "sound2scene.models/../artifacts.load",
+        "sound2scene.models..audio_encoder.AudioEncoder",
+        "../../etc/passwd",
+        "sound2scene.models.audio_encoder.AudioEncoder\n",
+    ],
+)
+def test_card_cannot_name_anything_but_a_network(artifact, class_path):
+    rewrite(artifact, class_path=class_path, arguments={"command": f"touch {artifact / 'broken-in'}"})
+    refused(artifact, "is no network of sound2scene.models")
+    assert not (artifact / "broken-in").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"depth": 3},
+        {"z_dim": "eight"},
+        {"z_dim": -1},
+        {"backbone": "hf-hub:someone/evil"},
+        {"backbone": "resnet10t", "backbone_options": {"checkpoint_path": "evil.pth"}},
+        {"backbone": "resnet10t", "backbone_options": {"pretrained": True}},
+    ],
+)
+def test_card_with_unusable_arguments_is_refused(artifact, arguments):
+    rewrite(artifact, arguments=arguments)
+    refused(artifact, "export or import the artifact again")
+
+
+def test_huge_card_is_not_read(artifact):
+    (artifact / "card.json").write_text(" " * (2 << 20))
+    refused(artifact, "larger than")

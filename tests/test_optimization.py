@@ -1,0 +1,83 @@
+import math
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from sound2scene.optimization import adam, warmup_cosine
+
+
+def groups(*rates):
+    return torch.optim.SGD([{"params": [nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates])
+
+
+def walk(optimizer, schedule, steps):
+    """Rates of every group before each of `steps` steps and after the last."""
+    rates = [[group["lr"] for group in optimizer.param_groups]]
+    for _ in range(steps):
+        optimizer.step()
+        schedule.step()
+        rates.append([group["lr"] for group in optimizer.param_groups])
+    return rates
+
+
+def test_rates_at_the_start_the_top_half_way_and_the_end():
+    optimizer = groups(0.4)
+    rates = [rate for (rate,) in walk(optimizer, warmup_cosine(optimizer, 110, 10), 130)]
+    assert rates[0] == pytest.approx(0.04)
+    assert rates[5] == pytest.approx((0.04 + 0.4) / 2)
+    assert rates[10] == 0.4
+    assert rates[60] == pytest.approx(0.2)
+    assert rates[110:] == [0.0] * 21
+    assert max(rates) == rates[10]
+
+
+@pytest.mark.parametrize(("steps", "warmup_steps"), [(50, 7), (50, 0), (1, 0), (20, 20), (20, 1)])
+@pytest.mark.parametrize("final_share", [0.0, 0.1, 1.0])
+def test_every_group_follows_the_curve_at_its_own_height(steps, warmup_steps, final_share):
+    optimizer = groups(1.0, 0.01)
+    found = walk(optimizer, warmup_cosine(optimizer, steps, warmup_steps, final_share), steps)
+    for step, rates in enumerate(found):
+        if step < warmup_steps:
+            first = 1 / warmup_steps
+            share = first * (1 - step / warmup_steps) + step / warmup_steps
+        elif step == warmup_steps:
+            share = 1.0
+        else:
+            angle = math.pi * (step - warmup_steps) / (steps - warmup_steps)
+            share = final_share + (1 - final_share) * math.cos(angle / 2) ** 2
+        assert rates == pytest.approx([share, 0.01 * share], abs=1e-12), step
+
+
+@pytest.mark.parametrize("stop", [3, 10, 25])
+def test_a_resumed_schedule_goes_on_as_if_never_stopped(stop):
+    optimizer = groups(0.3, 0.1)
+    whole = walk(optimizer, warmup_cosine(optimizer, 40, 10, 0.2), 40)
+    first = groups(0.3, 0.1)
+    schedule = warmup_cosine(first, 40, 10, 0.2)
+    walk(first, schedule, stop)
+    second = groups(0.3, 0.1)
+    resumed = warmup_cosine(second, 40, 10, 0.2)
+    second.load_state_dict(first.state_dict())
+    resumed.load_state_dict(schedule.state_dict())
+    assert walk(second, resumed, 40 - stop) == whole[stop:]
+
+
+def test_building_and_stepping_a_schedule_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizer = groups(0.3)
+        walk(optimizer, warmup_cosine(optimizer, 10, 4), 12)
+
+
+def test_adam_is_the_published_one():
+    (group,) = adam([nn.Parameter(torch.zeros(1))]).param_groups
+    settings = {name: group[name] for name in ("lr", "betas", "eps", "weight_decay", "decoupled_weight_decay")}
+    assert settings == {
+        "lr": 1e-3,
+        "betas": (0.9, 0.999),
+        "eps": 1e-8,
+        "weight_decay": 1e-5,
+        "decoupled_weight_decay": False,
+    }

@@ -1,0 +1,78 @@
+"""A dataset, an image encoder and an alignment so small that a test can train them in seconds."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sound2scene import artifacts, images
+from sound2scene.data.sharding import Plan, write_dataset
+from sound2scene.models.audio_encoder import AudioEncoder
+from sound2scene.models.image_encoder import ImageEncoder
+from sound2scene.stages.align import AlignStage
+from sound2scene.types import CLIP_SAMPLES, SAMPLE_RATE_HZ, Clip
+
+CLASSES = ("low", "middle", "high")
+NET = {"channels": [8, 8, 8, 8], "layers": [1, 1, 1, 1], "stem_type": "deep", "stem_width": 4}
+Z_DIM = 8
+
+
+def make_clip(job: dict[str, Any]) -> Clip:
+    """A tone of the class's pitch, and a patch of the class's colour; both with seeded noise."""
+    label = job["number"] % len(CLASSES)
+    rng = np.random.default_rng([job["seed"], job["number"]])
+    second_T = np.arange(CLIP_SAMPLES) / SAMPLE_RATE_HZ
+    tone_T = 0.3 * np.sin(2 * np.pi * 200 * 4**label * second_T * rng.uniform(0.97, 1.03))
+    waveform_T = (tone_T + 0.01 * rng.standard_normal(CLIP_SAMPLES)).astype(np.float32)
+    pixels_HWC = rng.integers(0, 60, (32, 32, 3), dtype=np.uint8)
+    pixels_HWC[8:24, 8:24, label] += 180
+    return Clip(job["key"], images.encode_jpeg(pixels_HWC), waveform_T, 5.0, CLASSES[label], {"number": job["number"]})
+
+
+def tiny_dataset(folder: Path, train: int = 18, val: int = 9) -> Path:
+    """Shards of `train`, `val` and as many `test` clips."""
+    splits = {
+        split: [{"key": f"{split}-{number:03d}", "number": number, "seed": seed} for number in range(count)]
+        for seed, (split, count) in enumerate({"train": train, "val": val, "test": val}.items())
+    }
+    return write_dataset(folder, splits, make_clip, Plan("tiny", CLASSES, clips_per_shard=8, workers=1))
+
+
+def tiny_encoder(folder: Path, seed: int = 0) -> Path:
+    """An image-encoder artifact with random weights and 8 features."""
+    torch.manual_seed(seed)
+    card = {"kind": "image-encoder", "preset": "small64"}
+    return artifacts.save(ImageEncoder("resnet18", NET), folder, card=card)
+
+
+def tiny_stage(encoder: Path, cache: Path, **settings: Any) -> AlignStage:
+    """An alignment on log-mel spectrograms, with seeded weights."""
+    torch.manual_seed(0)
+    settings = {"spectrogram": "log_mel"} | settings
+    return AlignStage(AudioEncoder(Z_DIM, "resnet18", NET), str(encoder), cache=str(cache), **settings)
+
+
+def tiny_recipe(path: Path, shards: Path, encoder: Path, **run: Any) -> Path:
+    """The same as a recipe file, to lie on top of `experiments/trainer.yaml`."""
+    lines = [
+        f"run: {{name: align/tiny, folder: {path.parent / 'runs'}, monitor: val/recall, "
+        + "".join(f"{key}: {value}, " for key, value in run.items())
+        + "}",
+        "trainer: {max_epochs: 3, accelerator: cpu, devices: 1, enable_progress_bar: false, log_every_n_steps: 1}",
+        "model:",
+        "  class_path: sound2scene.stages.align.AlignStage",
+        "  init_args:",
+        f"    image_encoder: {encoder}",
+        f"    cache: {path.parent / 'features'}",
+        "    spectrogram: log_mel",
+        "    cosine: true",
+        "    audio_encoder:",
+        "      class_path: sound2scene.models.audio_encoder.AudioEncoder",
+        f"      init_args: {{z_dim: {Z_DIM}, backbone: resnet18, backbone_options: {NET}}}",
+        "data:",
+        "  class_path: sound2scene.data.module.ClipDataModule",
+        f"  init_args: {{shards: {shards}, batch_size: 4, workers: 0}}",
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
