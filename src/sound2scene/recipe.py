@@ -76,12 +76,13 @@ class Run:
         if self.monitor and self.export:
             found.append(ExportArtifact(self.export, self.monitor))
         if checkpointing:
-            found.append(
-                ModelCheckpoint(
-                    filename="latest", every_n_train_steps=self.checkpoint_steps, enable_version_counter=False
-                )
-            )
-            found.append(ModelCheckpoint(monitor=self.monitor, mode="max", save_last=True))
+            # Three, because Lightning's `save_last` keeps no state that is not a new best; the best one first, because
+            # `ckpt_path: best` asks the first.
+            if self.monitor:
+                found.append(ModelCheckpoint(monitor=self.monitor, mode="max"))
+            rolling = {"enable_version_counter": False}
+            found.append(ModelCheckpoint(filename="latest", every_n_train_steps=self.checkpoint_steps, **rolling))
+            found.append(ModelCheckpoint(filename="last", **rolling))
         return found
 
 
@@ -144,7 +145,7 @@ class RecipeCLI(LightningCLI):
             return super().instantiate_trainer(
                 logger=run.loggers(), callbacks=[*(given.trainer.callbacks or []), *ours], **kwargs
             )
-        except MisconfigurationException as error:
+        except (MisconfigurationException, ModuleNotFoundError) as error:
             raise InputError(f"trainer: {' '.join(str(error).split())}") from None
 
 

@@ -192,7 +192,7 @@ class ClipDataModule(pl.LightningDataModule):
     def _loader(self, reader: ClipReader, sampler: EpochSampler | WholeSplitSampler) -> DataLoader[dict[str, Any]]:
         return _ResumableLoader(
             reader,
-            self.batch_size,
+            batch_size=self.batch_size,  # by name: Lightning makes the loader of `predict` anew and gives it by name
             sampler=sampler,
             num_workers=self.workers,
             collate_fn=reader.collate,
