@@ -80,9 +80,9 @@ class Run:
             # `ckpt_path: best` asks the first.
             if self.monitor:
                 found.append(ModelCheckpoint(monitor=self.monitor, mode="max"))
-            rolling = {"enable_version_counter": False}
-            found.append(ModelCheckpoint(filename="latest", every_n_train_steps=self.checkpoint_steps, **rolling))
-            found.append(ModelCheckpoint(filename="last", **rolling))
+            steps = self.checkpoint_steps
+            found.append(ModelCheckpoint(filename="latest", every_n_train_steps=steps, enable_version_counter=False))
+            found.append(ModelCheckpoint(filename="last", enable_version_counter=False))
         return found
 
 
