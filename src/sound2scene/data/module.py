@@ -9,7 +9,6 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from sound2scene import images
 from sound2scene.data.features import Encode, FeatureCache
@@ -161,7 +160,7 @@ class ClipDataModule(pl.LightningDataModule):
             return
         batches = [[Draw(0, position) for position in cache.positions(block)] for block in blocks]
         loader = DataLoader(reader, batch_sampler=batches, num_workers=self.workers, collate_fn=_images)
-        cache.fill(tqdm(loader, desc="image features", unit="block"), blocks, encode)
+        cache.fill(loader, blocks, encode)
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Whole global batches in the order of (seed, epoch)."""
