@@ -18,9 +18,10 @@ def parsed(path: Path, capsys: pytest.CaptureFixture[str], *more: str) -> dict[s
     """The whole recipe, defaults included, as `sound2scene fit` would run it."""
     shared = EXPERIMENTS / "trainer.yaml"
     command = ["sound2scene", "fit", "-c", str(shared), "-c", str(path), *more, "--print_config"]
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit, match=r"^0$"):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", command)
-        cli.main()
+        with pytest.raises(SystemExit, match=r"^0$"):
+            cli.main()
     recipe: dict[str, Any] = yaml.safe_load(capsys.readouterr().out)
     return recipe
 

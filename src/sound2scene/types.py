@@ -138,3 +138,15 @@ class Retrieving(Protocol):
     """A stage that aligns sounds with pictures."""
 
     retrieved: Retrieved | None
+
+
+class Sampling(Protocol):
+    """A stage that draws pictures."""
+
+    def sample(self, batch: Batch) -> Tensor:
+        """Pictures of the averaged generator, (B, 3, H, W) in [-1, 1], for the z_image of a batch.
+
+        The noise of a picture follows from its clip's index alone: the same clips give the same pictures forever, on
+        any number of processes.
+        """
+        ...
