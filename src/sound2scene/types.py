@@ -73,9 +73,11 @@ class Batch(NamedTuple):
         key: Names of the clips, B of them.
         index_B: Position of each clip in its split, int64.
         label_B: Class index of each clip, int64, -1 where the clip has no label.
-        image_BCHW: Normalised pictures, float32, or views stacked along B.
+        image_BCHW: Normalised pictures, float32.
         waveform_BT: 16 kHz mono sound in [-1, 1], float32, 10 s.
         z_image_BD: Cached image features, float32.
+        crops: Random crops of each picture instead of the picture: for each resolution, largest first, normalised
+            pictures (crops * B, C, h, w), crop by crop.
     """
 
     key: list[str]
@@ -84,6 +86,7 @@ class Batch(NamedTuple):
     image_BCHW: Tensor | None = None
     waveform_BT: Tensor | None = None
     z_image_BD: Tensor | None = None
+    crops: tuple[Tensor, ...] | None = None
 
 
 class DivergedError(RuntimeError):

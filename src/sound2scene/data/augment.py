@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from PIL import Image
@@ -10,30 +11,34 @@ from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from sound2scene.images import MEAN, STD
+from sound2scene.types import InputError
 
 
-class PictureViews(nn.Module):
-    """Several random views of one picture, as self-supervised learning wants them.
+class MultiCrop(nn.Module):
+    """Random crops of one picture at several resolutions, as SwAV wants them.
 
-    Crop, flip, colour jitter, grey and blur as in SimCLR and SwAV (02, section 4.1: brightness, contrast and saturation
-    0.8, hue 0.2 at strength 1, applied with probability 0.8; grey 0.2; blur 0.5).
+    Each is cropped, flipped, jittered in colour, made grey and blurred at random, in that order (02, section 4.1:
+    brightness, contrast and saturation 0.8, hue 0.2 at strength 1, applied with probability 0.8; grey 0.2; blur 0.5).
 
     Args:
-        side: Pixels of a view.
-        views: How many.
-        smallest_crop: Smallest share of the picture's area that a view shows.
+        sides_px: Side of the crops of each resolution, largest first.
+        counts: Crops of each resolution.
+        areas: Smallest and largest share of the picture's area that such a crop shows.
         colour: Strength of the jitter of brightness, contrast and saturation; 1 as published.
         hue: Range of the hue jitter, in turns of the colour circle.
-        grey: Probability of a grey view.
-        blur: Probability of a blurred view.
+        grey: Probability of a grey crop.
+        blur: Probability of a blurred crop.
         blur_px: Largest standard deviation of the blur.
+
+    Raises:
+        InputError: If the three lists are not of one length.
     """
 
     def __init__(
         self,
-        side: int = 224,
-        views: int = 2,
-        smallest_crop: float = 0.14,
+        sides_px: Sequence[int] = (224, 96),
+        counts: Sequence[int] = (2, 6),
+        areas: Sequence[tuple[float, float]] = ((0.14, 1.0), (0.05, 0.14)),
         colour: float = 1.0,
         hue: float = 0.2,
         grey: float = 0.2,
@@ -41,13 +46,19 @@ class PictureViews(nn.Module):
         blur_px: float = 2.0,
     ) -> None:
         super().__init__()
-        self.views = views
+        if not len(sides_px) == len(counts) == len(areas):
+            raise InputError(
+                f"sides_px, counts and areas have {len(sides_px)}, {len(counts)} and {len(areas)} entries; "
+                "give one of each per resolution"
+            )
+        self.counts = counts
         jitter = v2.ColorJitter(0.8 * colour, 0.8 * colour, 0.8 * colour, hue)
         kernel_px = 2 * math.ceil(2 * blur_px) + 1
+        self.crops = nn.ModuleList(
+            v2.RandomResizedCrop(side, tuple(area), antialias=True) for side, area in zip(sides_px, areas, strict=True)
+        )
         self.change = v2.Compose(
             [
-                v2.PILToTensor(),
-                v2.RandomResizedCrop(side, (smallest_crop, 1.0), antialias=True),
                 v2.RandomHorizontalFlip(),
                 v2.RandomApply([jitter], 0.8),
                 v2.RandomGrayscale(grey),
@@ -57,9 +68,13 @@ class PictureViews(nn.Module):
             ]
         )
 
-    def forward(self, image: Image.Image) -> Tensor:
-        """An RGB picture to (views, 3, side, side), normalised."""
-        return torch.stack([self.change(image) for _ in range(self.views)])
+    def forward(self, image: Image.Image) -> tuple[Tensor, ...]:
+        """An RGB picture to normalised crops, (count, 3, side, side) for each resolution."""
+        pixels_CHW = v2.functional.pil_to_tensor(image)
+        return tuple(
+            torch.stack([self.change(crop(pixels_CHW)) for _ in range(count)])
+            for crop, count in zip(self.crops, self.counts, strict=True)
+        )
 
 
 class SoundShift(nn.Module):

@@ -26,7 +26,7 @@ class ClipReader(Dataset[dict[str, Any]]):
     Args:
         shards: The split.
         read: Members to decode.
-        image: Picture to tensor: (C, H, W), or (views, C, H, W) for random views.
+        image: Picture to tensor (C, H, W), or to random crops (crops, C, h, w) of each resolution.
         sound: Random change of a waveform, or None.
         seed: With the epoch and the clip's position, seeds the random changes.
         features: Cached image features to hand over, or None.
@@ -36,7 +36,7 @@ class ClipReader(Dataset[dict[str, Any]]):
         self,
         shards: ShardDataset,
         read: Sequence[Field],
-        image: Callable[[Any], Tensor] | None = None,
+        image: Callable[[Any], Tensor | tuple[Tensor, ...]] | None = None,
         sound: nn.Module | None = None,
         seed: int = 0,
         features: FeatureCache | None = None,
@@ -54,7 +54,8 @@ class ClipReader(Dataset[dict[str, Any]]):
             torch.default_generator.manual_seed(clip_seed(self.seed, draw))  # leaves a GPU's generator alone
             if "image" in self.read and self.image is not None:
                 picture = images.decode_jpeg(self.shards.member(position, "jpg"), self.shards.where(position))
-                clip["image"] = self.image(picture)
+                seen = self.image(picture)
+                clip |= {"image": seen} if isinstance(seen, Tensor) else {"crops": seen}
             if "waveform" in self.read:
                 waveform_T = torch.from_numpy(self.shards.waveform(position))
                 clip["waveform"] = self.sound(waveform_T) if self.sound else waveform_T
@@ -63,19 +64,19 @@ class ClipReader(Dataset[dict[str, Any]]):
         return clip
 
     def collate(self, clips: list[dict[str, Any]]) -> Batch:
-        """Clips to a batch; views are stacked view by view, (views * B, C, H, W)."""
+        """Clips to a batch; the crops of a resolution are stacked crop by crop, (crops * B, C, h, w)."""
         position = [clip["position"] for clip in clips]
-        stacked = {name: torch.stack([clip[name] for clip in clips]) for name in clips[0] if name != "position"}
-        image = stacked.get("image")
-        if image is not None and image.ndim == 5:
-            image = image.transpose(0, 1).flatten(0, 1)
+        fields = clips[0].keys() - {"position", "crops"}
+        stacked = {name: torch.stack([clip[name] for clip in clips]) for name in fields}
+        crops = [torch.stack(same, 1).flatten(0, 1) for same in zip(*(clip.get("crops", ()) for clip in clips))]
         return Batch(
             [self.shards.key(number) for number in position],
             torch.tensor(position),
             self.shards.label_N[position],
-            image,
+            stacked.get("image"),
             stacked.get("waveform"),
             stacked.get("z_image"),
+            tuple(crops) or None,
         )
 
 
@@ -101,8 +102,8 @@ class ClipDataModule(pl.LightningDataModule):
         workers: Loader processes per process.
         seed: Of order and augmentation.
         read: What training reads of each clip.
-        image_preset: Chain for pictures when `image` is read in evaluation (and in training without `picture_views`).
-        picture_views: Random views for training.
+        image_preset: Chain for pictures when `image` is read in evaluation (and in training without `crops`).
+        crops: Random crops of the training pictures (`MultiCrop`).
         sound_augment: Random change of the training sounds.
     """
 
@@ -114,7 +115,7 @@ class ClipDataModule(pl.LightningDataModule):
         seed: int = 0,
         read: Sequence[Field] = ("waveform",),
         image_preset: str = "squeeze",
-        picture_views: nn.Module | None = None,
+        crops: nn.Module | None = None,
         sound_augment: nn.Module | None = None,
     ) -> None:
         super().__init__()
@@ -122,7 +123,7 @@ class ClipDataModule(pl.LightningDataModule):
             raise InputError(f"data.batch_size {batch_size} must be at least 1 and data.workers {workers} at least 0")
         self.shards, self.batch_size, self.workers, self.seed, self.read = shards, batch_size, workers, seed, read
         self.image = images.preset(image_preset)
-        self.picture_views, self.sound_augment = picture_views, sound_augment
+        self.crops, self.sound_augment = crops, sound_augment
         self.features: dict[str, FeatureCache] = {}
         self._progress = Progress()
         self._train_batches = 1
@@ -167,7 +168,7 @@ class ClipDataModule(pl.LightningDataModule):
         shards = self.dataset("train")
         sampler = EpochSampler(len(shards), self.batch_size, self.seed, *world(), where=self._position)
         self._train_batches = sampler.batches
-        image = self.picture_views or self.image
+        image = self.crops or self.image
         reader = ClipReader(shards, self.read, image, self.sound_augment, self.seed, self.features.get("train"))
         return self._loader(reader, sampler)
 
