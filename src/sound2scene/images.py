@@ -89,6 +89,12 @@ def centre_square(image: Image.Image) -> Image.Image:
     return image.crop((left, top, left + side, top + side))
 
 
+def square_pixels(image: Image.Image, side: int) -> Tensor:
+    """The centred square of a picture as uint8 (3, side, side): what a generator is to draw (IC-GAN `make_hdf5.py`)."""
+    square = centre_square(image).resize((side, side), _BILINEAR)
+    return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
+
+
 def _bicubic(image_CHW: Tensor, side: int, *, align_corners: bool) -> Tensor:
     return interpolate(image_CHW[None], (side, side), mode="bicubic", align_corners=align_corners)[0]
 

@@ -12,6 +12,9 @@ Shape legend. A tensor that crosses a function border ends in its axes:
 ``H``  rows of an image
 ``W``  columns of an image
 ``D``  width of the latent space (2048 in the paper)
+``Z``  width of a generator's noise
+``J``  draws per clip
+``K``  neighbours, or classes
 ====  ==========================================================
 """
 
@@ -76,6 +79,7 @@ class Batch(NamedTuple):
         image_BCHW: Normalised pictures, float32, or views stacked along B.
         waveform_BT: 16 kHz mono sound in [-1, 1], float32, 10 s.
         z_image_BD: Cached image features, float32.
+        z_drawn_JBD: Features of J times B clips drawn at random from the whole split, float32: what fakes are for.
     """
 
     key: list[str]
@@ -84,6 +88,7 @@ class Batch(NamedTuple):
     image_BCHW: Tensor | None = None
     waveform_BT: Tensor | None = None
     z_image_BD: Tensor | None = None
+    z_drawn_JBD: Tensor | None = None
 
 
 class DivergedError(RuntimeError):
@@ -98,6 +103,18 @@ class AlignmentLoss(Protocol):
 
     def forward(self, z_audio_GD: Tensor, z_image_GD: Tensor) -> Tensor:
         """Mean loss over G pairs."""
+        ...
+
+
+class AdversarialLoss(Protocol):
+    """What a discriminator and a generator minimise, from raw scores; higher means more real."""
+
+    def discriminator(self, real_B: Tensor, fake_B: Tensor) -> Tensor:
+        """Mean loss of the discriminator."""
+        ...
+
+    def generator(self, fake_B: Tensor) -> Tensor:
+        """Mean loss of the generator."""
         ...
 
 

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from sound2scene import images
 from sound2scene.data import features, module
 from sound2scene.data.augment import PictureViews, SoundShift
-from sound2scene.data.module import ClipDataModule, ClipReader
+from sound2scene.data.module import ClipDataModule
+from sound2scene.data.reader import ClipReader
 from sound2scene.data.sampler import Draw
 from sound2scene.data.shards import ShardDataset
 from sound2scene.types import Batch, InputError

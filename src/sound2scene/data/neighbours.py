@@ -36,12 +36,13 @@ def nearest(z_ND: NDArray[np.float32], k: int) -> NDArray[np.int32]:
     # Among exact doubles the row itself need not be among the first k + 1; then the last one goes.
     own_NK = found_NK == np.arange(rows)[:, None]
     own_NK[~own_NK.any(1), -1] = True
-    return found_NK[~own_NK].reshape(rows, k).astype(np.int32)
+    others_NK: NDArray[np.int32] = found_NK[~own_NK].reshape(rows, k).astype(np.int32)
+    return others_NK
 
 
 def _by_products(unit_ND: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     z_ND = torch.from_numpy(unit_ND)
-    parts = [(part @ z_ND.T).topk(count, dim=1).indices for part in z_ND.split(CHUNK)]
+    parts = [(part @ z_ND.T).topk(count, dim=1).indices for part in torch.split(z_ND, CHUNK)]
     return torch.cat(parts).numpy()
 
 
