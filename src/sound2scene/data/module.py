@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from sound2scene import images
 from sound2scene.data.features import Encode, FeatureCache
@@ -192,4 +192,4 @@ class ClipDataModule(pl.LightningDataModule):
 
 
 def _images(clips: list[dict[str, Any]]) -> Tensor:
-    return torch.stack([clip["image"] for clip in clips])
+    return cast(Tensor, default_collate([clip["image"] for clip in clips]))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from sound2scene import images
 from sound2scene.data.features import FeatureCache
@@ -63,7 +63,8 @@ class ClipReader(Dataset[dict[str, Any]]):
     def collate(self, clips: list[dict[str, Any]]) -> Batch:
         """Clips to a batch; views are stacked view by view, (views * B, C, H, W)."""
         position = [clip["position"] for clip in clips]
-        stacked = {name: torch.stack([clip[name] for clip in clips]) for name in clips[0] if name != "position"}
+        # In a worker this stacks straight into the memory that is handed over: no second copy, no hoarding heap.
+        stacked = {name: default_collate([clip[name] for clip in clips]) for name in clips[0] if name != "position"}
         image = stacked.get("image")
         if image is not None and image.ndim == 5:
             image = image.transpose(0, 1).flatten(0, 1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+
+_Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class AveragedGenerator(AveragedModel):
@@ -21,7 +21,7 @@ class AveragedGenerator(AveragedModel):
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        def lerp(averaged: Sequence[Tensor], live: Sequence[Tensor], count: Tensor) -> None:
+        def lerp(averaged: _Tensors, live: _Tensors, count: Tensor | int) -> None:
             torch._foreach_lerp_(list(averaged), list(live), 1 - decay)
 
         super().__init__(network, multi_avg_fn=lerp, use_buffers=True)

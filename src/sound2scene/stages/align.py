@@ -126,7 +126,7 @@ class AlignStage(pl.LightningModule):
         return cast(Tensor, self(batch.waveform_BT))
 
     def _report(self, split: str) -> None:
-        self.retrieved = Retrieved(*self.embeddings.compute())
+        self.retrieved = Retrieved(*self.embeddings.whole())
         self.embeddings.reset()
         _, label_N, z_audio_ND, z_image_ND = self.retrieved
         found = recalls(z_audio_ND, z_image_ND, label_N)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -18,47 +17,21 @@ from sound2scene.data.module import ClipDataModule
 from sound2scene.distributed import world
 from sound2scene.losses.adversarial import HingeLoss, slope_penalty
 from sound2scene.metrics.collapse import CollapseWatch
-from sound2scene.models.diff_augment import check_policies, diff_augment
+from sound2scene.models.diff_augment import diff_augment
 from sound2scene.models.ema import AveragedGenerator
 from sound2scene.optimization import discriminator_adam, generator_adam
+from sound2scene.stages.gan_phases import Phases
 from sound2scene.types import AdversarialLoss, Batch, DivergedError, Export, InputError
 
 _LOG = logging.getLogger(__name__)
 _NOISE_SEED = 2_109_050_70
 
 
-@dataclass
-class Phases:
-    """How a batch becomes steps; thousands of real pictures seen over all processes (kimg) are the ruler of time.
-
-    Attributes:
-        discriminator_steps: Batches, each a step of the discriminator, to one step of the generator.
-        accumulate: Parts in which a batch passes the networks; their gradients add up to one step.
-        ema_decay: Of the averaged generator, per generator step.
-        ema_start_kimg: Until then the average equals the live generator.
-        r1_weight: Weight of the slope penalty at real pictures; 0 leaves it out.
-        r1_every: Discriminator steps between two penalties, each weighted by their number.
-        augment: Policies of DiffAugment, of `colour`, `translation`, `cutout`.
-        neighbours: Nearest pictures among which an instance's real one is drawn.
-        compile: Compile both networks.
-    """
-
-    discriminator_steps: int = 1
-    accumulate: int = 1
-    ema_decay: float = 0.9999
-    ema_start_kimg: float = 0.0
-    r1_weight: float = 0.0
-    r1_every: int = 16
-    augment: list[str] = field(default_factory=list)
-    neighbours: int = 50
-    compile: bool = False
-
-
 class GanStage(pl.LightningModule):
     """Trains a generator to draw pictures that resemble an instance, from noise and the instance's z_image.
 
     Each batch is one discriminator step; every `discriminator_steps` batches one generator step and one of the average
-    follow. `global_step` counts generator steps. The image encoder is frozen and its features are cached, as in `align`.
+    follow. `global_step` counts generator steps. The image encoder is frozen and its features cached, as in `align`.
 
     Args:
         generator: (B, Z) noise and (B, D) unit features to (B, 3, H, W) in [-1, 1].
@@ -74,6 +47,9 @@ class GanStage(pl.LightningModule):
         InputError: If the artifact is missing or of another width, or a phase's number makes no sense.
     """
 
+    batches: Tensor
+    images: Tensor
+
     def __init__(
         self,
         generator: nn.Module,
@@ -87,7 +63,7 @@ class GanStage(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.phases = _checked(phases or Phases())
+        self.phases = (phases or Phases()).checked()
         # On CPUs and with bf16 on GPUs convolutions are faster with channels last; values do not change.
         self.generator = generator.to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(memory_format=torch.channels_last)
@@ -244,16 +220,6 @@ class GanStage(pl.LightningModule):
         card = artifacts.read_card(self.image_encoder)
         assert card.preset is not None
         return Export(self.average.module, "generator", card.preset, {"image_encoder": card.fingerprint})
-
-
-def _checked(phases: Phases) -> Phases:
-    check_policies(phases.augment)
-    for name in ("discriminator_steps", "accumulate", "r1_every", "neighbours"):
-        if getattr(phases, name) < 1:
-            raise InputError(f"phases.{name} is {getattr(phases, name)}; set it to at least 1")
-    if not 0 <= phases.ema_decay < 1:
-        raise InputError(f"phases.ema_decay is {phases.ema_decay}; set it to at least 0 and below 1")
-    return phases
 
 
 def _parts(batch: Batch, turn: int, parts: int) -> list[tuple[Tensor, Tensor, Tensor]]:
