@@ -17,6 +17,7 @@ from sound2scene.data.module import ClipDataModule
 from sound2scene.distributed import world
 from sound2scene.losses.adversarial import HingeLoss, slope_penalty
 from sound2scene.metrics.collapse import CollapseWatch
+from sound2scene.models.conditional_norm import synchronise_norms
 from sound2scene.models.diff_augment import diff_augment
 from sound2scene.models.ema import AveragedGenerator
 from sound2scene.optimization import discriminator_adam, generator_adam
@@ -67,6 +68,7 @@ class GanStage(pl.LightningModule):
         # On CPUs and with bf16 on GPUs convolutions are faster with channels last; values do not change.
         self.generator = generator.to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(memory_format=torch.channels_last)
+        synchronise_norms(self.generator, self.phases.synchronise_norms)
         self.average = AveragedGenerator(self.generator, self.phases.ema_decay)
         self.loss = loss if loss is not None else HingeLoss()
         self.image_encoder, self.cache = image_encoder, cache

@@ -21,6 +21,7 @@ class Phases:
         r1_every: Discriminator steps between two penalties, each weighted by their number.
         augment: Policies of DiffAugment, of `colour`, `translation`, `cutout`.
         neighbours: Nearest pictures among which an instance's real one is drawn.
+        synchronise_norms: Batch norms take their statistics over all processes (published: each over its own).
         compile: Compile both networks.
     """
 
@@ -32,6 +33,7 @@ class Phases:
     r1_every: int = 16
     augment: list[str] = field(default_factory=list)
     neighbours: int = 50
+    synchronise_norms: bool = False
     compile: bool = False
 
     def checked(self) -> Phases:
