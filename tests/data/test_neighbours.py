@@ -42,7 +42,7 @@ def test_length_of_features_does_not_matter():
 
 @pytest.mark.parametrize("k", [0, 5, 6])
 def test_too_many_neighbours_are_refused(k):
-    with pytest.raises(InputError, match="5 pictures cannot have .* choose 1 to 4"):
+    with pytest.raises(InputError, match=r"5 pictures cannot have .* choose 1 to 4"):
         nearest(features(5), k)
 
 

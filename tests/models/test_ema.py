@@ -17,7 +17,7 @@ class Net(nn.Module):
 def move(net, by):
     with torch.no_grad():
         for tensor in net.state_dict().values():
-            tensor += by
+            tensor.add_(by)
 
 
 def test_the_average_follows_the_closed_form_in_parameters_and_buffers():
@@ -40,7 +40,7 @@ def test_before_the_start_the_average_equals_the_live_network():
     for _ in range(3):
         move(net, 1.0)
         average.update(net, started=False)
-        assert all(torch.equal(a, b) for a, b in zip(average.module.state_dict().values(), net.state_dict().values()))  # noqa: B905
+        assert all(torch.equal(tensor, net.state_dict()[name]) for name, tensor in average.module.state_dict().items())
     move(net, 1.0)
     average.update(net, started=True)
     assert not torch.equal(average.module.mean, net.mean)
