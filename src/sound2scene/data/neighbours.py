@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def _by_products(unit_ND: NDArray[np.float32], count: int) -> NDArray[np.int64]:
 
 def _by_library(unit_ND: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     try:
-        import faiss
+        faiss = importlib.import_module("faiss")  # an extra
     except ImportError:
         raise InputError(
             f"{len(unit_ND)} pictures need faiss to find neighbours; pip install 'sound2scene[faiss]'"
