@@ -1,8 +1,9 @@
-"""Measure memory while streaming: the loading processes' private memory after an epoch of N clips and of 10 N clips.
+"""Measure memory while streaming: the loading processes' memory after an epoch of N clips and of 10 N clips.
 
-Each size runs in a process of its own, with two loader workers; the figure is the largest sum of unique set sizes
-(memory that no other process shares) of the process and its workers, so that growth of any of them shows. The C
-library's allocator keeps what it once needed, and takes about a thousand clips to reach that level; N is beyond it.
+Each size runs in a process of its own, with two loader workers; the figure is the largest sum, over the process and its
+workers, of what Linux counts as theirs: private memory, and their share of what they hand over to each other. Mapped
+files stay out: whether a library's pages count as private depends on what else the machine runs. The C library's
+allocator keeps what it once needed, and takes about a thousand clips to reach that level; N is beyond it.
 
 Run `python experiments/benchmarks/memory.py`.
 """
@@ -23,16 +24,21 @@ from sound2scene.data.module import ClipDataModule
 from sound2scene.data.sources import prepare_folder
 
 
-def unique_bytes() -> int:
-    """Memory that only this process and its children hold."""
+def own_bytes() -> int:
+    """Anonymous and shared memory of this process and its children, each shared page divided by its holders."""
     process = psutil.Process()
-    return sum(one.memory_full_info().uss for one in (process, *process.children(recursive=True)))
+    total_kb = 0
+    for one in (process, *process.children(recursive=True)):
+        for line in Path(f"/proc/{one.pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith(("Pss_Anon:", "Pss_Shmem:")):
+                total_kb += int(line.split()[1])
+    return 1024 * total_kb
 
 
 def stream(shards: str) -> int:
     """Largest memory over one epoch."""
     data = ClipDataModule(shards, batch_size=8, workers=2, read=("image", "waveform"))
-    return max(unique_bytes() for _ in data.train_dataloader())
+    return max(own_bytes() for _ in data.train_dataloader())
 
 
 def main() -> None:

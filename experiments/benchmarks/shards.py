@@ -20,7 +20,7 @@ from timing import compare, print_table
 from torch.utils.data import DataLoader, Dataset
 
 from sound2scene import audio, images
-from sound2scene.data.module import ClipReader
+from sound2scene.data.reader import ClipReader
 from sound2scene.data.sampler import Draw, EpochSampler
 from sound2scene.data.shards import ShardDataset
 from sound2scene.data.sources import prepare_folder

@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sound2scene.card import FORMAT, Card
-from sound2scene.types import InputError
+from sound2scene.types import Foldable, InputError
 
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
@@ -72,6 +72,7 @@ def save(
         InputError: If the folder holds anything else or cannot be written, or the card has an unknown key or a value
             that JSON cannot hold.
     """
+    assert not getattr(network, "is_folded", False), "folded for inference: save the network that it was folded from"
     folder = Path(folder).resolve()
     if folder.exists() and (not folder.is_dir() or {entry.name for entry in folder.iterdir()} - {WEIGHTS, CARD}):
         raise InputError(f"{folder}: holds something other than an artifact; choose a new folder")
@@ -111,12 +112,14 @@ def read_card(folder: str | os.PathLike[str]) -> Card:
     return Card.from_json(path.read_bytes(), str(path))
 
 
-def load(folder: str | os.PathLike[str], kind: str | None = None) -> nn.Module:
+def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = True) -> nn.Module:
     """The network of an artifact, on the CPU, in eval mode; its parameters still ask for gradients, as fresh ones do.
 
     Args:
         folder: The artifact.
         kind: What the network has to be for; anything by default.
+        fold: Fold a network that can be folded, a generator for one, which makes it faster and fit for inference alone:
+            its tensors and so its fingerprint are then not those of the card. False for training it further.
 
     Raises:
         InputError: If the artifact is missing, damaged or of another kind, or its weights and card do not match.
@@ -130,8 +133,7 @@ def load(folder: str | os.PathLike[str], kind: str | None = None) -> nn.Module:
     except (SafetensorError, OSError) as error:
         raise InputError(f"{weights}: damaged ({error}); export or import the artifact again") from None
     try:
-        network = _class(card, Path(folder))(**card.arguments)
-        network.load_state_dict(tensors)
+        network = _build(_class(card, Path(folder)), card.arguments, tensors)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{folder}: {reason}; export or import the artifact again") from None
@@ -139,7 +141,47 @@ def load(folder: str | os.PathLike[str], kind: str | None = None) -> nn.Module:
         raise InputError(
             f"{folder}: {WEIGHTS} is not what {CARD} was written for (fingerprints differ); import it again"
         )
-    return network.eval()
+    network.eval()
+    return network.folded() if fold and isinstance(network, Foldable) else network
+
+
+def check_pair(card: Card, encoder_fingerprint: str, folder: str | os.PathLike[str]) -> None:
+    """Refuse a network that belongs to the features of another image encoder, or whose card does not say to which.
+
+    Args:
+        card: Of a generator or an audio encoder; its notes hold the fingerprint of its `image_encoder`.
+        encoder_fingerprint: Of the image encoder at hand, as its card states it.
+        folder: Of the network, for the message.
+
+    Raises:
+        InputError: If they do not fit together.
+    """
+    stated = card.origin.notes.get("image_encoder")
+    if stated is None:
+        raise InputError(
+            f"{folder}: its card does not say to which image encoder it belongs; import it again with --image-encoder"
+        )
+    if stated != encoder_fingerprint:
+        raise InputError(
+            f"{folder}: belongs to image encoder {str(stated)[:12]}, not to {encoder_fingerprint[:12]}; take the pair "
+            "that was trained together"
+        )
+
+
+def _build(network_class: type[nn.Module], arguments: dict[str, Any], tensors: dict[str, Tensor]) -> nn.Module:
+    """A network with these tensors, without drawing weights only to overwrite them (an orthogonal start takes 20 s)."""
+    try:
+        with torch.device("meta"):
+            network = network_class(**arguments)
+        # A buffer that no file holds has to be computed.
+        whole = network.state_dict().keys() >= {name for name, _ in network.named_buffers()}
+    except RuntimeError:  # a constructor that looks at a value
+        whole = False
+    if not whole:
+        network = network_class(**arguments)
+    # Clones, because these tensors are a view of the file.
+    network.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
+    return network
 
 
 def _class_path(network: nn.Module) -> str:

@@ -89,6 +89,12 @@ def centre_square(image: Image.Image) -> Image.Image:
     return image.crop((left, top, left + side, top + side))
 
 
+def square_pixels(image: Image.Image, side: int) -> Tensor:
+    """The centred square of a picture as uint8 (3, side, side): what a generator is to draw (IC-GAN `make_hdf5.py`)."""
+    square = centre_square(image).resize((side, side), _BILINEAR)
+    return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
+
+
 def _bicubic(image_CHW: Tensor, side: int, *, align_corners: bool) -> Tensor:
     return interpolate(image_CHW[None], (side, side), mode="bicubic", align_corners=align_corners)[0]
 
@@ -116,11 +122,18 @@ PRESETS: dict[str, Callable[[Image.Image], Tensor]] = {
     "icgan256": lambda image: _icgan(image, 256),
     # Small encoders of small pictures: centre square at 64, no upsampling.
     "small64": lambda image: _centre(image, 64),
+    # Pixels (uint8) at the resolution of a generator, for a judge of its pictures.
+    "pixels32": lambda image: square_pixels(image, 32),
+    "pixels64": lambda image: square_pixels(image, 64),
+    "pixels128": lambda image: square_pixels(image, 128),
+    "pixels256": lambda image: square_pixels(image, 256),
 }
 
 
 def preset(name: str) -> Callable[[Image.Image], Tensor]:
     """A preprocessing chain by name: RGB picture to normalised float32 (3, H, W), 224 px except `small64`.
+
+    The `pixels*` chains give uint8 instead, for a judge.
 
     Raises:
         InputError: If there is no chain of that name.

@@ -15,6 +15,16 @@ def adam(parameters: Any) -> Adam:
     return Adam(parameters, lr=1e-3, weight_decay=1e-5)
 
 
+def generator_adam(parameters: Any) -> Adam:
+    """IC-GAN's optimizer of the 128 px generator: Adam, rate 4e-5, beta 0 and 0.999, epsilon 1e-6."""
+    return Adam(parameters, lr=4e-5, betas=(0.0, 0.999), eps=1e-6)
+
+
+def discriminator_adam(parameters: Any) -> Adam:
+    """IC-GAN's optimizer of the 128 px discriminator: as the generator's, rate 1e-4."""
+    return Adam(parameters, lr=1e-4, betas=(0.0, 0.999), eps=1e-6)
+
+
 class LARC(Lars):  # type: ignore[misc]
     """SwAV's optimizer: momentum descent with layer-wise rates (apex `LARC.py` without clipping).
 

@@ -12,6 +12,9 @@ Shape legend. A tensor that crosses a function border ends in its axes:
 ``H``  rows of an image
 ``W``  columns of an image
 ``D``  width of the latent space (2048 in the paper)
+``Z``  width of a generator's noise
+``J``  draws per clip
+``K``  neighbours, or classes
 ====  ==========================================================
 """
 
@@ -19,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +79,7 @@ class Batch(NamedTuple):
         image_BCHW: Normalised pictures, float32.
         waveform_BT: 16 kHz mono sound in [-1, 1], float32, 10 s.
         z_image_BD: Cached image features, float32.
+        z_drawn_JBD: Features of J times B clips drawn at random from the whole split, float32: what fakes are for.
         crops: Random crops of each picture instead of the picture: for each resolution, largest first, normalised
             pictures (crops * B, C, h, w), crop by crop.
     """
@@ -86,6 +90,7 @@ class Batch(NamedTuple):
     image_BCHW: Tensor | None = None
     waveform_BT: Tensor | None = None
     z_image_BD: Tensor | None = None
+    z_drawn_JBD: Tensor | None = None
     crops: tuple[Tensor, ...] | None = None
 
 
@@ -101,6 +106,56 @@ class AlignmentLoss(Protocol):
 
     def forward(self, z_audio_GD: Tensor, z_image_GD: Tensor) -> Tensor:
         """Mean loss over G pairs."""
+        ...
+
+
+class AdversarialLoss(Protocol):
+    """What a discriminator and a generator minimise, from raw scores; higher means more real."""
+
+    def discriminator(self, real_B: Tensor, fake_B: Tensor) -> Tensor:
+        """Mean loss of the discriminator."""
+        ...
+
+    def generator(self, fake_B: Tensor) -> Tensor:
+        """Mean loss of the generator."""
+        ...
+
+
+@runtime_checkable
+class Foldable(Protocol):
+    """A network with work in its forward pass that inference can do once and for all."""
+
+    def folded(self) -> nn.Module:
+        """A copy that computes the same in evaluation without that work."""
+        ...
+
+
+class Measured(NamedTuple):
+    """What a network sees in pictures.
+
+    Attributes:
+        feature_BD: Features, float32; distances between sets of pictures (FID, KID) are taken here.
+        logits_BK: Scores of its classes, float32, for the inception score; None where it has none.
+    """
+
+    feature_BD: Tensor
+    logits_BK: Tensor | None
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """A frozen network whose view of pictures is a measure of them.
+
+    Attributes:
+        feature_dim: Width of its features.
+        protocol: What a figure's name says of it: network and size to which pictures are resized.
+    """
+
+    feature_dim: int
+    protocol: str
+
+    def measure(self, pixels_BCHW: Tensor) -> Measured:
+        """Features and scores of uint8 pictures of any size; any other dtype is a ValueError."""
         ...
 
 
@@ -144,12 +199,27 @@ class Retrieving(Protocol):
 
 
 class Sampling(Protocol):
-    """A stage that draws pictures."""
+    """A stage that draws pictures.
 
-    def sample(self, batch: Batch) -> Tensor:
-        """Pictures of the averaged generator, (B, 3, H, W) in [-1, 1], for the z_image of a batch.
+    Attributes:
+        resolution: Height and width of the pictures.
+    """
 
-        The noise of a picture follows from its clip's index alone: the same clips give the same pictures forever, on
-        any number of processes.
+    resolution: int
+
+    def sample(self, batch: Batch, draw: int = 0) -> Tensor:
+        """Pictures for the clips of a batch, (B, 3, H, W) in [-1, 1].
+
+        The noise of a picture follows from its clip's index and the number of the draw alone: the same clips give the
+        same pictures forever, on any number of processes.
         """
+        ...
+
+
+@runtime_checkable
+class CeilingSampling(Protocol):
+    """A stage that can also draw what it would draw if it had nothing left to learn."""
+
+    def sample_ceiling(self, batch: Batch, draw: int = 0) -> Tensor:
+        """As `sample`, from the true z_image of each clip."""
         ...

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from sound2scene import images
 from sound2scene.data import features, module
 from sound2scene.data.augment import PictureViews, SoundShift
-from sound2scene.data.module import ClipDataModule, ClipReader
+from sound2scene.data.module import ClipDataModule
+from sound2scene.data.reader import ClipReader
 from sound2scene.data.sampler import Draw
 from sound2scene.data.shards import ShardDataset
 from sound2scene.types import Batch, InputError
@@ -253,24 +254,6 @@ def test_views_stand_view_by_view(dataset: Path) -> None:
     for place, position in enumerate(batch.index_B.tolist()):
         views = reader[Draw(0, position)]["image"]
         assert torch.equal(batch.image_BCHW[place::BATCH_SIZE], views)
-
-
-def test_augmentation_is_a_function_of_seed_epoch_and_clip_and_leaves_all_other_generators_alone(
-    dataset: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda _: pytest.fail("a GPU was seeded"))
-    shards = ShardDataset(dataset, "train")
-
-    def draw(seed: int, epoch: int, position: int = 0) -> Tensor:
-        clip = ClipReader(shards, ["waveform"], sound=SoundShift(), seed=seed)[Draw(epoch, position)]
-        found: Tensor = clip["waveform"]
-        return found
-
-    before = torch.get_rng_state()
-    assert torch.equal(draw(1, 2), draw(1, 2))
-    assert not torch.equal(draw(1, 2), draw(1, 3))
-    assert not torch.equal(draw(1, 2), draw(2, 2))
-    assert torch.equal(torch.get_rng_state(), before)
 
 
 def encode(image_BCHW: Tensor) -> Tensor:

@@ -185,3 +185,10 @@ def test_a_clip_collected_twice_is_noticed():
     embeddings.update(*split([1, 2]))
     with pytest.raises(AssertionError, match="collected twice"):
         embeddings.compute()
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_split_of_one_clip_keeps_its_axes(width):
+    embeddings = Embeddings()
+    embeddings.update(torch.tensor([0]), torch.tensor([2]), torch.ones(1, width), torch.ones(1, width))
+    assert [list(part.shape) for part in embeddings.whole()] == [[1], [1], [1, width], [1, width]]

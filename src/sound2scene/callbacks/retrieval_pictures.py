@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import pytorch_lightning as pl
-import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
 from torch.nn.functional import normalize
 
-from sound2scene import images
 from sound2scene.callbacks.improvement import OnImprovement
+from sound2scene.callbacks.panels import clip_name, show_picture, show_sound, spread
 from sound2scene.data.module import ClipDataModule
 from sound2scene.data.shards import ShardDataset
-from sound2scene.spectrogram import spectrogram
 from sound2scene.types import Retrieved, Retrieving
 
 RIGHT, WRONG, OWN = "tab:green", "tab:red", "tab:blue"
@@ -67,9 +62,9 @@ def _draw_reals(shards: ShardDataset, path: Path, columns: int) -> None:
     figure = Figure(figsize=(2 * columns, 4.2), layout="constrained")
     grid = figure.subplots(2, len(shown), squeeze=False)
     for column, position in enumerate(shown):
-        _picture(grid[0][column], shards, position)
-        _sound(grid[1][column], shards, position)
-        grid[0][column].set_title(_name(shards, position), fontsize=8)
+        show_picture(grid[0][column], shards, position)
+        show_sound(grid[1][column], shards, position)
+        grid[0][column].set_title(clip_name(shards, position), fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=80)
 
@@ -82,14 +77,14 @@ def _draw_retrieval(found: Retrieved, shards: ShardDataset, path: Path, rows: in
     grid = figure.subplots(len(shown), nearest + 2, squeeze=False)
     for row, query in enumerate(shown):
         position = int(found.index_N[query])
-        _sound(grid[row][0], shards, position)
-        _picture(grid[row][1], shards, position)
-        grid[row][0].set_title(_name(shards, position), fontsize=8)
+        show_sound(grid[row][0], shards, position)
+        show_picture(grid[row][1], shards, position)
+        grid[row][0].set_title(clip_name(shards, position), fontsize=8)
         for column, item in enumerate(order_RK[row].tolist()):
             other = int(found.index_N[item])
             same = bool(found.label_N[item] == found.label_N[query] >= 0)
-            _picture(grid[row][2 + column], shards, other, OWN if item == query else RIGHT if same else WRONG)
-            grid[row][2 + column].set_title(_name(shards, other), fontsize=7)
+            show_picture(grid[row][2 + column], shards, other, OWN if item == query else RIGHT if same else WRONG)
+            grid[row][2 + column].set_title(clip_name(shards, other), fontsize=7)
         for axes in grid[row][2 + order_RK.shape[1] :]:
             axes.axis("off")
     figure.suptitle(
@@ -99,37 +94,3 @@ def _draw_retrieval(found: Retrieved, shards: ShardDataset, path: Path, rows: in
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=70)
-
-
-def spread(label_N: Tensor, count: int) -> list[int]:
-    """Up to `count` positions that take turns through the classes, the same ones for the same labels."""
-    turns: dict[int, int] = {}
-    keyed = []
-    for position, label in enumerate(label_N.tolist()):
-        turns[label] = turns.get(label, -1) + 1
-        keyed.append((turns[label], label, position))
-    return [position for _, _, position in sorted(keyed)[:count]]
-
-
-def _name(shards: ShardDataset, position: int) -> str:
-    label = int(shards.label_N[position])
-    return shards.classes[label] if label >= 0 else shards.key(position)
-
-
-def _picture(axes: Axes, shards: ShardDataset, position: int, frame: str | None = None) -> None:
-    picture = images.decode_jpeg(shards.member(position, "jpg"), shards.where(position))
-    axes.imshow(images.centre_square(picture).resize((128, 128)))
-    _bare(axes, frame)
-
-
-def _sound(axes: Axes, shards: ShardDataset, position: int) -> None:
-    waveform_T = torch.from_numpy(shards.waveform(position))
-    axes.imshow(spectrogram("paper")(waveform_T[None])[0], origin="lower", aspect="auto", cmap="magma")
-    _bare(axes, None)
-
-
-def _bare(axes: Axes, frame: str | None) -> None:
-    axes.set(xticks=[], yticks=[])
-    spines: Sequence[str] = ("left", "right", "top", "bottom")
-    for side in spines:
-        axes.spines[side].set(visible=frame is not None, color=frame or "black", linewidth=3)

@@ -77,6 +77,26 @@ class MultiCrop(nn.Module):
         )
 
 
+class PixelCrop(nn.Module):
+    """A random crop of a picture, mirrored or not, as pixels: what a judge of pictures learns from.
+
+    Args:
+        side: Pixels of the crop.
+        smallest_crop: Smallest share of the picture's area that it shows.
+    """
+
+    def __init__(self, side: int, smallest_crop: float = 0.5) -> None:
+        super().__init__()
+        self.change = v2.Compose(
+            [v2.RandomResizedCrop(side, (smallest_crop, 1.0), antialias=True), v2.RandomHorizontalFlip()]
+        )
+
+    def forward(self, image: Image.Image) -> Tensor:
+        """An RGB picture to uint8 (3, side, side)."""
+        pixels_CHW: Tensor = self.change(v2.functional.pil_to_tensor(image))
+        return pixels_CHW
+
+
 class SoundShift(nn.Module):
     """A sound that starts elsewhere: circular shift by any amount, then a random gain and clipping at +-1.
 

@@ -2,82 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, default_collate
 
 from sound2scene import images
 from sound2scene.data.features import Encode, FeatureCache
-from sound2scene.data.sampler import Draw, EpochSampler, Progress, WholeSplitSampler, clip_seed
+from sound2scene.data.instances import InstanceReader, Instances, mirrored
+from sound2scene.data.neighbours import cached_nearest
+from sound2scene.data.reader import ClipReader, Field
+from sound2scene.data.sampler import Draw, EpochSampler, Progress, WholeSplitSampler
 from sound2scene.data.shards import Folder, ShardDataset
 from sound2scene.distributed import barrier, world
 from sound2scene.types import Batch, InputError
-
-Field = Literal["image", "waveform"]
-
-
-class ClipReader(Dataset[dict[str, Any]]):
-    """What a loader's worker does with one clip of a split.
-
-    Args:
-        shards: The split.
-        read: Members to decode.
-        image: Picture to tensor (C, H, W), or to random crops (crops, C, h, w) of each resolution.
-        sound: Random change of a waveform, or None.
-        seed: With the epoch and the clip's position, seeds the random changes.
-        features: Cached image features to hand over, or None.
-    """
-
-    def __init__(
-        self,
-        shards: ShardDataset,
-        read: Sequence[Field],
-        image: Callable[[Any], Tensor | tuple[Tensor, ...]] | None = None,
-        sound: nn.Module | None = None,
-        seed: int = 0,
-        features: FeatureCache | None = None,
-    ) -> None:
-        self.shards, self.read, self.image, self.sound = shards, set(read), image, sound
-        self.seed, self.features = seed, features
-
-    def __len__(self) -> int:
-        return len(self.shards)
-
-    def __getitem__(self, draw: Draw) -> dict[str, Any]:
-        position = draw.position
-        clip: dict[str, Any] = {"position": position}
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(clip_seed(self.seed, draw))  # leaves a GPU's generator alone
-            if "image" in self.read and self.image is not None:
-                picture = images.decode_jpeg(self.shards.member(position, "jpg"), self.shards.where(position))
-                seen = self.image(picture)
-                clip |= {"image": seen} if isinstance(seen, Tensor) else {"crops": seen}
-            if "waveform" in self.read:
-                waveform_T = torch.from_numpy(self.shards.waveform(position))
-                clip["waveform"] = self.sound(waveform_T) if self.sound else waveform_T
-        if self.features is not None:
-            clip["z_image"] = torch.tensor(self.features.row(position))
-        return clip
-
-    def collate(self, clips: list[dict[str, Any]]) -> Batch:
-        """Clips to a batch; the crops of a resolution are stacked crop by crop, (crops * B, C, h, w)."""
-        position = [clip["position"] for clip in clips]
-        fields = clips[0].keys() - {"position", "crops"}
-        stacked = {name: torch.stack([clip[name] for clip in clips]) for name in fields}
-        crops = [torch.stack(same, 1).flatten(0, 1) for same in zip(*(clip.get("crops", ()) for clip in clips))]
-        return Batch(
-            [self.shards.key(number) for number in position],
-            torch.tensor(position),
-            self.shards.label_N[position],
-            stacked.get("image"),
-            stacked.get("waveform"),
-            stacked.get("z_image"),
-            tuple(crops) or None,
-        )
 
 
 class _ResumableLoader(DataLoader[dict[str, Any]]):
@@ -102,8 +43,9 @@ class ClipDataModule(pl.LightningDataModule):
         workers: Loader processes per process.
         seed: Of order and augmentation.
         read: What training reads of each clip.
-        image_preset: Chain for pictures when `image` is read in evaluation (and in training without `crops`).
-        crops: Random crops of the training pictures (`MultiCrop`).
+        image_preset: Chain for pictures when `image` is read in evaluation (and in training without
+            `image_augment`).
+        image_augment: Random change of the training pictures, or random crops of them (`MultiCrop`).
         sound_augment: Random change of the training sounds.
     """
 
@@ -115,7 +57,7 @@ class ClipDataModule(pl.LightningDataModule):
         seed: int = 0,
         read: Sequence[Field] = ("waveform",),
         image_preset: str = "squeeze",
-        crops: nn.Module | None = None,
+        image_augment: nn.Module | None = None,
         sound_augment: nn.Module | None = None,
     ) -> None:
         super().__init__()
@@ -123,14 +65,20 @@ class ClipDataModule(pl.LightningDataModule):
             raise InputError(f"data.batch_size {batch_size} must be at least 1 and data.workers {workers} at least 0")
         self.shards, self.batch_size, self.workers, self.seed, self.read = shards, batch_size, workers, seed, read
         self.image = images.preset(image_preset)
-        self.crops, self.sound_augment = crops, sound_augment
+        self.image_augment, self.sound_augment = image_augment, sound_augment
         self.features: dict[str, FeatureCache] = {}
+        self.instances: Instances | None = None
         self._progress = Progress()
         self._train_batches = 1
 
     def dataset(self, split: str) -> ShardDataset:
         """A split, clip by clip: pictures, sounds, labels, metadata."""
         return ShardDataset(self.shards, split)
+
+    def examples(self, split: str, positions: Sequence[int]) -> Batch:
+        """Certain clips of a split as a batch of evaluation."""
+        reader = ClipReader(self.dataset(split), self.read, self.image, features=self.features.get(split))
+        return reader.collate([reader[Draw(0, position)] for position in positions])
 
     def fingerprints(self) -> dict[str, str]:
         """Fingerprint of the data of each split."""
@@ -147,14 +95,48 @@ class ClipDataModule(pl.LightningDataModule):
             root: Folder of the caches.
         """
         for split in splits:
-            shards = self.dataset(split)
-            cache = FeatureCache(root, fingerprint, preset, shards.fingerprint, len(shards))
-            reader = ClipReader(shards, ["image"], images.preset(preset))
-            rank, ranks = world()
-            self._fill(cache, reader, [block for block in cache.missing() if block % ranks == rank], encode)
-            barrier()
-            self._fill(cache, reader, cache.missing(), encode)  # nodes without a shared disk
-            self.features[split] = cache
+            self.features[split] = self.cached(split, encode, fingerprint, preset, root)
+
+    def use_instances(
+        self, side: int, neighbours: int, encode: Encode, fingerprint: str, preset: str, root: str
+    ) -> None:
+        """Let training batches be what an instance-conditioned GAN learns from; needs the features of `train`.
+
+        Args:
+            side: Pixels of a real picture.
+            neighbours: Nearest pictures among which an instance's real one is drawn.
+            encode: As for `use_features`, and so are the others; the features of mirrored pictures are cached too.
+            fingerprint: Of the encoder.
+            preset: Image chain.
+            root: Folder of the caches.
+        """
+        flipped = self.cached("train", encode, fingerprint, preset, root, flip=True)
+        found_NK = cached_nearest(self.features["train"], neighbours)
+        self.instances = Instances(side, found_NK, self.features["train"], flipped)
+
+    def cached(
+        self, split: str, encode: Encode, fingerprint: str, preset: str, root: str, flip: bool = False
+    ) -> FeatureCache:
+        """Features of a split's pictures, computed where they are not on disk yet; every process calls it.
+
+        Args:
+            split: Which.
+            encode: Frozen network, one batch of pictures on the CPU to (B, D).
+            fingerprint: Of its weights.
+            preset: Image chain that feeds it.
+            root: Folder of the caches.
+            flip: Mirror the pictures.
+        """
+        shards, chain = self.dataset(split), images.preset(preset)
+        cache = FeatureCache(
+            root, fingerprint, f"{preset}, mirrored" if flip else preset, shards.fingerprint, len(shards)
+        )
+        reader = ClipReader(shards, ["image"], (lambda picture: chain(mirrored(picture))) if flip else chain)
+        rank, ranks = world()
+        self._fill(cache, reader, [block for block in cache.missing() if block % ranks == rank], encode)
+        barrier()
+        self._fill(cache, reader, cache.missing(), encode)  # nodes without a shared disk
+        return cache
 
     def _fill(self, cache: FeatureCache, reader: ClipReader, blocks: list[int], encode: Encode) -> None:
         if not blocks:
@@ -168,7 +150,9 @@ class ClipDataModule(pl.LightningDataModule):
         shards = self.dataset("train")
         sampler = EpochSampler(len(shards), self.batch_size, self.seed, *world(), where=self._position)
         self._train_batches = sampler.batches
-        image = self.crops or self.image
+        if self.instances is not None:
+            return self._loader(InstanceReader(shards, self.instances, self.seed), sampler)
+        image = self.image_augment or self.image
         reader = ClipReader(shards, self.read, image, self.sound_augment, self.seed, self.features.get("train"))
         return self._loader(reader, sampler)
 
@@ -224,4 +208,4 @@ class ClipDataModule(pl.LightningDataModule):
 
 
 def _images(clips: list[dict[str, Any]]) -> Tensor:
-    return torch.stack([clip["image"] for clip in clips])
+    return cast(Tensor, default_collate([clip["image"] for clip in clips]))

@@ -155,6 +155,12 @@ class Embeddings(Metric):
         assert (index_N[order_N].diff() > 0).all(), "a clip was collected twice"
         return index_N[order_N], label_N[order_N], z_audio_ND[order_N], z_image_ND[order_N]
 
+    def whole(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """As `compute`, also for a split of one clip, whose axes torchmetrics squeezes away."""
+        index_N, label_N, z_audio_ND, z_image_ND = self.compute()
+        count = index_N.numel()
+        return index_N.view(-1), label_N.view(-1), z_audio_ND.view(count, -1), z_image_ND.view(count, -1)
+
 
 def _joined(state: list[Tensor] | Tensor) -> Tensor:
     return state if isinstance(state, Tensor) else torch.cat(state)

@@ -8,15 +8,40 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from sound2scene import artifacts
 from sound2scene.data.module import ClipDataModule
 from sound2scene.distributed import gather
+from sound2scene.latent import noise_of_clips
 from sound2scene.losses.infonce import L2InfoNCE
 from sound2scene.metrics.retrieval import Embeddings, instance_ranks, recalls
-from sound2scene.optimization import adam, warmup_cosine
+from sound2scene.optimization import WarmupCosine, adam
 from sound2scene.spectrogram import spectrogram as spectrogram_preset
 from sound2scene.types import AlignmentLoss, Batch, DivergedError, Export, InputError, Retrieved
+
+
+class Drawing:
+    """A frozen generator for features of one image encoder.
+
+    Args:
+        folder: Of the generator artifact.
+        encoder_fingerprint: Of the image encoder whose features it is to draw.
+        device: Where.
+
+    Raises:
+        InputError: If it was trained on another encoder's features, or its card does not say on whose.
+    """
+
+    def __init__(self, folder: str, encoder_fingerprint: str, device: torch.device) -> None:
+        artifacts.check_pair(artifacts.read_card(folder), encoder_fingerprint, folder)
+        self.network = artifacts.load(folder, kind="generator").to(device).requires_grad_(False)
+        self.resolution = cast(int, self.network.resolution)
+
+    def __call__(self, z_BD: Tensor, index_B: Tensor, draw: int) -> Tensor:
+        """Pictures, with the noise of these clips and this draw."""
+        noise_BZ = noise_of_clips(index_B, cast(int, self.network.z_dim), draw).to(z_BD.device)
+        return cast(Tensor, self.network(noise_BZ, normalize(z_BD.float(), dim=1)))
 
 
 class AlignStage(pl.LightningModule):
@@ -28,26 +53,27 @@ class AlignStage(pl.LightningModule):
     Args:
         audio_encoder: Network to train, (B, F, T) to (B, D).
         image_encoder: Folder of an image-encoder artifact whose features have the same D.
+        generator: Folder of a generator artifact that was trained on features of that image encoder, so that the held
+            out sounds can be drawn; None draws nothing. It is frozen and stays outside of this module, too.
         loss: Alignment loss; any dotted path with `forward(z_audio_GD, z_image_GD)`.
         spectrogram: Name of the spectrogram preset.
         optimizer: Of the audio encoder and of whatever the loss lets it own (a learnable temperature).
-        warmup_steps: Linear warm-up; 0 as published.
-        cosine: Let the rate fall to 0 over the run as half a cosine; constant as published.
+        schedule: Of its rate; constant as published by default.
         cache: Folder of cached image features.
 
     Raises:
-        InputError: If the artifact is missing or its width is not the audio encoder's.
+        InputError: If an artifact is missing, of another width, or belongs to another image encoder.
     """
 
     def __init__(
         self,
         audio_encoder: nn.Module,
         image_encoder: str,
+        generator: str | None = None,
         loss: AlignmentLoss | None = None,
         spectrogram: str = "paper",
         optimizer: OptimizerCallable = adam,
-        warmup_steps: int = 0,
-        cosine: bool = False,
+        schedule: WarmupCosine | None = None,
         cache: str = "data/features",
     ) -> None:
         super().__init__()
@@ -55,8 +81,9 @@ class AlignStage(pl.LightningModule):
         self.audio_encoder = audio_encoder.to(memory_format=torch.channels_last)
         self.loss = cast(nn.Module, loss if loss is not None else L2InfoNCE())
         self.preset, self.spectrogram = spectrogram, spectrogram_preset(spectrogram)
-        self.image_encoder, self.cache = image_encoder, cache
-        self.optimizer, self.warmup_steps, self.cosine = optimizer, warmup_steps, cosine
+        self.image_encoder, self.generator, self.cache = image_encoder, generator, cache
+        self.optimizer, self.schedule = optimizer, schedule
+        self.drawing: Drawing | None = None
         self.embeddings = Embeddings()
         self.retrieved: Retrieved | None = None
 
@@ -70,11 +97,14 @@ class AlignStage(pl.LightningModule):
                 f"{self.image_encoder}: features have {encoder.z_dim} dimensions and audio_encoder.z_dim is "
                 f"{self.audio_encoder.z_dim}; make them the same"
             )
-        encoder = encoder.to(self.trainer.strategy.root_device).requires_grad_(False)
+        device = self.trainer.strategy.root_device
+        if self.generator is not None:
+            self.drawing = Drawing(self.generator, card.fingerprint, device)
+        encoder = encoder.to(device).requires_grad_(False)
         data = cast(ClipDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
 
         def encode(image_BCHW: Tensor) -> Tensor:
-            return cast(Tensor, encoder(image_BCHW.to(self.trainer.strategy.root_device))).cpu()
+            return cast(Tensor, encoder(image_BCHW.to(device))).cpu()
 
         assert card.preset is not None, "an image encoder's card names its preset"
         data.use_features(splits, encode, card.fingerprint, card.preset, self.cache)
@@ -120,13 +150,33 @@ class AlignStage(pl.LightningModule):
         """Recall over the test split."""
         self._report("test")
 
+    @property
+    def resolution(self) -> int:
+        """Height and width of what the generator draws."""
+        assert self.drawing is not None, "callbacks that draw need model.init_args.generator"
+        return self.drawing.resolution
+
+    @torch.no_grad()
+    def sample(self, batch: Batch, draw: int = 0) -> Tensor:
+        """Pictures of the sounds of a batch, (B, 3, H, W) in [-1, 1]; see `types.Sampling`."""
+        assert self.drawing is not None
+        assert batch.waveform_BT is not None
+        return self.drawing(self(batch.waveform_BT), batch.index_B, draw)
+
+    @torch.no_grad()
+    def sample_ceiling(self, batch: Batch, draw: int = 0) -> Tensor:
+        """What a perfect audio encoder would draw: pictures of the true z_image with the same noise."""
+        assert self.drawing is not None
+        assert batch.z_image_BD is not None
+        return self.drawing(batch.z_image_BD, batch.index_B, draw)
+
     def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
         """z_audio of a batch, (B, D)."""
         assert batch.waveform_BT is not None
         return cast(Tensor, self(batch.waveform_BT))
 
     def _report(self, split: str) -> None:
-        self.retrieved = Retrieved(*self.embeddings.compute())
+        self.retrieved = Retrieved(*self.embeddings.whole())
         self.embeddings.reset()
         _, label_N, z_audio_ND, z_image_ND = self.retrieved
         found = recalls(z_audio_ND, z_image_ND, label_N)
@@ -139,11 +189,9 @@ class AlignStage(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimizer over audio encoder and loss, with the schedule that was asked for."""
         optimizer = self.optimizer([*self.audio_encoder.parameters(), *self.loss.parameters()])
-        if not (self.warmup_steps or self.cosine):
+        if self.schedule is None:
             return optimizer
-        steps = int(self.trainer.estimated_stepping_batches)
-        final_share = 0.0 if self.cosine else 1.0
-        schedule = warmup_cosine(optimizer, steps, self.warmup_steps, final_share)
+        schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def exports(self) -> Export:

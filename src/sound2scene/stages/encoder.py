@@ -117,7 +117,7 @@ class EncoderStage(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Nearest-neighbour accuracy where there are labels, and how much of the latent space is used."""
-        _, label_N, z_image_ND, _ = self.embeddings.compute()
+        _, label_N, z_image_ND, _ = self.embeddings.whole()
         self.embeddings.reset()
         share = torch.linalg.svdvals(nn.functional.normalize(z_image_ND, dim=1)).square()
         share = share / share.sum()

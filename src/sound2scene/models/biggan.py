@@ -1,0 +1,144 @@
+"""IC-GAN's generator with the BigGAN backbone: noise and an image feature to a picture.
+
+Names and shapes are those of the published checkpoints (facebookresearch/ic_gan, `BigGAN_PyTorch/BigGAN.py`), without
+their label table, which they carry but never use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, relu
+
+from sound2scene.models.attention import SelfAttention
+from sound2scene.models.conditional_norm import ConditionalBatchNorm, OutputBatchNorm
+from sound2scene.models.spectral_norm import SNConv2d, SNLinear, fold
+from sound2scene.types import InputError
+
+# Channels before the first block and after each, in units of the width; each block doubles the size, from 4x4 on.
+# 32 px: BigGAN-PyTorch's, which IC-GAN has no checkpoint for.
+_WIDTHS = {
+    32: (4, 4, 4, 4),
+    64: (16, 16, 8, 4, 2),
+    128: (16, 16, 8, 4, 2, 1),
+    256: (16, 16, 8, 8, 4, 2, 1),
+}
+_START = 4
+
+
+class GeneratorBlock(nn.Module):
+    """A residual block that doubles height and width, with two conditional batch norms.
+
+    Args:
+        in_channels: Channels that come in.
+        out_channels: Channels that go out.
+        condition_dim: Width of the condition.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, condition_dim: int) -> None:
+        super().__init__()
+        self.conv1 = SNConv2d(in_channels, out_channels, 3)
+        self.conv2 = SNConv2d(out_channels, out_channels, 3)
+        self.conv_sc = SNConv2d(in_channels, out_channels, 1)
+        self.bn1 = ConditionalBatchNorm(in_channels, condition_dim)
+        self.bn2 = ConditionalBatchNorm(out_channels, condition_dim)
+
+    def forward(self, image_BCHW: Tensor, condition_BD: Tensor) -> Tensor:
+        """(B, in, H, W) to (B, out, 2H, 2W)."""
+        inner_BCHW = self.conv1(interpolate(relu(self.bn1(image_BCHW, condition_BD)), scale_factor=2))
+        inner_BCHW = self.conv2(relu(self.bn2(inner_BCHW, condition_BD)))
+        # Published the other way round; a 1x1 convolution and copying pixels commute, and this takes a quarter.
+        shortcut_BCHW = interpolate(self.conv_sc(image_BCHW), scale_factor=2)
+        result_BCHW: Tensor = inner_BCHW + shortcut_BCHW
+        return result_BCHW
+
+
+class Generator(nn.Module):
+    """Noise and the feature of a picture to a picture like it (IC-GAN, arXiv:2109.05070; BigGAN, arXiv:1809.11096).
+
+    The noise is cut into one chunk for the first layer and one per block; a block is conditioned on the embedded
+    feature and its chunk. Weights start orthogonal.
+
+    Args:
+        resolution: Height and width of the picture: 32, 64, 128 or 256.
+        channels: Width; 96 for the published 128 and 256, 64 for the published 64.
+        attention: Sizes after which self-attention stands (published: 64 at 128 and 256 px, 32 at 64 px).
+        z_dim: Width of the noise that is asked for, rounded down to a multiple of the number of chunks.
+        feature_dim: Width of the embedded feature.
+        z_image_dim: Width of the image feature.
+
+    Attributes:
+        z_dim: Width of the noise that `forward` takes.
+        z_image_dim: Width of the image feature.
+        resolution: Height and width of the picture.
+        arguments: What was given here; a card stores it to build the network again.
+
+    Raises:
+        InputError: If the resolution is another, no block gives a size of `attention`, or z_dim is below one per chunk.
+    """
+
+    def __init__(
+        self,
+        resolution: int = 128,
+        channels: int = 96,
+        attention: Sequence[int] = (64,),
+        z_dim: int = 120,
+        feature_dim: int = 512,
+        z_image_dim: int = 2048,
+    ) -> None:
+        super().__init__()
+        if resolution not in _WIDTHS:
+            raise InputError(f"resolution is {resolution}; choose one of {', '.join(map(str, _WIDTHS))}")
+        widths = [channels * factor for factor in _WIDTHS[resolution]]
+        sizes = [_START << block for block in range(1, len(widths))]
+        if unknown := sorted(set(attention) - set(sizes)):
+            raise InputError(f"attention names {unknown[0]}, which no block gives; choose among {sizes}")
+        if z_dim < len(widths):
+            raise InputError(f"z_dim is {z_dim}, too few for {len(widths)} chunks; choose a larger one")
+        self.arguments = {
+            "resolution": resolution,
+            "channels": channels,
+            "attention": list(attention),
+            "z_dim": z_dim,
+            "feature_dim": feature_dim,
+            "z_image_dim": z_image_dim,
+        }
+        self.resolution, self.z_image_dim, self._chunk = resolution, z_image_dim, z_dim // len(widths)
+        self.z_dim = self._chunk * len(widths)
+        self.shared_feat = SNLinear(z_image_dim, feature_dim)
+        self.linear = SNLinear(self._chunk, widths[0] * _START**2)
+        self.blocks = nn.ModuleList()
+        for before, after, size in zip(widths, widths[1:], sizes, strict=False):
+            block = nn.ModuleList([GeneratorBlock(before, after, feature_dim + self._chunk)])
+            self.blocks.append(block.append(SelfAttention(after)) if size in attention else block)
+        self.output_layer = nn.Sequential(OutputBatchNorm(widths[-1]), nn.ReLU(), SNConv2d(widths[-1], 3, 3))
+
+    def forward(self, z_BZ: Tensor, z_image_BD: Tensor) -> Tensor:
+        """Pictures, (B, 3, resolution, resolution), float32, RGB in [-1, 1].
+
+        Args:
+            z_BZ: Standard normal noise, (B, z_dim).
+            z_image_BD: Image features as rows of unit length, (B, z_image_dim); nothing here normalises them.
+        """
+        assert z_BZ.shape[1:] == (self.z_dim,), f"noise is {tuple(z_BZ.shape)}, not (B, {self.z_dim})"
+        feature_BD = self.shared_feat(z_image_BD)
+        first_BZ, *chunks = torch.split(z_BZ, self._chunk, dim=1)
+        image_BCHW = self.linear(first_BZ).unflatten(1, (-1, _START, _START))
+        for block, chunk_BZ in zip(self.blocks, chunks, strict=True):
+            image_BCHW = block[0](image_BCHW, torch.cat([feature_BD, chunk_BZ.to(feature_BD.dtype)], dim=1))  # type: ignore[index]
+            for layer in block[1:]:  # type: ignore[index]
+                image_BCHW = layer(image_BCHW)
+        image_BCHW = self.output_layer(image_BCHW)
+        # A bf16 picture has fewer grey values than its eight bits can hold.
+        return torch.tanh(image_BCHW.to(torch.promote_types(image_BCHW.dtype, torch.float32)))
+
+    def folded(self) -> nn.Module:
+        """A copy for inference that gives the same pictures without the power steps of spectral normalisation.
+
+        It cannot be folded again, trained or written as an artifact.
+        """
+        folded = fold(self)
+        folded.is_folded = True  # type: ignore[assignment]
+        return folded

@@ -1,0 +1,40 @@
+"""The averaged generator: what is sampled, measured and exported, while the live one is trained."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+_Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+class AveragedGenerator(AveragedModel):
+    """Exponential moving average of a network, buffers included (IC-GAN `BigGAN_PyTorch/utils.py`).
+
+    A step too early to count makes the average equal to the live network. Never asks for gradients, always in eval
+    mode: batch norms use the averaged running statistics.
+
+    Args:
+        network: The live one; its present state is copied.
+        decay: Share of the average that a step keeps.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        def lerp(averaged: _Tensors, live: _Tensors, count: Tensor | int) -> None:
+            torch._foreach_lerp_(list(averaged), list(live), 1 - decay)
+
+        super().__init__(network, multi_avg_fn=lerp, use_buffers=True)
+        self.requires_grad_(False)
+        self.train(False)
+
+    def train(self, mode: bool = True) -> AveragedGenerator:
+        """Stays in eval mode, whatever the stage around it does."""
+        super().train(False)
+        return self
+
+    def update(self, network: nn.Module, started: bool) -> None:
+        """One step: average where it has `started`, else copy."""
+        if not started:
+            self.n_averaged.zero_()
+        self.update_parameters(network)

@@ -1,0 +1,135 @@
+"""Layers whose weight is divided by its largest singular value, estimated by one power step per forward pass.
+
+The estimate needs the vector `u0`, which lies in the state dict under the name that BigGAN-PyTorch (`layers.py`) and so
+the published IC-GAN checkpoints give it. Evaluation repeats the same step from the stored vector at every call;
+:func:`fold` does it once and for all.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, linear, normalize
+
+EPS = 1e-6
+
+
+class _SpectralNorm(nn.Module):
+    """What both layers share: the two buffers and the weight over its singular value.
+
+    Attributes:
+        u0: (1, out) float32, the left singular vector as last estimated; standard normal at the start.
+        sv0: (1,) float32, the singular value of the last training step, for logs alone.
+    """
+
+    weight: Tensor
+    u0: Tensor
+    sv0: Tensor
+
+    def _register(self) -> None:
+        self.register_buffer("u0", torch.randn(1, len(self.weight), device=self.weight.device))
+        self.register_buffer("sv0", torch.ones(1, device=self.weight.device))
+
+    def unit_weight(self, store: bool = False) -> Tensor:
+        """The weight over its singular value, in the weight's shape and dtype.
+
+        Gradient flows through the weight in the singular value too; both singular vectors are constants.
+
+        Args:
+            store: Keep the estimates for the next call.
+        """
+        weight = self.weight
+        # Columns may come in any order, as u0 belongs to rows: this one is a view where channels come last.
+        matrix_OI = (weight if weight.is_contiguous() else weight.permute(0, 2, 3, 1)).flatten(1)
+        # bf16 would leave two digits of the singular value.
+        with torch.autocast(weight.device.type, enabled=False):
+            with torch.no_grad():
+                v_1I = normalize(self.u0 @ matrix_OI, eps=EPS)
+            product_1O = linear(v_1I, matrix_OI)
+            u_1O = normalize(product_1O.detach(), eps=EPS)
+            sigma = (product_1O * u_1O).sum()
+            if store:
+                self.u0.copy_(u_1O)
+                self.sv0.copy_(sigma.detach())
+            unit: Tensor = weight / sigma
+        return unit
+
+    def _fill(self, plain: nn.Conv2d | nn.Linear) -> None:
+        with torch.no_grad():
+            plain.weight = nn.Parameter(self.unit_weight(), self.weight.requires_grad)
+        bias = self._parameters["bias"]
+        if bias is not None:
+            plain.bias = nn.Parameter(bias.detach().clone(), bias.requires_grad)
+        plain.train(self.training)
+
+
+class SNConv2d(_SpectralNorm, nn.Conv2d):
+    """`nn.Conv2d` under spectral normalisation, orthogonal at the start; the matrix is (out, in * height * width)."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, bias: bool = True) -> None:
+        nn.Conv2d.__init__(self, in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=bias)
+        self._register()
+
+    def reset_parameters(self) -> None:
+        """Orthogonal weight, torch's own bias (BigGAN-PyTorch `BigGAN.py`, `init_weights`)."""
+        super().reset_parameters()
+        nn.init.orthogonal_(self.weight)
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """Convolution that keeps height and width."""
+        weight = self.unit_weight(store=self.training)
+        return conv2d(image_BCHW, weight, self.bias, padding=self.padding)
+
+    def folded(self) -> nn.Conv2d:
+        """The plain layer that gives what this one gives in evaluation."""
+        plain = nn.Conv2d(
+            self.in_channels,
+            self.out_channels,
+            self.kernel_size,  # type: ignore[arg-type]
+            padding=self.padding,  # type: ignore[arg-type]
+            bias=self.bias is not None,
+            device="meta",
+        )
+        self._fill(plain)
+        return plain
+
+
+class SNLinear(_SpectralNorm, nn.Linear):
+    """`nn.Linear` under spectral normalisation, orthogonal at the start."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        nn.Linear.__init__(self, in_features, out_features, bias=bias)
+        self._register()
+
+    def reset_parameters(self) -> None:
+        """Orthogonal weight, torch's own bias (BigGAN-PyTorch `BigGAN.py`, `init_weights`)."""
+        super().reset_parameters()
+        nn.init.orthogonal_(self.weight)
+
+    def forward(self, rows_BD: Tensor) -> Tensor:
+        """(B, out_features)."""
+        return linear(rows_BD, self.unit_weight(store=self.training), self.bias)
+
+    def folded(self) -> nn.Linear:
+        """The plain layer that gives what this one gives in evaluation."""
+        plain = nn.Linear(self.in_features, self.out_features, self.bias is not None, device="meta")
+        self._fill(plain)
+        return plain
+
+
+def fold(module: nn.Module) -> nn.Module:
+    """A copy in which plain layers hold the weights that spectral normalisation gives in evaluation.
+
+    It computes the same in evaluation, without the power steps, and has neither `u0` nor `sv0`. It is for inference:
+    training it would train without spectral normalisation.
+    """
+    if isinstance(module, SNConv2d | SNLinear):
+        return module.folded()
+    folded = copy.deepcopy(module)
+    for parent in list(folded.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, SNConv2d | SNLinear):
+                setattr(parent, name, child.folded())
+    return folded

@@ -1,0 +1,51 @@
+"""The schedule of the stage `gan`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sound2scene.models.diff_augment import check_policies
+from sound2scene.types import InputError
+
+
+@dataclass
+class Phases:
+    """How a batch becomes steps; thousands of real pictures seen over all processes (kimg) are the ruler of time.
+
+    Attributes:
+        discriminator_steps: Batches, each a step of the discriminator, to one step of the generator.
+        accumulate: Parts in which a batch passes the networks; their gradients add up to one step.
+        ema_decay: Of the averaged generator, per generator step.
+        ema_start_kimg: Until then the average equals the live generator.
+        r1_weight: Weight of the slope penalty at real pictures; 0 leaves it out.
+        r1_every: Discriminator steps between two penalties, each weighted by their number.
+        augment: Policies of DiffAugment, of `colour`, `translation`, `cutout`.
+        neighbours: Nearest pictures among which an instance's real one is drawn.
+        synchronise_norms: Batch norms take their statistics over all processes (published: each over its own).
+        compile: Compile both networks.
+    """
+
+    discriminator_steps: int = 1
+    accumulate: int = 1
+    ema_decay: float = 0.9999
+    ema_start_kimg: float = 0.0
+    r1_weight: float = 0.0
+    r1_every: int = 16
+    augment: list[str] = field(default_factory=list)
+    neighbours: int = 50
+    synchronise_norms: bool = False
+    compile: bool = False
+
+    def checked(self) -> Phases:
+        """Itself.
+
+        Raises:
+            InputError: If a number makes no sense.
+        """
+        check_policies(self.augment)
+        for name in ("discriminator_steps", "accumulate", "r1_every", "neighbours"):
+            if getattr(self, name) < 1:
+                raise InputError(f"phases.{name} is {getattr(self, name)}; set it to at least 1")
+        if not 0 <= self.ema_decay < 1:
+            raise InputError(f"phases.ema_decay is {self.ema_decay}; set it to at least 0 and below 1")
+        return self

@@ -1,0 +1,101 @@
+"""Stage `judge`: a classifier of pictures, trained on the same videos' frames, by which generated ones are measured."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.cli import OptimizerCallable
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torchmetrics.classification import MulticlassAccuracy
+
+from sound2scene.data.module import ClipDataModule
+from sound2scene.models.judge import Judge
+from sound2scene.optimization import WarmupCosine, adam
+from sound2scene.types import Batch, DivergedError, Export, InputError
+
+
+class JudgeStage(pl.LightningModule):
+    """Trains a judge with labels, on pixels.
+
+    Args:
+        judge: Network to train; as many classes as the data has.
+        image_preset: The `pixels*` chain at the resolution of the generator that it is to judge.
+        optimizer: Of the judge.
+        schedule: Of its rate.
+        smoothing: Of the labels.
+
+    Raises:
+        InputError: At the start, if the judge has another number of classes than the data.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        image_preset: str,
+        optimizer: OptimizerCallable = adam,
+        schedule: WarmupCosine | None = None,
+        smoothing: float = 0.1,
+    ) -> None:
+        super().__init__()
+        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not change.
+        self.judge = cast(Judge, judge.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+        self.image_preset, self.smoothing = image_preset, smoothing
+        self.optimizer, self.schedule = optimizer, schedule or WarmupCosine(10, None, 0.0)
+        self.accuracy = MulticlassAccuracy(judge.classes, average="micro")
+        self.class_names: list[str] = []
+
+    def setup(self, stage: str) -> None:
+        """Look whether classes fit."""
+        data = cast(ClipDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
+        self.class_names = list(data.dataset("test" if stage == "test" else "val").classes)
+        if len(self.class_names) != self.judge.classes:
+            raise InputError(
+                f"judge.classes is {self.judge.classes} and the data has {len(self.class_names)}; make them the same"
+            )
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Cross-entropy of labelled pictures."""
+        assert batch.image_BCHW is not None
+        known_B = batch.label_B >= 0
+        scores_BK = self.judge(batch.image_BCHW[known_B]).float()
+        loss = cross_entropy(scores_BK, batch.label_B[known_B], label_smoothing=self.smoothing)
+        if not torch.isfinite(loss):
+            raise DivergedError(
+                f"step {self.global_step}: cross-entropy is {loss.item()} for clips {', '.join(batch.key)}"
+            )
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Count right answers."""
+        assert batch.image_BCHW is not None
+        known_B = batch.label_B >= 0
+        self.accuracy.update(self.judge(batch.image_BCHW[known_B]).float(), batch.label_B[known_B])
+
+    test_step = validation_step
+
+    def on_validation_epoch_end(self) -> None:
+        """Accuracy over the held-out split."""
+        self._report("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Accuracy over the test split."""
+        self._report("test")
+
+    def _report(self, split: str) -> None:
+        self.log(f"{split}/accuracy", self.accuracy.compute(), prog_bar=True, rank_zero_only=False)
+        self.log(f"{split}/chance", 1 / self.judge.classes)
+        self.accuracy.reset()
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer and its schedule."""
+        optimizer = self.optimizer(self.judge.parameters())
+        schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def exports(self) -> Export:
+        """The judge, and the names of its classes."""
+        return Export(self.judge, "judge", self.image_preset, {"classes": self.class_names})

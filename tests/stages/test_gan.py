@@ -1,0 +1,296 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+import yaml
+
+from sound2scene import artifacts
+from sound2scene.data.module import ClipDataModule
+from sound2scene.models.biggan import Generator
+from sound2scene.models.discriminator import Discriminator
+from sound2scene.stages.gan import GanStage
+from sound2scene.stages.gan_phases import Phases
+from sound2scene.types import Batch, DivergedError, InputError
+from tiny import tiny_dataset
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+Z_IMAGE = 8
+GENERATOR = {"resolution": 32, "channels": 4, "attention": [], "z_dim": 8, "feature_dim": 8, "z_image_dim": Z_IMAGE}
+DISCRIMINATOR = {"resolution": 32, "channels": 4, "attention": [], "z_image_dim": Z_IMAGE}
+
+
+def stage(encoder: Path, cache: Path, phases: dict[str, Any] | None = None, **settings: Any) -> GanStage:
+    torch.manual_seed(0)
+    fast = partial(torch.optim.Adam, lr=2e-3, betas=(0.0, 0.99))
+    settings = {"generator_optimizer": fast, "discriminator_optimizer": fast} | settings
+    whole = Phases(**({"neighbours": 3, "ema_decay": 0.5} | (phases or {})))  # type: ignore[arg-type]
+    networks = Generator(**GENERATOR), Discriminator(**DISCRIMINATOR)  # type: ignore[arg-type]
+    return GanStage(*networks, str(encoder), phases=whole, cache=str(cache), **settings)
+
+
+def trainer(folder: Path, **settings: Any) -> pl.Trainer:
+    defaults = {"max_epochs": 1, "accelerator": "cpu", "devices": 1, "logger": False, "enable_progress_bar": False}
+    defaults |= {"enable_model_summary": False, "enable_checkpointing": False, "use_distributed_sampler": False}
+    return pl.Trainer(default_root_dir=folder, **(defaults | settings))
+
+
+def data(shards: Path, **settings: Any) -> ClipDataModule:
+    return ClipDataModule(str(shards), **({"batch_size": 6, "workers": 0, "read": []} | settings))
+
+
+def weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+def moved(before: dict[str, torch.Tensor], network: torch.nn.Module) -> set[str]:
+    names = {name for name, _ in network.named_parameters()}
+    return {name for name in names if not torch.equal(before[name], network.state_dict()[name])}
+
+
+@pytest.fixture
+def tiny(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> tuple[Path, Path, Path]:
+    return tiny_shards, tiny_image_encoder, tmp_path
+
+
+def test_either_phase_moves_its_own_network_alone(tiny: tuple[Path, Path, Path], monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    shards, encoder, folder = tiny
+    one = stage(encoder, folder / "features")
+    monkeypatch.setattr(GanStage, "_generator_phase", lambda self, batch: None)
+    drawn, judged = weights(one.generator), weights(one.discriminator)
+    trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, data(shards))
+    assert moved(drawn, one.generator) == set()
+    assert moved(judged, one.discriminator) == {name for name, _ in one.discriminator.named_parameters()}
+    monkeypatch.undo()
+    monkeypatch.setattr(GanStage, "_discriminator_phase", lambda self, batch: None)
+    drawn, judged = weights(one.generator), weights(one.discriminator)
+    trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, data(shards))
+    # the biases before a batch norm get no gradient but rounding noise; all else has to move
+    assert moved(drawn, one.generator) >= {name for name, _ in one.generator.named_parameters() if "weight" in name}
+    assert moved(judged, one.discriminator) == set()
+
+
+def test_global_step_counts_generator_steps_and_kimg_counts_pictures(tiny: tuple[Path, Path, Path]) -> None:
+    shards, encoder, folder = tiny
+    one = stage(encoder, folder / "features", {"discriminator_steps": 2})
+    run = trainer(folder, max_epochs=2, limit_val_batches=0)
+    run.fit(one, data(shards))
+    assert (run.global_step, int(one.batches), int(one.images)) == (3, 6, 36)
+    assert float(run.callback_metrics["progress/kimg"]) == pytest.approx(0.036)
+
+
+def test_the_average_equals_the_live_generator_until_its_start(tiny: tuple[Path, Path, Path]) -> None:
+    shards, encoder, folder = tiny
+    for start, equal in ((1.0, True), (0.0, False)):
+        one = stage(encoder, folder / "features", {"ema_start_kimg": start})
+        trainer(folder, limit_val_batches=0).fit(one, data(shards))
+        same = [
+            torch.equal(tensor, one.generator.state_dict()[n]) for n, tensor in one.average.module.state_dict().items()
+        ]
+        assert all(same) == equal
+
+
+def test_a_batch_that_does_not_fall_into_equal_parts_is_refused(tiny: tuple[Path, Path, Path]) -> None:
+    shards, encoder, folder = tiny
+    one = stage(encoder, folder / "features", {"accumulate": 4})
+    with pytest.raises(InputError, match=r"accumulate 4 does not divide data.batch_size 6"):
+        trainer(folder, limit_val_batches=0).fit(one, data(shards))
+
+
+def still(module: torch.nn.Module, mode: bool = False) -> torch.nn.Module:
+    return module
+
+
+def test_gradients_of_the_parts_add_up_to_the_batchs(tiny: tuple[Path, Path, Path]) -> None:
+    shards, encoder, folder = tiny
+    steps = {}
+    for parts in (1, 3):
+        plain = partial(torch.optim.SGD, lr=1e-3)
+        one = stage(encoder, folder / "features", {"accumulate": parts}, discriminator_optimizer=plain)
+        # Fakes differ between the parts, as noise and batch norms do; plain ones do not.
+        one.generator.output_layer[0].gain.data.zero_()
+        one.generator.output_layer[0].bias.data.zero_()
+        # Where spectral norms take a step for each part, the last part's scale differs: hold them still.
+        for part in one.discriminator.modules():
+            part.eval = part.train = partial(still, part)  # type: ignore[method-assign]
+            part.training = False
+        before = weights(one.discriminator)
+        trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, data(shards))
+        steps[parts] = {n: t - before[n] for n, t in one.discriminator.named_parameters()}
+    assert max(float(step.abs().max()) for step in steps[1].values()) > 1e-5
+    for name, step in steps[1].items():
+        torch.testing.assert_close(steps[3][name], step, rtol=1e-3, atol=1e-6)
+
+
+def test_training_brings_fakes_nearer_to_the_reals(tiny: tuple[Path, Path, Path]) -> None:
+    shards, encoder, folder = tiny
+    one, module = stage(encoder, folder / "features"), data(shards)
+    trainer(folder, max_epochs=0).fit(one, module)
+    distance = []
+    for epochs in (0, 40):
+        trainer(folder, max_epochs=epochs, limit_val_batches=0).fit(one, module)
+        fakes = one.sample(Batch(["a"] * 9, torch.arange(9), torch.zeros(9), z_image_BD=val_features(module)))
+        reals = torch.cat([batch.image_BCHW for batch in module.train_dataloader()])  # type: ignore[misc]
+        distance.append(float((fakes.mean(0) - reals.mean(0)).square().mean()))
+    assert distance[1] < 0.6 * distance[0]
+
+
+def val_features(module: ClipDataModule) -> torch.Tensor:
+    return torch.stack([torch.tensor(module.features["val"].row(n)) for n in range(9)])
+
+
+def test_a_sample_follows_from_clip_and_feature_alone(tiny: tuple[Path, Path, Path]) -> None:
+    shards, encoder, folder = tiny
+    one, module = stage(encoder, folder / "features"), data(shards)
+    trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, module)
+    z = val_features(module)
+    whole = one.sample(Batch(["a"] * 9, torch.arange(9), torch.zeros(9), z_image_BD=z))
+    part = one.sample(Batch(["a"] * 2, torch.tensor([5, 3]), torch.zeros(2), z_image_BD=3 * z[[5, 3]]))
+    torch.testing.assert_close(whole[[5, 3]], part, rtol=0, atol=1e-4)  # the length of a feature does not count
+    other = one.sample(Batch(["a"], torch.tensor([8]), torch.zeros(1), z_image_BD=z[[5]]))
+    assert not torch.allclose(other, whole[[5]], atol=1e-3)
+    assert whole.shape == (9, 3, 32, 32)
+    assert whole.abs().max() <= 1
+
+
+@pytest.mark.parametrize(
+    "phases", [{"r1_weight": 1.0, "r1_every": 2}, {"augment": ["colour", "translation", "cutout"]}]
+)
+def test_options_change_the_discriminators_step(tiny: tuple[Path, Path, Path], phases: dict[str, Any]) -> None:
+    shards, encoder, folder = tiny
+    found = []
+    for extra in ({}, phases):
+        one = stage(encoder, folder / "features", extra)
+        trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, data(shards))
+        found.append(weights(one.discriminator))
+    assert any(not torch.equal(found[0][name], found[1][name]) for name in found[0])
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_loss_and_clips_before_any_weight_moves(
+    tiny: tuple[Path, Path, Path],
+) -> None:
+    shards, encoder, folder = tiny
+    one = stage(encoder, folder / "features")
+    with torch.no_grad():
+        one.discriminator.linear.bias.fill_(torch.nan)
+    before = weights(one.generator)
+    with pytest.raises(DivergedError, match=r"step 0: discriminator loss is nan for clips train-0\d\d, train-"):
+        trainer(folder, limit_val_batches=0).fit(one, data(shards))
+    assert moved(before, one.generator) == set()
+
+
+def test_an_encoder_of_another_width_is_refused_in_one_line(tiny: tuple[Path, Path, Path]) -> None:
+    shards, encoder, folder = tiny
+    networks = Generator(**(GENERATOR | {"z_image_dim": 5})), Discriminator(**DISCRIMINATOR)  # type: ignore[arg-type]
+    one = GanStage(*networks, str(encoder), cache=str(folder / "features"))
+    with pytest.raises(InputError, match=r"features have 8 dimensions and generator.z_image_dim is 5; make them the"):
+        trainer(folder).fit(one, data(shards))
+
+
+def test_the_export_is_the_averaged_generator_and_names_its_encoder(tiny: tuple[Path, Path, Path]) -> None:
+    shards, encoder, folder = tiny
+    one = stage(encoder, folder / "features")
+    trainer(folder, limit_val_batches=0).fit(one, data(shards))
+    export = one.exports()
+    assert (export.network, export.kind, export.preset) == (one.average.module, "generator", "small64")
+    assert export.notes == {"image_encoder": artifacts.read_card(encoder).fingerprint}
+    artifacts.save(export.network, folder / "generator", card={"kind": export.kind, "preset": export.preset})
+    again = artifacts.load(folder / "generator", kind="generator")
+    z, noise = torch.nn.functional.normalize(torch.rand(2, Z_IMAGE), dim=1), torch.randn(2, one.generator.z_dim)
+    with torch.no_grad():
+        torch.testing.assert_close(again(noise, z), one.average(noise, z), rtol=0, atol=1e-4)
+
+
+def gan_recipe(path: Path, shards: Path, encoder: Path, **phases: Any) -> Path:
+    def part(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {"class_path": name, "init_args": arguments}
+
+    sgd = part("torch.optim.SGD", {"lr": 0.002})
+    model = {
+        "generator": part("sound2scene.models.biggan.Generator", GENERATOR),
+        "discriminator": part("sound2scene.models.discriminator.Discriminator", DISCRIMINATOR),
+        "image_encoder": str(encoder), "cache": str(path.parent / "features"),
+        "phases": {"neighbours": 3, "ema_decay": 0.5} | phases,
+        "generator_optimizer": sgd, "discriminator_optimizer": sgd,
+    }  # fmt: skip
+    recipe = {
+        "run": {"name": "gan/tiny", "folder": str(path.parent / "runs"), "checkpoint_steps": 4},
+        "trainer": {"max_epochs": 3, "accelerator": "cpu", "devices": 1, "enable_progress_bar": False},
+        "model": part("sound2scene.stages.gan.GanStage", model),
+        "data": part(
+            "sound2scene.data.module.ClipDataModule",
+            {"shards": str(shards), "batch_size": 4, "workers": 0, "read": []},
+        ),
+    }
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
+def command(recipe: Path, *more: str) -> list[str]:
+    shared = REPOSITORY / "experiments" / "trainer.yaml"
+    return [sys.executable, "-m", "sound2scene.cli", "fit", "-c", str(shared), "-c", str(recipe), *more]
+
+
+def run(recipe: Path, *more: str) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command(recipe, *more), env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def checkpoint(folder: Path, name: str) -> dict[str, torch.Tensor]:
+    (path,) = folder.glob(f"runs/gan/tiny/version_*/checkpoints/{name}.ckpt")
+    found: dict[str, torch.Tensor] = torch.load(path, weights_only=True)["state_dict"]
+    return found
+
+
+def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(tiny_image_encoder: Path, tmp_path: Path) -> None:
+    shards = tiny_dataset(tmp_path / "shards", train=27)
+    for name in ("whole", "broken"):
+        gan_recipe(tmp_path / name / "recipe.yaml", shards, tiny_image_encoder, augment=["translation"])
+    run(tmp_path / "whole" / "recipe.yaml")
+    broken = tmp_path / "broken"
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command(broken / "recipe.yaml"), env=environment, stdout=subprocess.DEVNULL)
+    saved = broken / "runs/gan/tiny/version_0/checkpoints/latest.ckpt"
+    waited = time.monotonic()
+    while not saved.exists():
+        assert process.poll() is None, "the run ended before it was killed"
+        assert time.monotonic() - waited < 120
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert torch.load(saved, weights_only=True)["global_step"] < 18
+    for leftover in broken.glob("runs/gan/tiny/version_0/checkpoints/last.ckpt"):
+        leftover.unlink()
+    run(broken / "recipe.yaml", "--ckpt_path", str(saved))
+    expected, found = checkpoint(tmp_path / "whole", "last"), checkpoint(broken, "last")
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_two_processes_with_synchronised_norms_take_the_step_of_the_whole_batch(
+    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+) -> None:
+    for processes in (1, 2):
+        recipe = gan_recipe(
+            tmp_path / str(processes) / "recipe.yaml", tiny_shards, tiny_image_encoder, synchronise_norms=True
+        )
+        run(
+            recipe, "--trainer.max_steps", "1", "--run.checkpoint_steps", "1",
+            "--trainer.devices", str(processes), "--data.init_args.batch_size", str(8 // processes),
+        )  # fmt: skip
+    one, two = checkpoint(tmp_path / "1", "latest"), checkpoint(tmp_path / "2", "latest")
+    assert one.keys() == two.keys()
+    assert int(one["images"]) == int(two["images"]) == 8
+    for name, weight in one.items():
+        torch.testing.assert_close(
+            two[name], weight, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
+        )
