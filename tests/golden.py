@@ -5,15 +5,17 @@
 
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from sound2scene.data.augment import PictureViews
+from sound2scene.data.augment import MultiCrop
 from sound2scene.data.module import ClipDataModule
 from sound2scene.losses.infonce import CosineInfoNCE
+from sound2scene.models.heads import PrototypeHead
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.stages.encoder import EncoderStage
 from tiny import NET, tiny_dataset, tiny_encoder, tiny_stage
@@ -46,7 +48,9 @@ def losses_of(stage: pl.LightningModule, data: ClipDataModule) -> list[float]:
 def encoder_stage() -> nn.Module:
     """A tiny image encoder with seeded weights."""
     torch.manual_seed(0)
-    return EncoderStage(ImageEncoder("resnet18", NET), "small64")
+    head = partial(PrototypeHead, hidden_dim=16, out_dim=8, prototypes=6)
+    rates = partial(torch.optim.Adam, lr=1e-3)
+    return EncoderStage(ImageEncoder("resnet18", NET), "small64", head, frozen_steps=2, optimizer=rates)
 
 
 def measure() -> dict[str, list[float]]:
@@ -55,7 +59,7 @@ def measure() -> dict[str, list[float]]:
         shards = str(tiny_dataset(Path(scratch) / "shards"))
         encoder, cache = tiny_encoder(Path(scratch) / "encoder"), Path(scratch) / "features"
         sounds = {"batch_size": 6, "workers": 0, "seed": 0}
-        views = {"read": ["image"], "image_preset": "small64", "picture_views": PictureViews(32)}
+        views = {"read": ["image"], "image_preset": "small64", "image_augment": MultiCrop([32, 16], [2, 2], [(0.3, 1.0), (0.1, 0.3)])}
         return {
             "align, L2InfoNCE, paper": losses_of(
                 tiny_stage(encoder, cache, spectrogram="paper"), ClipDataModule(shards, **sounds)

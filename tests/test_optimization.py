@@ -1,11 +1,12 @@
 import math
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from sound2scene.optimization import adam, warmup_cosine
+from sound2scene.optimization import LARC, WarmupCosine, adam, warmup_cosine
 
 
 def groups(*rates):
@@ -81,3 +82,50 @@ def test_adam_is_the_published_one():
         "weight_decay": 1e-5,
         "decoupled_weight_decay": False,
     }
+
+
+def test_published_swav_rates():
+    """02, section 4.5: from 0.3 to 4.8 over 10 epochs of 312 steps, then a cosine to 0.0048 at the end of 200."""
+    optimizer = groups(4.8)
+    schedule = WarmupCosine()(optimizer, 200 * 312)
+    share = schedule.lr_lambdas[0]
+    assert 4.8 * share(0) == pytest.approx(0.3)
+    assert 4.8 * share(1560) == pytest.approx((0.3 + 4.8) / 2)
+    assert 4.8 * share(3120) == pytest.approx(4.8)
+    half_way = 3120 + (200 * 312 - 3120) // 2
+    assert 4.8 * share(half_way) == pytest.approx((4.8 + 0.0048) / 2)
+    assert 4.8 * share(200 * 312) == pytest.approx(0.0048)
+
+
+def larc_by_hand(weight, gradients, lr, momentum, decay, trust):
+    """02, section 4.5, in NumPy: scale the decayed gradient by the ratio of norms, then plain momentum."""
+    weight, buffer = weight.copy(), None
+    for gradient in gradients:
+        norms = np.linalg.norm(weight), np.linalg.norm(gradient)
+        if norms[0] and norms[1]:
+            gradient = (gradient + decay * weight) * trust * norms[0] / (norms[1] + decay * norms[0] + 1e-8)
+        buffer = gradient if buffer is None else momentum * buffer + gradient
+        weight = weight - lr * buffer
+    return weight
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (6,), (2, 3, 3, 3)], ids=["linear", "bias", "convolution"])
+@pytest.mark.parametrize("decay", [1e-6, 0.1])
+def test_larc_equals_its_formula_over_several_steps(shape, decay):
+    dice = np.random.default_rng(0)
+    start, gradients = dice.standard_normal(shape), dice.standard_normal((4, *shape)) * 10
+    parameter = nn.Parameter(torch.tensor(start))
+    optimizer = LARC([parameter], lr=0.6, momentum=0.9, weight_decay=decay)
+    for gradient in gradients:
+        parameter.grad = torch.tensor(gradient)
+        optimizer.step()
+    expected = larc_by_hand(start, gradients, 0.6, 0.9, decay, 1e-3)
+    np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=1e-6)
+    assert not np.allclose(expected, start)
+
+
+def test_larc_leaves_a_tensor_of_zeros_to_plain_descent():
+    parameter = nn.Parameter(torch.zeros(3))
+    parameter.grad = torch.ones(3)
+    LARC([parameter], lr=0.5).step()
+    assert torch.allclose(parameter.detach(), torch.full((3,), -0.5))

@@ -30,6 +30,7 @@ from sound2scene.types import Foldable, InputError
 
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
+OPTIMIZERS = "optimizers.safetensors"
 _CLASS_PATH = re.compile(r"(sound2scene\.models(?:\.[a-z_][a-z0-9_]*)+)\.([A-Za-z_][A-Za-z0-9_]*)")
 _CARD_BYTES = 1 << 20
 _PACKAGES = ("sound2scene", "torch", "timm", "safetensors")
@@ -143,6 +144,16 @@ def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = T
         )
     network.eval()
     return network.folded() if fold and isinstance(network, Foldable) else network
+
+
+def training_folder(folder: str | os.PathLike[str]) -> Path:
+    """Where what a generator can be trained further from lies, beside its artifact.
+
+    It may hold the artifacts `generator` (the live one) and `discriminator`, and `optimizers.safetensors`: Adam's
+    moments as `<network>.<parameter>.<exp_avg|exp_avg_sq|step>`.
+    """
+    folder = Path(folder)
+    return folder.with_name(f"{folder.name}-training")
 
 
 def check_pair(card: Card, encoder_fingerprint: str, folder: str | os.PathLike[str]) -> None:

@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("shards", help="folder or address of the dataset")
     verify.set_defaults(run=_verify)
     _add_import(commands.add_parser("import", help="turn a published checkpoint into an artifact"))
+    _add_generate(commands.add_parser("generate", help="draw pictures of sound files"))
     doctor = commands.add_parser(
         "doctor", help="print versions, devices, media libraries, what is missing and the remedy"
     )
@@ -95,10 +96,40 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("layout", choices=("audio-encoder", "swav"), help="which published checkpoint")
-    parser.add_argument("source", help="a file, an http(s) address, or `published` for the public one")
+    parser.add_argument("layout", choices=("audio-encoder", "swav", "icgan"), help="which published checkpoint")
+    parser.add_argument("source", help="a file (icgan: a folder), an http(s) address, or `published`")
     parser.add_argument("-o", "--output", dest="folder", required=True, help="folder of the artifact")
+    parser.add_argument("--image-encoder", help="artifact of SwAV, to which audio-encoder and icgan belong")
     parser.set_defaults(run=_import)
+
+
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="any sound file")
+    parser.add_argument("-o", "--output", dest="folder", required=True, help="folder of the pictures")
+    parser.add_argument("-n", "--draws", type=int, default=8, help="pictures per sound (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise (%(default)s)")
+    parser.add_argument("--truncation", type=float, default=1.0, help="0 to 1, of the noise; 1 is none (%(default)s)")
+    parser.add_argument("--audio-encoder", default="artifacts/toy/audio-encoder", help="artifact (%(default)s)")
+    parser.add_argument("--generator", default="experiments/artifacts/toy/generator", help="artifact (%(default)s)")
+    parser.add_argument("--device", help="of torch; a GPU where there is one by default")
+    parser.set_defaults(run=_generate)
+
+
+def _generate(
+    files: list[str], folder: str, audio_encoder: str, generator: str, device: str | None, draws: int, **settings: Any
+) -> int:
+    from sound2scene import generate
+    from sound2scene.types import InputError
+
+    if draws < 1:
+        raise InputError(f"-n {draws}: draw at least 1 picture per sound")
+    scene = generate.SoundToScene(audio_encoder, generator, device)
+    drawn = generate.draw_files(scene, files, draws=draws, **settings)
+    written, rejected = generate.write_pictures(drawn, folder)
+    for _, reason in rejected:
+        print(f"sound2scene: {reason}", file=sys.stderr)
+    print(f"{folder}: {written} sounds drawn, {draws} pictures each; {len(rejected)} could not be read")
+    return 1 if rejected else 0
 
 
 def _train(arguments: list[str] | None) -> None:
@@ -134,10 +165,15 @@ def _verify(shards: str) -> int:
     return 1 if problems else 0
 
 
-def _import(layout: str, source: str, folder: str) -> None:
-    from sound2scene import artifacts, published
+def _import(layout: str, source: str, folder: str, image_encoder: str | None) -> None:
+    from sound2scene import artifacts, published, published_icgan
 
-    path = {"audio-encoder": published.import_audio_encoder, "swav": published.import_swav}[layout](source, folder)
+    if layout == "swav":
+        path = published.import_swav(source, folder)
+    elif layout == "icgan":
+        path = published_icgan.import_icgan(source, folder, image_encoder)
+    else:
+        path = published.import_audio_encoder(source, folder, image_encoder)
     card = artifacts.read_card(path)
     print(f"{path}: {card.class_path}\nlicence: {card.licence}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from timm.optim import Lars
+from timm.optim.lars import Lars
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
@@ -25,7 +25,7 @@ def discriminator_adam(parameters: Any) -> Adam:
     return Adam(parameters, lr=1e-4, betas=(0.0, 0.999), eps=1e-6)
 
 
-class LARC(Lars):  # type: ignore[misc]
+class LARC(Lars):
     """SwAV's optimizer: momentum descent with layer-wise rates (apex `LARC.py` without clipping).
 
     The gradient plus weight decay of each tensor, biases and norms included, is scaled by

@@ -50,12 +50,16 @@ SWAV = Published(
 _SWAV_HEADS = ("projection_head.", "prototypes.")
 
 
-def import_audio_encoder(source: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
+def import_audio_encoder(
+    source: str | os.PathLike[str], folder: str | os.PathLike[str], image_encoder: str | None = None
+) -> Path:  # fmt: skip
     """Write the published audio encoder (`sound2scene.pth`: a bare state dict, 122 tensors `audnet.*`) as an artifact.
 
     Args:
         source: A file, an http or https address, or "published" for the authors' address.
         folder: The artifact.
+        image_encoder: Artifact of the SwAV encoder to which it was aligned; the card then names it, so that a generator
+            can be told to fit. The file itself does not say.
 
     Returns:
         The folder. Its card holds the licence notice, which a command prints.
@@ -63,13 +67,15 @@ def import_audio_encoder(source: str | os.PathLike[str], folder: str | os.PathLi
     Raises:
         InputError: If the source cannot be had, needs pickle, is damaged, or has another layout.
     """
-    path, origin = _obtain(source, SOUND2SCENE)
-    given = {name.removeprefix("audnet."): tensor for name, tensor in _state(path).items()}
+    path, origin = obtain(source, SOUND2SCENE)
+    given = {name.removeprefix("audnet."): tensor for name, tensor in state_of(path).items()}
     # The inner ResNet has timm's names; only the linear layer lies outside the backbone here.
     inner = {name if name.startswith("fc.") else f"backbone.{name}": tensor for name, tensor in given.items()}
     network = AudioEncoder()
-    _fill(network, inner, path)
+    fill(network, inner, path)
     card = {"kind": "audio-encoder", "preset": "paper", "licence": SOUND2SCENE.licence, "source": origin}
+    if image_encoder:
+        card["notes"] = {"image_encoder": artifacts.read_card(image_encoder).fingerprint}
     return artifacts.save(network, folder, card=card)
 
 
@@ -89,11 +95,11 @@ def import_swav(source: str | os.PathLike[str], folder: str | os.PathLike[str]) 
     Raises:
         InputError: If the source cannot be had, needs pickle, is damaged, or has another layout.
     """
-    path, origin = _obtain(source, SWAV)
-    state = _state(path)
+    path, origin = obtain(source, SWAV)
+    state = state_of(path)
     left_out = sorted(name for name in state if name.startswith(_SWAV_HEADS))
     network = ImageEncoder()
-    _fill(network, {f"backbone.{name}": state[name] for name in state.keys() - set(left_out)}, path)
+    fill(network, {f"backbone.{name}": state[name] for name in state.keys() - set(left_out)}, path)
     card = {
         "kind": "image-encoder",
         "preset": "squeeze",
@@ -104,7 +110,7 @@ def import_swav(source: str | os.PathLike[str], folder: str | os.PathLike[str]) 
     return artifacts.save(network, folder, card=card)
 
 
-def _obtain(source: str | os.PathLike[str], published: Published) -> tuple[Path, dict[str, Any]]:
+def obtain(source: str | os.PathLike[str], published: Published) -> tuple[Path, dict[str, Any]]:
     """The checkpoint as a local file, and where it came from."""
     address = published.address if source == "published" else os.fspath(source)
     if re.match(r"https?://", address):
@@ -122,17 +128,9 @@ def _obtain(source: str | os.PathLike[str], published: Published) -> tuple[Path,
     return path, {"address": address, "sha256": digest, "bytes": path.stat().st_size}
 
 
-def _state(path: Path) -> dict[str, Tensor]:
+def state_of(path: Path) -> dict[str, Tensor]:
     """The state dict of a checkpoint, inside a training checkpoint or bare, without `module.` prefixes."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a damaged archive raises depends on where it is cut
-        if type(error).__name__ == "UnpicklingError":
-            raise InputError(
-                f"{path}: damaged, or it would run code, which is refused; save its weights alone"
-            ) from None
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise InputError(f"{path}: not a readable checkpoint ({reason}); download it again") from None
+    content = read(path)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
@@ -143,7 +141,24 @@ def _state(path: Path) -> dict[str, Tensor]:
     return {name.removeprefix("module."): tensor for name, tensor in content.items()}
 
 
-def _fill(network: nn.Module, given: dict[str, Tensor], path: Path) -> None:
+def read(path: Path) -> Any:
+    """What a checkpoint holds.
+
+    Raises:
+        InputError: If it is damaged or would run code.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what a damaged archive raises depends on where it is cut
+        if type(error).__name__ == "UnpicklingError":
+            raise InputError(
+                f"{path}: damaged, or it would run code, which is refused; save its weights alone"
+            ) from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise InputError(f"{path}: not a readable checkpoint ({reason}); download it again") from None
+
+
+def fill(network: nn.Module, given: dict[str, Tensor], path: Path) -> None:
     """Copy tensors into a network whose names and shapes they must have, one for one."""
     own = network.state_dict()
     faults = {
@@ -161,4 +176,4 @@ def _fill(network: nn.Module, given: dict[str, Tensor], path: Path) -> None:
     for name, tensor in given.items():
         if not torch.isfinite(tensor).all():
             raise InputError(f"{path}: tensor {name!r} holds NaN or infinity; download it again")
-    network.load_state_dict(given)
+    network.load_state_dict(given, assign=True)

@@ -7,8 +7,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sound2scene.data.augment import PictureViews, SoundShift
+from sound2scene.data.augment import MultiCrop, PixelCrop, SoundShift
 from sound2scene.images import MEAN, STD
+from sound2scene.types import InputError
 
 
 def picture(seed: int = 0, width: int = 60, height: int = 40) -> Image.Image:
@@ -24,10 +25,15 @@ def to_pixels(views_VCHW: Tensor) -> Tensor:
     return views_VCHW * torch.tensor(STD)[:, None, None] + torch.tensor(MEAN)[:, None, None]
 
 
+def one_size(side: int, crops: int, smallest_crop: float = 0.14, **change: float) -> Callable[[Image.Image], Tensor]:
+    multi = MultiCrop([side], [crops], [(smallest_crop, 1.0)], **change)
+    return lambda image: multi(image)[0]
+
+
 @pytest.mark.parametrize(("side", "views"), [(32, 1), (64, 2), (224, 3)])
 def test_views_have_their_shape_and_the_range_of_a_normalised_picture(side: int, views: int) -> None:
     for seed in range(5):
-        views_VCHW = seeded(lambda: PictureViews(side, views)(picture()), seed)
+        views_VCHW = seeded(lambda: one_size(side, views)(picture()), seed)
         assert views_VCHW.shape == (views, 3, side, side)
         assert views_VCHW.dtype == torch.float32
         pixels_VCHW = to_pixels(views_VCHW)
@@ -36,7 +42,7 @@ def test_views_have_their_shape_and_the_range_of_a_normalised_picture(side: int,
 
 
 def test_views_are_a_function_of_the_seed_and_differ_from_each_other() -> None:
-    change = PictureViews(32, 2)
+    change = one_size(32, 2)
     first, again, other = (seeded(lambda: change(picture()), seed) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -44,7 +50,7 @@ def test_views_are_a_function_of_the_seed_and_differ_from_each_other() -> None:
 
 
 def test_without_any_change_a_view_is_the_picture() -> None:
-    change = PictureViews(32, 8, smallest_crop=1.0, colour=0, hue=0, grey=0, blur=0)
+    change = one_size(32, 8, smallest_crop=1.0, colour=0, hue=0, grey=0, blur=0)
     square = picture(width=32, height=32)
     whole_CHW = torch.from_numpy(np.asarray(square).copy()).permute(2, 0, 1) / 255
     pixels_VCHW = to_pixels(seeded(lambda: change(square), 0))
@@ -59,7 +65,7 @@ def test_each_change_can_be_turned_on_alone() -> None:
     plain_CHW = torch.from_numpy(np.asarray(square).copy()).permute(2, 0, 1) / 255
 
     def views(**on: float) -> Tensor:
-        return to_pixels(seeded(lambda: PictureViews(32, 4, **still | on)(square), 0))  # type: ignore[arg-type]
+        return to_pixels(seeded(lambda: one_size(32, 4, **still | on)(square), 0))
 
     grey_VCHW = views(grey=1.0)
     assert torch.allclose(grey_VCHW[:, 0], grey_VCHW[:, 1], atol=1e-5)
@@ -69,6 +75,34 @@ def test_each_change_can_be_turned_on_alone() -> None:
         drawn_VCHW = views(**on)
         same = [torch.allclose(v, p, atol=1e-3) for v in drawn_VCHW for p in (plain_CHW, plain_CHW.flip(2))]
         assert sum(same) < 4  # the jitter leaves one view in five as it is
+
+
+def test_each_resolution_has_its_own_number_of_crops_and_share_of_the_picture() -> None:
+    ramp = np.tile(np.arange(256, dtype=np.uint8)[None, :, None], (256, 1, 3))
+    still = {"colour": 0.0, "hue": 0.0, "grey": 0.0, "blur": 0.0}
+    torch.manual_seed(0)
+    large, small = MultiCrop([32, 16], [2, 30], [(0.9, 1.0), (0.05, 0.1)], **still)(Image.fromarray(ramp))
+    assert large.shape == (2, 3, 32, 32)
+    assert small.shape == (30, 3, 16, 16)
+    # On a ramp from left to right, the range of grey tells the width of the crop.
+    width = (to_pixels(small)[:, 0, 0].amax(1) - to_pixels(small)[:, 0, 0].amin(1)).numpy()
+    assert width.max() < math.sqrt(0.1 * 4 / 3)
+    assert (to_pixels(large)[:, 0, 0].amax(1) - to_pixels(large)[:, 0, 0].amin(1)).min() > 0.75
+
+
+def test_lists_of_different_lengths_are_refused() -> None:
+    with pytest.raises(InputError, match="sides_px, counts and areas have 2, 1 and 1 entries"):
+        MultiCrop([32, 16], [2], [(0.5, 1.0)])
+
+
+def test_a_pixel_crop_is_uint8_a_function_of_the_seed_and_holds_nothing_else() -> None:
+    change = PixelCrop(24, smallest_crop=0.3)
+    first, again, other = (seeded(lambda: change(picture()), seed) for seed in (1, 1, 2))
+    assert (first.dtype, first.shape) == (torch.uint8, (3, 24, 24))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    flat = Image.fromarray(np.full((40, 40, 3), 77, np.uint8))
+    assert (seeded(lambda: change(flat), 0) == 77).all()
 
 
 def waveform(seed: int = 0) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sound2scene import images
 from sound2scene.data import features, module
-from sound2scene.data.augment import PictureViews, SoundShift
+from sound2scene.data.augment import MultiCrop, SoundShift
 from sound2scene.data.module import ClipDataModule
 from sound2scene.data.reader import ClipReader
 from sound2scene.data.sampler import Draw
@@ -245,15 +245,46 @@ def test_a_batch_holds_what_was_asked_for(dataset: Path) -> None:
     assert sounds.image_BCHW is None
 
 
-def test_views_stand_view_by_view(dataset: Path) -> None:
-    data = ClipDataModule(str(dataset), BATCH_SIZE, 0, read=("image",), picture_views=PictureViews(16, views=3))
+@pytest.mark.parametrize("workers", [0, 1])
+def test_crops_stand_crop_by_crop_for_each_resolution(dataset: Path, workers: int) -> None:
+    crops = MultiCrop([16, 8], [2, 3], [(0.3, 1.0), (0.1, 0.3)])
+    data = ClipDataModule(str(dataset), BATCH_SIZE, workers, read=("image",), image_augment=crops)
     batch = next(iter(data.train_dataloader()))
-    assert batch.image_BCHW is not None
-    assert batch.image_BCHW.shape == (3 * BATCH_SIZE, 3, 16, 16)
-    reader = ClipReader(data.dataset("train"), ["image"], PictureViews(16, views=3))
+    assert batch.image_BCHW is None
+    assert batch.crops is not None
+    assert [tuple(part.shape) for part in batch.crops] == [(2 * BATCH_SIZE, 3, 16, 16), (3 * BATCH_SIZE, 3, 8, 8)]
+    reader = ClipReader(data.dataset("train"), ["image"], crops)
     for place, position in enumerate(batch.index_B.tolist()):
-        views = reader[Draw(0, position)]["image"]
-        assert torch.equal(batch.image_BCHW[place::BATCH_SIZE], views)
+        for part, alone in zip(batch.crops, reader[Draw(0, position)]["crops"], strict=True):
+            assert torch.equal(part[place::BATCH_SIZE], alone)
+
+
+def test_examples_are_the_clips_asked_for_as_evaluation_reads_them(dataset: Path) -> None:
+    data = ClipDataModule(str(dataset), BATCH_SIZE, 0, read=("image", "waveform"), image_preset="small64")
+    batch = data.examples("val", [2, 0])
+    whole = next(iter(data.val_dataloader()))
+    assert batch.index_B.tolist() == [2, 0]
+    assert batch.image_BCHW is not None
+    assert whole.image_BCHW is not None
+    assert torch.equal(batch.image_BCHW, whole.image_BCHW[[2, 0]])
+    assert batch.key == [whole.key[2], whole.key[0]]
+
+
+def test_pictures_as_pixels_are_cached_apart_from_other_chains(dataset: Path, tmp_path: Path) -> None:
+    data = ClipDataModule(str(dataset), BATCH_SIZE, 0)
+    seen: list[torch.dtype] = []
+
+    def measure(pixels_BCHW: torch.Tensor) -> torch.Tensor:
+        seen.append(pixels_BCHW.dtype)
+        return pixels_BCHW.float().mean((2, 3))
+
+    first = data.cached("val", measure, "net", "pixels32", str(tmp_path))
+    again = data.cached("val", measure, "net", "pixels32", str(tmp_path))
+    assert first.folder == again.folder
+    assert set(seen) == {torch.uint8}
+    picture = images.decode_jpeg(data.dataset("val").member(1, "jpg"), "")
+    assert torch.equal(torch.tensor(first.row(1)), images.square_pixels(picture, 32).float().mean((1, 2)))
+    assert data.cached("val", measure, "net", "pixels64", str(tmp_path)).folder != first.folder
 
 
 def encode(image_BCHW: Tensor) -> Tensor:

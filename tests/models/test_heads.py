@@ -1,20 +1,80 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
 import torch
+from torch.nn.functional import normalize
 
-from sound2scene.models.heads import ProjectionHead
+from parity_fill import input_tensor, relative_error, state
+from sound2scene.models.heads import FeatureQueue, PrototypeHead, Prototypes
+from sound2scene.models.image_encoder import ImageEncoder
+
+
+@pytest.fixture(scope="module")
+def published(parity: Path) -> dict[str, torch.Tensor]:
+    return state(json.loads((parity / "state_dict_keys.json").read_text())["swav"])
 
 
 @torch.no_grad()
-def test_rows_are_unit():
-    z_BD = ProjectionHead(32, 16, 8)(torch.randn(5, 32))
-    assert z_BD.shape == (5, 8)
-    assert torch.allclose(z_BD.norm(dim=1), torch.ones(5), atol=1e-6)
+def test_projection_and_scores_equal_the_published_ones(parity: Path, published: dict[str, torch.Tensor]) -> None:
+    encoder, head = ImageEncoder().eval(), PrototypeHead(2048).eval()
+    heads = {name: value for name, value in published.items() if name.startswith(("projection_head.", "prototypes."))}
+    head.load_state_dict(heads)
+    encoder.backbone.load_state_dict({name: value for name, value in published.items() if name not in heads})
+    unit_BD, scores_BK = head(encoder(input_tensor("image_input", (2, 3, 224, 224))))
+    expected = np.load(parity / "public.npz")
+    assert relative_error(unit_BD, expected["swav_resnet50/projection"]) < 1e-4
+    assert relative_error(scores_BK[:, :16], expected["swav_resnet50/scores_first16"]) < 1e-4
 
 
-@torch.no_grad()
-def test_layers_stand_in_swavs_order():
-    head = ProjectionHead(6, 5, 4).eval()
-    z_BD = torch.randn(3, 6)
-    layers = head.layers
-    hidden_BD = torch.relu(layers[1](layers[0](z_BD)))
-    assert torch.allclose(head(z_BD), torch.nn.functional.normalize(layers[3](hidden_BD), dim=1))
-    assert head.layers[3].bias is not None
+def test_prototypes_have_unit_length_at_the_start_and_after_a_step_that_moved_them() -> None:
+    torch.manual_seed(0)
+    prototypes = Prototypes(5, 7)
+    torch.testing.assert_close(prototypes.weight.norm(dim=1), torch.ones(7))
+    with torch.no_grad():
+        prototypes.weight.mul_(torch.rand(7, 1) + 2)
+    direction = normalize(prototypes.weight.detach(), dim=1)
+    prototypes.renormalise()
+    torch.testing.assert_close(prototypes.weight.detach(), direction)
+    assert prototypes.weight.requires_grad
+
+
+def test_scores_are_cosines_in_float32_even_under_autocast() -> None:
+    torch.manual_seed(0)
+    head = PrototypeHead(12, 16, 8, 5)
+    with torch.autocast("cpu", torch.bfloat16):
+        unit_BD, scores_BK = head(torch.randn(6, 12))
+    assert unit_BD.dtype == scores_BK.dtype == torch.float32
+    torch.testing.assert_close(unit_BD.norm(dim=1), torch.ones(6))
+    torch.testing.assert_close(scores_BK, unit_BD @ head.prototypes.weight.T)
+
+
+def rows(value: float, batch: int = 4) -> torch.Tensor:
+    return torch.full((2, batch, 3), value)
+
+
+def test_the_queue_keeps_the_newest_first_and_is_used_when_it_is_full() -> None:
+    queue = FeatureQueue(length=10, from_step=2, dim=3)
+    for step in range(5):
+        assert queue.full(4) == (step >= 4)  # it began at step 2, and two batches fill it: 8 of the 10
+        queue.push(rows(float(step)), step)
+    assert queue.share(4, 0, 1)[0, :, 0].tolist() == [4.0] * 4 + [3.0] * 4
+    halves = [queue.share(4, rank, 2) for rank in range(2)]
+    assert torch.equal(torch.cat(halves, dim=1), queue.share(4, 0, 1))
+
+
+def test_a_queue_shorter_than_a_batch_is_never_used() -> None:
+    queue = FeatureQueue(length=3, dim=3)
+    for step in range(4):
+        queue.push(rows(1.0), step)
+        assert not queue.full(4)
+
+
+def test_the_queue_lives_in_the_state_dict() -> None:
+    queue, other = FeatureQueue(length=8, dim=3), FeatureQueue(length=8, dim=3)
+    for step in range(2):
+        queue.push(rows(float(step)), step)
+    other.load_state_dict(queue.state_dict())
+    assert other.full(4)
+    assert torch.equal(other.share(4, 0, 1), queue.share(4, 0, 1))

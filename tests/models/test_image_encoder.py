@@ -49,7 +49,7 @@ def test_small_crops_give_the_published_features(parity, imported):
 def test_projection_head_gives_the_published_projection(parity, swav_state, feature):
     head = ProjectionHead(2048, 2048, 128).eval()
     prefix = "projection_head."
-    head.layers.load_state_dict({k.removeprefix(prefix): v for k, v in swav_state.items() if k.startswith(prefix)})
+    head.load_state_dict({k.removeprefix(prefix): v for k, v in swav_state.items() if k.startswith(prefix)})
     error = relative_error(head(feature), np.load(parity / "public.npz")["swav_resnet50/projection"])
     assert error < 1e-4
 
@@ -57,7 +57,7 @@ def test_projection_head_gives_the_published_projection(parity, swav_state, feat
 def test_names_and_shapes_are_the_published_ones(parity, imported):
     published_shapes = json.loads((parity / "state_dict_keys.json").read_text())["swav"]
     backbone = {name: list(tensor.shape) for name, tensor in imported.backbone.state_dict().items()}
-    head = ProjectionHead(2048, 2048, 128).layers.state_dict()
+    head = ProjectionHead(2048, 2048, 128).state_dict()
     head_shapes = {f"projection_head.{name}": list(tensor.shape) for name, tensor in head.items()}
     assert backbone | head_shapes | {"prototypes.weight": [3000, 128]} == published_shapes
     assert sum(parameter.numel() for parameter in imported.parameters()) == 23_508_032

@@ -172,7 +172,7 @@ def gradients_after_one_step(folder: Path, tiny: tuple[Path, Path], processes: i
     # Group norm: batch norm over 4 clips is another function than over 8.
     more = ["--model.init_args.audio_encoder.init_args.backbone_options.norm_layer", "groupnorm1"]
     more += ["--model.init_args.optimizer", '{"class_path": "torch.optim.SGD", "init_args": {"lr": 1.0}}']
-    more += ["--model.init_args.cosine", "false", "--trainer.max_steps", "1", "--run.checkpoint_steps", "1"]
+    more += ["--model.init_args.schedule", "null", "--trainer.max_steps", "1", "--run.checkpoint_steps", "1"]
     more += ["--trainer.devices", str(processes), "--data.init_args.batch_size", str(8 // processes)]
     more += ["--trainer.strategy", "ddp"] if processes > 1 else []
     done = subprocess.run(

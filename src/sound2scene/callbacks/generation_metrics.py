@@ -56,7 +56,7 @@ class GenerationMetrics(pl.Callback):
             network = artifacts.load(network, kind="judge")
         if not isinstance(network, Measuring):
             raise InputError(f"network: {type(network).__name__} cannot measure pictures; name a judge or an extractor")
-        self.network = cast(Any, network.eval().requires_grad_(False))  # type: ignore[attr-defined]
+        self.network = cast(Any, network.eval().requires_grad_(False))
         self.reference, self.draws, self.cache = reference, draws, cache
         self.class_means = class_means
         self.settings = {"splits": splits, "kid_subset": kid_subset}
@@ -139,9 +139,11 @@ class GenerationMetrics(pl.Callback):
         rank, ranks = world()
         labels = shards.label_N[shards.label_N >= 0][rank::ranks]
         feature_KD = self.network.measure(mean_KCHW.to(device)).feature_BD
-        scores.add_fake(self.network.measure(mean_KCHW[:1].to(device))._replace(
-            feature_BD=feature_KD[labels.to(device)], logits_BK=None
-        ))
+        scores.add_fake(
+            self.network.measure(mean_KCHW[:1].to(device))._replace(
+                feature_BD=feature_KD[labels.to(device)], logits_BK=None
+            )
+        )
         count, found = scores.compute()
         self.fixed[split] = {f"{split}/fid_of_class_means/n{count}_{self._protocol(split)}": found["fid"]}
 

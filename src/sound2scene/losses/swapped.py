@@ -88,5 +88,5 @@ class SwappedPrediction(nn.Module):
 
     @staticmethod
     def chance(prototypes: int) -> float:
-        """Loss of predictions that know nothing: ln K (8.006 for the published 3000); training stuck there is a fault."""
+        """Loss of predictions that know nothing: ln K (8.006 for the published 3000); training stuck there fails."""
         return math.log(prototypes)

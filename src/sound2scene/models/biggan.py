@@ -19,7 +19,7 @@ from sound2scene.types import InputError
 
 # Channels before the first block and after each, in units of the width; each block doubles the size, from 4x4 on.
 # 32 px: BigGAN-PyTorch's, which IC-GAN has no checkpoint for.
-_WIDTHS = {
+WIDTHS = {
     32: (4, 4, 4, 4),
     64: (16, 16, 8, 4, 2),
     128: (16, 16, 8, 4, 2, 1),
@@ -89,9 +89,9 @@ class Generator(nn.Module):
         z_image_dim: int = 2048,
     ) -> None:
         super().__init__()
-        if resolution not in _WIDTHS:
-            raise InputError(f"resolution is {resolution}; choose one of {', '.join(map(str, _WIDTHS))}")
-        widths = [channels * factor for factor in _WIDTHS[resolution]]
+        if resolution not in WIDTHS:
+            raise InputError(f"resolution is {resolution}; choose one of {', '.join(map(str, WIDTHS))}")
+        widths = [channels * factor for factor in WIDTHS[resolution]]
         sizes = [_START << block for block in range(1, len(widths))]
         if unknown := sorted(set(attention) - set(sizes)):
             raise InputError(f"attention names {unknown[0]}, which no block gives; choose among {sizes}")

@@ -9,6 +9,7 @@ from typing import Any
 import timm
 import torch
 from safetensors.torch import load_file
+from timm.data.config import resolve_data_config
 from torch import Tensor, nn
 
 from sound2scene.models.backbones import timm_backbone
@@ -79,7 +80,7 @@ class TimmExtractor(nn.Module):
         else:
             _fill(backbone, Path(weights))
         self.backbone = backbone.eval().requires_grad_(False)
-        settings = timm.data.resolve_data_config({}, model=backbone)
+        settings = resolve_data_config({}, model=backbone)  # type: ignore[no-untyped-call]
         self.mean, self.std, self.side = settings["mean"], settings["std"], int(settings["input_size"][-1])
         self.protocol = f"{name}_{self.side}px"
 
@@ -96,7 +97,7 @@ class TimmExtractor(nn.Module):
 def _fill(backbone: nn.Module, path: Path) -> None:
     try:
         safe = path.suffix == ".safetensors"
-        state = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
+        state: Any = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
         state = state.get("state_dict", state)
         missing, _ = backbone.load_state_dict(state, strict=False)
     except Exception as error:  # what a damaged file raises depends on where it is cut

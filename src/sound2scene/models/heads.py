@@ -29,7 +29,7 @@ class ProjectionHead(nn.Sequential):
 
     def forward(self, z_image_BD: Tensor) -> Tensor:
         """Rows of unit length, (B, out_dim)."""
-        return normalize(super().forward(z_image_BD), dim=1)
+        return normalize(nn.Sequential.forward(self, z_image_BD), dim=1)  # type: ignore[no-untyped-call]
 
 
 class Prototypes(nn.Linear):

@@ -16,7 +16,7 @@ from sound2scene.losses.swapped import SwappedPrediction
 from sound2scene.metrics.retrieval import Embeddings, neighbour_accuracy
 from sound2scene.models.heads import FeatureQueue, PrototypeHead
 from sound2scene.optimization import LARC, WarmupCosine
-from sound2scene.types import Batch, DivergedError, Export
+from sound2scene.types import Batch, DivergedError, Export, InputError
 
 CODED = 2  # the large crops
 
@@ -52,10 +52,15 @@ class EncoderStage(pl.LightningModule):
     ) -> None:
         super().__init__()
         # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not change.
-        self.image_encoder = image_encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.image_encoder = image_encoder.to(memory_format=torch.channels_last)
         self.image_preset = image_preset
         self.head = head(cast(int, image_encoder.z_dim))
         self.loss, self.queue = loss or SwappedPrediction(), queue
+        if queue is not None and queue.rows_AND.shape[-1] != self.head.prototypes.in_features:
+            raise InputError(
+                f"queue.dim is {queue.rows_AND.shape[-1]} and the head gives {self.head.prototypes.in_features}; make "
+                "them the same"
+            )
         self.frozen_steps, self.optimizer = frozen_steps, optimizer
         self.schedule = schedule or WarmupCosine()
         self.embeddings = Embeddings()
@@ -68,7 +73,7 @@ class EncoderStage(pl.LightningModule):
         # Crops of one resolution pass the backbone together, and all of them the head and its batch norm.
         z_image_BD = torch.cat([self.image_encoder(crops_BCHW) for crops_BCHW in batch.crops])
         unit_BD, scores_BK = self.head(z_image_BD)
-        scores_VBK = scores_BK.unflatten(0, (-1, pictures))
+        scores_VBK = scores_BK.view(-1, pictures, scores_BK.shape[1])
         with torch.autocast(self.device.type, enabled=False):
             codes_ABK = self._codes(unit_BD[: CODED * pictures].detach(), scores_VBK[:CODED].detach())
             loss = cast(Tensor, self.loss(scores_VBK, codes_ABK))
@@ -86,7 +91,7 @@ class EncoderStage(pl.LightningModule):
             earlier_ANK = self.head.prototypes(self.queue.share(pictures * ranks, rank, ranks)).detach()
             scores_ANK = torch.cat([earlier_ANK, scores_ABK], dim=1)
         codes_ABK = self.loss.codes(scores_ANK, gather)[:, -pictures:]
-        unit_BAD = unit_BD.unflatten(0, (CODED, pictures)).transpose(0, 1)
+        unit_BAD = unit_BD.view(CODED, pictures, -1).transpose(0, 1)
         self.queue.push(gather(unit_BAD).transpose(0, 1), self.global_step)
         return codes_ABK
 

@@ -23,6 +23,7 @@ from sound2scene.models.diff_augment import diff_augment
 from sound2scene.models.ema import AveragedGenerator
 from sound2scene.optimization import discriminator_adam, generator_adam
 from sound2scene.stages.gan_phases import Phases
+from sound2scene.stages.gan_start import start_networks, start_optimizers
 from sound2scene.types import AdversarialLoss, Batch, DivergedError, Export, InputError
 
 _LOG = logging.getLogger(__name__)
@@ -103,10 +104,19 @@ class GanStage(pl.LightningModule):
         splits = {"fit": ["train", "val"], "validate": ["val"], "test": ["test"], "predict": ["val"]}[stage]
         data.use_features(splits, *known)
         if stage == "fit":
+            if self.phases.start:
+                start_networks(self.phases.start, self.generator, self.discriminator, self.average.module)
             data.use_instances(self.resolution, self.phases.neighbours, *known)
             if self.phases.compile:
                 self.generator.compile()
                 self.discriminator.compile()
+
+    def on_fit_start(self) -> None:
+        """Optimizers that go on, where they are to; a checkpoint of this run comes later and has the last word."""
+        if self.phases.start:
+            one, other = self.optimizers(use_pl_optimizer=False)  # type: ignore[misc]
+            networks = {"generator": self.generator, "discriminator": self.discriminator}
+            start_optimizers(self.phases.start, networks, {"generator": one, "discriminator": other})
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """A discriminator step, and when its turn comes a generator step and one of the average."""

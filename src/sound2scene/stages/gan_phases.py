@@ -23,6 +23,7 @@ class Phases:
         neighbours: Nearest pictures among which an instance's real one is drawn.
         synchronise_norms: Batch norms take their statistics over all processes (published: each over its own).
         compile: Compile both networks.
+        start: Folder of a generator artifact to start from, with discriminator and optimizers where they lie beside it.
     """
 
     discriminator_steps: int = 1
@@ -35,6 +36,7 @@ class Phases:
     neighbours: int = 50
     synchronise_norms: bool = False
     compile: bool = False
+    start: str | None = None
 
     def checked(self) -> Phases:
         """Itself.

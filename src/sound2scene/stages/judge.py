@@ -41,7 +41,7 @@ class JudgeStage(pl.LightningModule):
     ) -> None:
         super().__init__()
         # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not change.
-        self.judge = cast(Judge, judge.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+        self.judge = judge.to(memory_format=torch.channels_last)
         self.image_preset, self.smoothing = image_preset, smoothing
         self.optimizer, self.schedule = optimizer, schedule or WarmupCosine(10, None, 0.0)
         self.accuracy = MulticlassAccuracy(judge.classes, average="micro")

@@ -1,0 +1,188 @@
+"""Turn a published IC-GAN folder (facts page 03, section 4) into artifacts: the averaged generator, and what trains on.
+
+Nothing in the folder is run: its files are read with `weights_only=True`. `state_dict_*.pth`, which holds pickled ReLU
+modules, is read with the classes of those alone allowed, and only to learn which of two copies is the better one;
+every width follows from the shapes of the tensors.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from sound2scene import artifacts
+from sound2scene.models import biggan
+from sound2scene.models.biggan import Generator
+from sound2scene.models.discriminator import Discriminator
+from sound2scene.published import Published, fill, obtain, read, state_of
+from sound2scene.types import InputError
+
+# Address: IC-GAN `README.md`. Licence: its `LICENSE`.
+ICGAN = Published(
+    "https://dl.fbaipublicfiles.com/ic_gan/icgan_biggan_imagenet_res128.tar.gz",
+    "icgan_biggan_imagenet_res128.tar.gz",
+    "IC-GAN weights: facebookresearch/ic_gan is under Creative Commons Attribution-NonCommercial 4.0 (CC BY-NC 4.0): "
+    "no commercial use, name the authors (Casanova et al., arXiv:2109.05070). Trained on ImageNet, whose own terms "
+    "apply.",
+)
+_ATTENTION = re.compile(r"blocks\.(\d+)\.1\.gamma")
+_BUFFERS = ("u0", "sv0", "stored_mean", "stored_var")
+
+
+def import_icgan(
+    source: str | os.PathLike[str], folder: str | os.PathLike[str], image_encoder: str | None = None
+) -> Path:  # fmt: skip
+    """Write a published IC-GAN as artifacts.
+
+    Args:
+        source: Folder with `G_ema_best*.pth` (and `state_dict_best*.pth`, if there are two of them); a .tar.gz of it or
+            its address; or "published" for the authors' 128 px model.
+        folder: Artifact of the averaged generator. Where the folder holds them, the live generator, the discriminator
+            and the optimizers' moments go into `<folder>-training/`, from which `phases.start` goes on training.
+        image_encoder: Artifact of the SwAV encoder whose features the generator draws; the card then names it, and
+            another pair is refused. The files themselves do not say.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: If the files are missing, damaged, would run code, or are of another layout (class-conditional).
+    """
+    root, origin = _open(source)
+    suffix = _better_copy(root)
+    path = root / f"G_ema{suffix}.pth"
+    averaged = _generator(path)
+    notes = {"copy": suffix.strip("_") or "last"}
+    notes |= {"image_encoder": artifacts.read_card(image_encoder).fingerprint} if image_encoder else {}
+    resolution = averaged.resolution
+    common = {"licence": ICGAN.licence, "source": origin | {"file": path.name}, "preset": f"icgan{resolution}"}
+    _write_training(root, suffix, Path(folder), {**common, "notes": notes})
+    return artifacts.save(averaged, folder, card={"kind": "generator", **common, "notes": notes})
+
+
+def _open(source: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
+    """Folder that holds the files, and where it came from."""
+    folder, origin = Path(source), {"address": Path(source).name}
+    if not folder.is_dir():
+        archive, origin = obtain(source, ICGAN)
+        folder = archive.with_name(f"{archive.name}.unpacked")
+        try:
+            with tarfile.open(archive) as tar:
+                tar.extractall(folder, filter="data")  # nothing outside of the folder, no devices, no links out of it
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise InputError(f"{archive}: not a readable archive ({error}); download it again") from None
+    found = sorted({path.parent for path in folder.rglob("G_ema*.pth")})
+    if len(found) != 1:
+        raise InputError(
+            f"{folder}: {len(found)} folders in it hold a G_ema_best*.pth; name the one of a published model"
+        )
+    return found[0], origin
+
+
+def _better_copy(root: Path) -> str:
+    """Suffix of the copy to take: a best one, of two the one with the lower FID, else any."""
+    suffixes = sorted(path.stem.removeprefix("G_ema") for path in root.glob("G_ema*.pth"))
+    best = [suffix for suffix in suffixes if suffix.startswith("_best")] or suffixes
+    if len(best) == 1:
+        return best[0]
+    return min(best, key=lambda suffix: _fid(root / f"state_dict{suffix}.pth"))
+
+
+def _fid(path: Path) -> float:
+    if not path.is_file():
+        raise InputError(
+            f"{path}: missing; it tells which of two copies is the better one (remove one G_ema_best*.pth)"
+        )
+    with torch.serialization.safe_globals([nn.ReLU, nn.LeakyReLU, set]):
+        content = read(path)
+    if not isinstance(content, Mapping) or not isinstance(content.get("best_FID"), (int, float, Tensor)):
+        raise InputError(f"{path}: holds no best_FID; remove one of the two G_ema_best*.pth")
+    return float(content["best_FID"])
+
+
+def _shapes(state: dict[str, Tensor], path: Path, names: tuple[str, ...]) -> list[torch.Size]:
+    if missing := [name for name in names if name not in state or state[name].ndim < 1]:
+        raise InputError(f"{path}: not the published layout: no tensor {missing[0]}; check which network it holds")
+    return [state[name].shape for name in names]
+
+
+def _generator(path: Path) -> Generator:
+    """The generator of a state dict, built from the shapes of its tensors."""
+    state = state_of(path)
+    state.pop("shared.weight", None)  # the unused table of labels
+    feature, linear, last, gain = _shapes(
+        state, path, ("shared_feat.weight", "linear.weight", "output_layer.0.gain", "blocks.0.0.bn1.gain.weight")
+    )
+    blocks = len({name.split(".")[1] for name in state if name.startswith("blocks.")})
+    chunk, resolution = linear[1], 4 << blocks
+    if gain[1] != feature[0] + chunk:
+        raise InputError(f"{path}: conditioned on more than an instance (a class, perhaps); give an IC-GAN without")
+    if resolution not in (64, 128, 256):
+        raise InputError(f"{path}: {blocks} blocks, which no published generator has; give one of 64, 128 or 256 px")
+    with torch.device("meta"):
+        network = Generator(
+            resolution=resolution,
+            channels=last[0] // biggan.WIDTHS[resolution][-1],
+            attention=[8 << int(match[1]) for name in state if (match := _ATTENTION.fullmatch(name))],
+            z_dim=chunk * (blocks + 1),
+            feature_dim=feature[0],
+            z_image_dim=feature[1],
+        )
+    fill(network, state, path)
+    return network
+
+
+def _discriminator(path: Path, resolution: int) -> Discriminator:
+    state = state_of(path)
+    first, feature = _shapes(state, path, ("blocks.0.0.conv1.weight", "linear_feat.weight"))
+    attention = [resolution >> (int(match[1]) + 1) for name in state if (match := _ATTENTION.fullmatch(name))]
+    with torch.device("meta"):
+        network = Discriminator(resolution, first[0], attention, feature[1])
+    fill(network, state, path)
+    return network
+
+
+def _write_training(root: Path, suffix: str, folder: Path, card: dict[str, Any]) -> None:
+    """What training goes on from, as far as it is there."""
+    folder = artifacts.training_folder(folder)
+    moments: dict[str, Tensor] = {}
+    for role, letter in (("generator", "G"), ("discriminator", "D")):
+        path = root / f"{letter}{suffix}.pth"
+        if not path.is_file():
+            continue
+        network: nn.Module = _generator(path)
+        if role == "discriminator":
+            network = _discriminator(path, int(str(card["preset"]).removeprefix("icgan")))
+        artifacts.save(network, folder / role, card={"kind": role, **card})
+        optimizer = root / f"{letter}_optim{suffix}.pth"
+        if optimizer.is_file():
+            moments |= {f"{role}.{name}": tensor for name, tensor in _moments(optimizer, path).items()}
+    if moments:
+        save_file(moments, folder / artifacts.OPTIMIZERS)
+
+
+def _moments(path: Path, network: Path) -> dict[str, Tensor]:
+    """Adam's state by name of parameter: the file numbers them in the order of the network's own state dict."""
+    content = read(path)
+    names = [name for name in state_of(network) if name.rpartition(".")[2] not in _BUFFERS]
+    state = content.get("state") if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or any(not isinstance(number, int) or number >= len(names) for number in state):
+        raise InputError(f"{path}: not the optimizer of {network.name}; remove it to import the networks alone")
+    tensors = state_of(network)
+    found: dict[str, Tensor] = {}
+    for number, entries in state.items():
+        name = names[number]
+        for moment in ("exp_avg", "exp_avg_sq"):
+            if not isinstance(entries.get(moment), Tensor) or entries[moment].shape != tensors[name].shape:
+                raise InputError(f"{path}: not the optimizer of {network.name}; remove it to import the networks alone")
+            found[f"{name}.{moment}"] = entries[moment].float().contiguous()
+        found[f"{name}.step"] = torch.as_tensor(entries.get("step", 0), dtype=torch.float32).reshape(())
+    return {name: tensor for name, tensor in found.items() if not name.startswith("shared.weight.")}
