@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from sound2scene import artifacts
-from sound2scene.data.augment import PictureViews
+from sound2scene.data.augment import MultiCrop
 from sound2scene.data.module import ClipDataModule
+from sound2scene.losses.swapped import SwappedPrediction
+from sound2scene.models.heads import FeatureQueue, PrototypeHead
 from sound2scene.models.image_encoder import ImageEncoder
+from sound2scene.optimization import WarmupCosine
 from sound2scene.stages.encoder import EncoderStage
-from sound2scene.types import DivergedError
+from sound2scene.types import DivergedError, InputError
 from tiny import NET, Z_DIM, tiny_dataset
 
 
@@ -22,16 +26,19 @@ class Adam:
         return torch.optim.Adam(parameters, lr=1e-2)
 
 
-def stage(encoder: nn.Module | None = None) -> EncoderStage:
+def stage(encoder: nn.Module | None = None, **settings: Any) -> EncoderStage:
     torch.manual_seed(0)
     encoder = encoder or ImageEncoder("resnet18", NET)
-    return EncoderStage(encoder, "small64", hidden=16, projection=8, optimizer=Adam())
+    head = partial(PrototypeHead, hidden_dim=16, out_dim=8, prototypes=6)
+    settings = {"frozen_steps": 0, "optimizer": Adam(), "schedule": WarmupCosine(2, None, 0.0)} | settings
+    return EncoderStage(encoder, "small64", head, loss=SwappedPrediction(0.2), **settings)
 
 
 def data(shards: Path, batch_size: int = 6) -> ClipDataModule:
-    views = PictureViews(side=32, smallest_crop=0.5, colour=0.0, hue=0.0, grey=0.0)
+    still = {"colour": 0.0, "hue": 0.0, "grey": 0.0}
+    crops = MultiCrop([32, 16], [2, 2], [(0.5, 1.0), (0.3, 0.5)], **still)  # type: ignore[arg-type]
     return ClipDataModule(
-        str(shards), batch_size, workers=0, read=["image"], image_preset="small64", picture_views=views
+        str(shards), batch_size, workers=0, read=["image"], image_preset="small64", image_augment=crops
     )
 
 
@@ -51,8 +58,8 @@ def test_training_finds_the_classes_that_an_untrained_encoder_does_not(tmp_path:
     shards = tiny_dataset(tmp_path / "shards", train=24, val=24)
     encoder = stage()
     assert measured(shards, tmp_path, encoder)["val/neighbour_accuracy"] < 1.5 / 3
-    run = trainer(tmp_path, max_epochs=20, limit_val_batches=0)
-    run.fit(encoder, data(shards, batch_size=24))
+    run = trainer(tmp_path, max_epochs=40, limit_val_batches=0)
+    run.fit(encoder, data(shards, batch_size=12))
     assert run.callback_metrics["train/loss"] < 0.9 * run.callback_metrics["train/chance"]
     assert measured(shards, tmp_path, encoder)["val/neighbour_accuracy"] > 2 / 3
 
@@ -70,7 +77,7 @@ def test_a_nan_stops_the_run_with_step_and_clips(tiny_shards: Path, tmp_path: Pa
     encoder = stage()
     with torch.no_grad():
         next(encoder.get_submodule(part).parameters()).fill_(torch.nan)
-    with pytest.raises(DivergedError, match=r"^step 0: contrast is nan for clips (train-0\d\d, ){5}train-0\d\d$"):
+    with pytest.raises(DivergedError, match=r"^step 0: swapped prediction is nan for clips (train-0\d\d, ){5}train-0\d\d$"):
         trainer(tmp_path, limit_val_batches=0).fit(encoder, data(tiny_shards))
 
 
@@ -83,6 +90,60 @@ def test_the_export_is_the_encoder_without_its_head(tmp_path: Path) -> None:
     loaded = artifacts.load(folder, "image-encoder")
     assert torch.equal(loaded(image_BCHW), encoder.image_encoder(image_BCHW))
     assert loaded(image_BCHW).shape == (2, Z_DIM)
+
+
+def test_prototypes_stand_still_while_they_are_frozen_and_keep_unit_length_afterwards(
+    tiny_shards: Path, tmp_path: Path
+) -> None:
+    for frozen_steps, moves in ((3, False), (2, True)):
+        one = stage(frozen_steps=frozen_steps)
+        start_KD = one.head.prototypes.weight.detach().clone()
+        trainer(tmp_path, limit_val_batches=0).fit(one, data(tiny_shards))  # three steps
+        one.head.prototypes.renormalise()
+        assert torch.allclose(one.head.prototypes.weight, start_KD, atol=1e-6) != moves
+        torch.testing.assert_close(one.head.prototypes.weight.detach().norm(dim=1), torch.ones(6))
+
+
+def test_a_queue_changes_the_codes_once_it_is_full_and_not_before(tiny_shards: Path, tmp_path: Path) -> None:
+    # Two batches of six fill it; the third step is the first one that it can change, and the fourth shows it.
+    losses = {}
+    for name, queue in (("none", None), ("one", FeatureQueue(12, dim=8))):
+        one = stage(queue=queue)
+        kept: list[float] = []
+        on_end = type("", (pl.Callback,), {"on_train_batch_end": lambda self, run, *rest: kept.append(
+            float(run.callback_metrics["train/loss"]))})  # fmt: skip
+        trainer(tmp_path, max_epochs=2, limit_val_batches=0, callbacks=[on_end()]).fit(one, data(tiny_shards))
+        losses[name] = kept
+    assert losses["none"][:2] == losses["one"][:2]
+    assert losses["none"][2] != losses["one"][2]
+
+
+def test_a_queue_of_another_width_is_refused() -> None:
+    with pytest.raises(InputError, match=r"queue.dim is 5 and the head gives 8"):
+        stage(queue=FeatureQueue(12, dim=5))
+
+
+def test_a_run_that_goes_on_from_a_checkpoint_equals_one_that_never_stopped(tiny_shards: Path, tmp_path: Path) -> None:
+    def run(folder: Path, steps: int, checkpoint: Path | None = None) -> EncoderStage:
+        one = stage(queue=FeatureQueue(12, dim=8), frozen_steps=1)
+        keep = pl.callbacks.ModelCheckpoint(folder, "latest", every_n_train_steps=1, enable_version_counter=False)
+        settings = {"enable_checkpointing": True, "callbacks": [keep], "max_epochs": 2, "limit_val_batches": 0}
+        # The rate's curve follows from the epochs, so both runs must mean to make two.
+        stop = type("", (pl.Callback,), {"on_train_batch_end": lambda self, run, *rest: setattr(
+            run, "should_stop", run.global_step >= steps)})  # fmt: skip
+        settings["callbacks"] = [keep, stop()]
+        trainer(folder, **settings).fit(one, data(tiny_shards), ckpt_path=checkpoint, weights_only=True)
+        return one
+
+    whole = run(tmp_path / "whole", 6)
+    run(tmp_path / "broken", 4)
+    saved = tmp_path / "broken" / "latest.ckpt"
+    assert torch.load(saved, weights_only=True)["global_step"] == 4
+    again = run(tmp_path / "broken", 6, saved)
+    expected, found = whole.state_dict(), again.state_dict()
+    assert expected.keys() == found.keys()
+    assert "queue.rows_AND" in expected
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
 class Fixed(nn.Module):
