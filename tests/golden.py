@@ -59,7 +59,11 @@ def measure() -> dict[str, list[float]]:
         shards = str(tiny_dataset(Path(scratch) / "shards"))
         encoder, cache = tiny_encoder(Path(scratch) / "encoder"), Path(scratch) / "features"
         sounds = {"batch_size": 6, "workers": 0, "seed": 0}
-        views = {"read": ["image"], "image_preset": "small64", "image_augment": MultiCrop([32, 16], [2, 2], [(0.3, 1.0), (0.1, 0.3)])}
+        views = {
+            "read": ["image"],
+            "image_preset": "small64",
+            "image_augment": MultiCrop([32, 16], [2, 2], [(0.3, 1.0), (0.1, 0.3)]),
+        }
         return {
             "align, L2InfoNCE, paper": losses_of(
                 tiny_stage(encoder, cache, spectrogram="paper"), ClipDataModule(shards, **sounds)

@@ -17,9 +17,9 @@ from two_ranks import on_two_ranks
 
 def scores(samples: int, prototypes: int, seed: int = 0) -> Tensor:
     dice = torch.Generator().manual_seed(seed)
-    return normalize(torch.randn(samples, 16, generator=dice)) @ normalize(
-        torch.randn(prototypes, 16, generator=dice)
-    ).T
+    return (
+        normalize(torch.randn(samples, 16, generator=dice)) @ normalize(torch.randn(prototypes, 16, generator=dice)).T
+    )
 
 
 def sinkhorn_by_hand(scores_NK: NDArray[np.float64], epsilon: float, iterations: int) -> NDArray[np.float64]:

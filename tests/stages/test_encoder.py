@@ -77,7 +77,9 @@ def test_a_nan_stops_the_run_with_step_and_clips(tiny_shards: Path, tmp_path: Pa
     encoder = stage()
     with torch.no_grad():
         next(encoder.get_submodule(part).parameters()).fill_(torch.nan)
-    with pytest.raises(DivergedError, match=r"^step 0: swapped prediction is nan for clips (train-0\d\d, ){5}train-0\d\d$"):
+    with pytest.raises(
+        DivergedError, match=r"^step 0: swapped prediction is nan for clips (train-0\d\d, ){5}train-0\d\d$"
+    ):
         trainer(tmp_path, limit_val_batches=0).fit(encoder, data(tiny_shards))
 
 

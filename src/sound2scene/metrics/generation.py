@@ -83,6 +83,7 @@ class GenerationScores(nn.Module):
         score with one split, FID and that share do not depend on the order of pictures; the rest does, by a seed that
         is always the same.
         """
+        self._stack_lists()
         found = {"fid": float(self.fid.compute())}
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that one split has no standard deviation
@@ -95,6 +96,15 @@ class GenerationScores(nn.Module):
                 if math.isnan(found["judged_as_label"]):  # no picture has a label
                     del found["judged_as_label"]
         return int(self.count.compute()), found
+
+    def _stack_lists(self) -> None:
+        """One tensor in place of a list of them: torchmetrics gathers entry by entry, and ranks may have had more or
+        fewer batches."""
+        lists = [(self.inception, "features")]
+        lists += [(self.kid, "real_features"), (self.kid, "fake_features")] if self.kid is not None else []
+        for metric, name in lists:
+            if parts := getattr(metric, name):
+                setattr(metric, name, [torch.cat(list(parts))])
 
     def forget_fakes(self) -> None:
         """Begin anew with the same real pictures."""

@@ -1,0 +1,140 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from drawing import tiny_data, tiny_gan, tiny_generator, tiny_judge, tiny_trainer
+from sound2scene import artifacts, images
+from sound2scene.callbacks.generation_metrics import GenerationMetrics
+from sound2scene.data.shards import ShardDataset
+from sound2scene.metrics.generation import GenerationScores
+from sound2scene.types import InputError
+from tiny import tiny_stage
+
+PROTOCOL = "n9_val_judge-resnet18_32px"
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_judge(tmp_path_factory.mktemp("judge") / "judge")
+
+
+def figures(shards: Path, encoder: Path, judge: Path, folder: Path, **settings: object) -> dict[str, float]:
+    callback = GenerationMetrics(str(judge), splits=1, cache=str(folder / "cache"), **settings)  # type: ignore[arg-type]
+    run = tiny_trainer(folder, callbacks=[callback])
+    (found,) = run.validate(tiny_gan(encoder, folder / "features"), tiny_data(shards), verbose=False)
+    return dict(found)
+
+
+def test_figures_are_those_of_the_pictures_that_the_stage_draws(
+    tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
+) -> None:
+    found = figures(tiny_shards, tiny_image_encoder, judge, tmp_path, class_means=True)
+    shards = ShardDataset(str(tiny_shards), "val")
+    pixels = torch.stack([images.square_pixels(images.decode_jpeg(shards.member(n, "jpg"), ""), 32) for n in range(9)])
+    network, stage = artifacts.load(judge), tiny_gan(tiny_image_encoder, tmp_path / "features")
+    data = tiny_data(tiny_shards)
+    encode = artifacts.load(tiny_image_encoder)
+    fingerprint = artifacts.read_card(tiny_image_encoder).fingerprint
+    data.use_features(["val"], encode, fingerprint, "small64", str(tmp_path / "features"))
+    expected = GenerationScores(network.feature_dim, splits=1)
+    expected.add_real(network.measure(pixels).feature_BD)
+    drawn = images.to_pixel(stage.sample(data.examples("val", range(9))))
+    expected.add_fake(network.measure(drawn), shards.label_N)
+    count, scores = expected.compute()
+    assert count == 9
+    for name, value in scores.items():
+        assert found[f"val/{name}/{PROTOCOL}"] == pytest.approx(value, rel=1e-4)
+    assert found["val/generation_score"] == -found[f"val/fid/{PROTOCOL}"]
+    means = torch.stack([pixels[shards.label_N == label].float().mean(0).round() for label in range(3)]).byte()
+    plain = GenerationScores(network.feature_dim)
+    plain.add_real(network.measure(pixels).feature_BD)
+    plain.add_fake(network.measure(means[shards.label_N])._replace(logits_BK=None))
+    assert found[f"val/fid_of_class_means/{PROTOCOL}"] == pytest.approx(plain.compute()[1]["fid"], rel=1e-4)
+
+
+def test_the_name_tells_draws_and_reference_and_real_features_are_computed_once(
+    tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
+) -> None:
+    found = figures(tiny_shards, tiny_image_encoder, judge, tmp_path, reference="train", draws=2)
+    assert "val/fid/n18_train_judge-resnet18_32px" in found
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
+    assert len(written) == 1
+    again = figures(tiny_shards, tiny_image_encoder, judge, tmp_path, reference="train", draws=2)
+    assert again == pytest.approx(found)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")} == written
+
+
+def test_an_alignment_is_measured_beside_its_ceiling(
+    tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
+) -> None:
+    generator = tiny_generator(tmp_path / "generator", tiny_image_encoder)
+    stage = tiny_stage(tiny_image_encoder, tmp_path / "features", generator=str(generator))
+    callback = GenerationMetrics(str(judge), splits=1, cache=str(tmp_path / "cache"))
+    run = tiny_trainer(tmp_path, callbacks=[callback])
+    data = tiny_data(tiny_shards, read=["waveform"])
+    (found,) = run.validate(stage, data, verbose=False)
+    (tested,) = run.test(stage, data, verbose=False)
+    ceiling = figures(tiny_shards, tiny_image_encoder, judge, tmp_path)
+    # The same generator weights, noise and features, so the ceiling is what the GAN stage itself would draw.
+    assert found[f"val/fid_from_z_image/{PROTOCOL}"] == pytest.approx(ceiling[f"val/fid/{PROTOCOL}"], rel=1e-3)
+    assert found[f"val/fid/{PROTOCOL}"] != found[f"val/fid_from_z_image/{PROTOCOL}"]
+    assert f"test/judged_as_label_from_z_image/{PROTOCOL.replace('val', 'test')}" in tested
+
+
+def test_a_judge_of_other_classes_has_no_say_on_labels(
+    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+) -> None:
+    other = tiny_judge(tmp_path / "judge", ("cat", "dog"))
+    assert not any("judged" in name for name in figures(tiny_shards, tiny_image_encoder, other, tmp_path))
+
+
+def test_a_network_that_cannot_measure_is_refused(tiny_image_encoder: Path) -> None:
+    with pytest.raises(InputError, match="Linear cannot measure pictures"):
+        GenerationMetrics(nn.Linear(2, 2))
+    with pytest.raises(InputError, match="kind 'image-encoder', not 'judge'"):
+        GenerationMetrics(str(tiny_image_encoder))
+
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+import torch
+from drawing import tiny_data, tiny_gan, tiny_trainer
+from sound2scene.callbacks.generation_metrics import GenerationMetrics
+
+shards, encoder, judge, folder, devices = sys.argv[1:]
+torch.set_num_threads(1)
+callback = GenerationMetrics(judge, splits=1, cache=folder + "/cache", class_means=True)
+strategy = "ddp" if devices == "2" else "auto"
+run = tiny_trainer(Path(folder), callbacks=[callback], devices=int(devices), strategy=strategy)
+found = run.validate(tiny_gan(Path(encoder), Path(folder) / "features"), tiny_data(Path(shards), batch_size=2), verbose=False)
+if run.is_global_zero:
+    Path(folder, "figures.json").write_text(json.dumps(found[0]))
+"""
+
+
+def test_two_processes_log_what_one_does(
+    tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
+) -> None:
+    found = {}
+    script = tmp_path / "measure.py"
+    script.write_text(SCRIPT)
+    for devices in ("1", "2"):
+        folder = tmp_path / devices
+        folder.mkdir()
+        tests = str(Path(__file__).parents[1])
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")])}
+        given = [str(tiny_shards), str(tiny_image_encoder), str(judge), str(folder), devices]
+        done = subprocess.run(
+            [sys.executable, str(script), *given], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        found[devices] = json.loads((folder / "figures.json").read_text())
+    assert found["1"].keys() == found["2"].keys()
+    assert found["2"] == pytest.approx(found["1"], rel=0.01)
