@@ -10,9 +10,11 @@ UV        := $(BIN)/uv
 PYTHONS   := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 RUNS      := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 SHARDS    := data/toy/shards/dataset.json
-ENCODER   := artifacts/toy/image-encoder/card.json
+# In git: a fresh clone aligns and draws at once. `make train-encoder`, `train-judge`, `train-gan` make them anew.
+TOY       := experiments/artifacts/toy
+FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
 
-.PHONY: help install lock check format test test-slow test-cov golden data-toy train-encoder train-align clean
+.PHONY: help install lock check format test test-slow test-cov golden data-toy train-encoder train-judge train-gan train-align clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,10 +48,17 @@ golden: $(INSTALLED) ## Rewrite the golden losses (then say so in CHANGELOG.md u
 
 data-toy: $(SHARDS) ## The toy world: videos with sound, then shards
 
-train-encoder: $(ENCODER) ## The toy image encoder
+train-encoder: $(SHARDS) ## Make the toy image encoder anew (SwAV; 3 minutes on 2 cores; the generator then has to follow)
+	$(FIT) -c experiments/encoder/toy.yaml
 
-train-align: $(SHARDS) $(ENCODER) ## The main job: train the audio encoder into the image latent space, on the toy world
-	$(BIN)/sound2scene fit -c experiments/trainer.yaml -c experiments/align/toy.yaml
+train-judge: $(SHARDS) ## Make the toy judge anew, whose features FID and IS use (1 minute)
+	$(FIT) -c experiments/judge/toy.yaml
+
+train-gan: $(SHARDS) $(TOY)/image-encoder/card.json $(TOY)/judge/card.json ## Make the toy generator anew (30 minutes)
+	$(FIT) -c experiments/gan/toy.yaml
+
+train-align: $(SHARDS) $(TOY)/generator/card.json ## The main job: train the audio encoder on the toy world, and draw
+	$(FIT) -c experiments/align/toy.yaml
 
 clean: ## Remove caches, coverage and builds; keep .venv, data, artifacts and runs
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
@@ -59,8 +68,14 @@ clean: ## Remove caches, coverage and builds; keep .venv, data, artifacts and ru
 $(SHARDS): | $(INSTALLED)
 	$(BIN)/sound2scene prepare toy -o data/toy/shards --videos data/toy/videos
 
-$(ENCODER): | $(SHARDS)
-	$(BIN)/sound2scene fit -c experiments/trainer.yaml -c experiments/encoder/toy.yaml
+$(TOY)/image-encoder/card.json: | $(SHARDS)
+	$(FIT) -c experiments/encoder/toy.yaml
+
+$(TOY)/judge/card.json: | $(SHARDS)
+	$(FIT) -c experiments/judge/toy.yaml
+
+$(TOY)/generator/card.json: | $(SHARDS) $(TOY)/image-encoder/card.json $(TOY)/judge/card.json
+	$(FIT) -c experiments/gan/toy.yaml
 
 # The environment: uv stands in .venv only when .venv is whole, .installed only when every package is.
 $(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)

@@ -27,7 +27,8 @@ def tiny_gan(encoder: Path, cache: Path, phases: dict[str, Any] | None = None, *
     fast = partial(torch.optim.Adam, lr=2e-3, betas=(0.0, 0.99))
     settings = {"generator_optimizer": fast, "discriminator_optimizer": fast} | settings
     whole = Phases(**({"neighbours": 3, "ema_decay": 0.5} | (phases or {})))
-    return GanStage(Generator(**GENERATOR), Discriminator(**DISCRIMINATOR), str(encoder), None, whole, cache=str(cache), **settings)  # fmt: skip
+    networks = Generator(**GENERATOR), Discriminator(**DISCRIMINATOR)
+    return GanStage(*networks, str(encoder), phases=whole, cache=str(cache), **settings)
 
 
 def tiny_generator(folder: Path, encoder: Path | None, seed: int = 0) -> Path:

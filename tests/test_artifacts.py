@@ -7,6 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from sound2scene import artifacts
 from sound2scene.models.audio_encoder import AudioEncoder
+from sound2scene.models.biggan import Generator
 from sound2scene.models.heads import ProjectionHead
 from sound2scene.types import InputError
 
@@ -245,3 +246,61 @@ def test_card_with_unusable_arguments_is_refused(artifact, arguments):
 def test_huge_card_is_not_read(artifact):
     (artifact / "card.json").write_text(" " * (2 << 20))
     refused(artifact, "larger than")
+
+
+GENERATOR = {"resolution": 32, "channels": 4, "attention": [], "z_dim": 8, "feature_dim": 8, "z_image_dim": 6}
+
+
+@pytest.fixture
+def generator(tmp_path):
+    torch.manual_seed(0)
+    network = Generator(**GENERATOR).train()
+    with torch.no_grad():
+        network(torch.randn(4, 8), torch.randn(4, 6))  # running statistics and singular vectors of their own
+    return network.eval(), artifacts.save(network, tmp_path / "generator", card={"kind": "generator"})
+
+
+@torch.no_grad()
+def test_a_generator_is_folded_once_for_inference_and_left_alone_for_training(generator):
+    network, folder = generator
+    noise_BZ, z_image_BD = torch.randn(2, 8), torch.randn(2, 6)
+    folded, whole = artifacts.load(folder), artifacts.load(folder, fold=False)
+    assert torch.equal(whole(noise_BZ, z_image_BD), network(noise_BZ, z_image_BD))
+    assert (folded(noise_BZ, z_image_BD) - network(noise_BZ, z_image_BD)).abs().max() < 1e-4
+    assert "linear.u0" in whole.state_dict()
+    assert not any("u0" in name for name in folded.state_dict())
+    assert artifacts.fingerprint(whole) == artifacts.read_card(folder).fingerprint
+
+
+def test_a_folded_generator_is_not_saved(generator, tmp_path):
+    with pytest.raises(AssertionError, match="folded for inference"):
+        artifacts.save(artifacts.load(generator[1]), tmp_path / "again", card={"kind": "generator"})
+
+
+def test_loading_draws_no_random_weights(generator, artifact):
+    for folder in (generator[1], artifact):
+        torch.manual_seed(3)
+        expected = torch.rand(2)
+        torch.manual_seed(3)
+        artifacts.load(folder)
+        assert torch.equal(torch.rand(2), expected)
+
+
+def test_loaded_tensors_outlive_their_file(artifact):
+    loaded = artifacts.load(artifact)
+    before = {name: tensor.clone() for name, tensor in loaded.state_dict().items()}
+    path = artifact / "weights.safetensors"
+    path.write_bytes(b"\0" * path.stat().st_size)
+    assert all(torch.equal(before[name], tensor) for name, tensor in loaded.state_dict().items())
+
+
+def test_networks_of_different_image_encoders_are_no_pair(tmp_path, network):
+    def saved(name, notes):
+        return artifacts.save(network, tmp_path / name, card=CARD | {"notes": notes})
+
+    fits, silent = saved("fits", {"image_encoder": "abc"}), saved("silent", {})
+    artifacts.check_pair(artifacts.read_card(fits), "abc", fits)
+    with pytest.raises(InputError, match=r"fits: belongs to image encoder abc, not to abd"):
+        artifacts.check_pair(artifacts.read_card(fits), "abd", fits)
+    with pytest.raises(InputError, match=r"silent: its card does not say .* import it again with --image-encoder"):
+        artifacts.check_pair(artifacts.read_card(silent), "abc", silent)

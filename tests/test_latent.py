@@ -30,7 +30,7 @@ def test_truncated_noise_ends_at_twice_the_truncation_and_is_not_piled_up_there(
 
 @pytest.mark.parametrize("truncation", [-0.1, 1.1, float("nan")])
 def test_a_truncation_out_of_range_is_refused(truncation: float) -> None:
-    with pytest.raises(InputError, match="truncation is .*; choose one between 0 and 1"):
+    with pytest.raises(InputError, match=r"truncation is .*; choose one between 0 and 1"):
         noise([0], 4, truncation)
 
 

@@ -103,8 +103,11 @@ def larc_by_hand(weight, gradients, lr, momentum, decay, trust):
     for gradient in gradients:
         norms = np.linalg.norm(weight), np.linalg.norm(gradient)
         if norms[0] and norms[1]:
-            gradient = (gradient + decay * weight) * trust * norms[0] / (norms[1] + decay * norms[0] + 1e-8)
-        buffer = gradient if buffer is None else momentum * buffer + gradient
+            scale = trust * norms[0] / (norms[1] + decay * norms[0] + 1e-8)
+            step = (gradient + decay * weight) * scale
+        else:
+            step = gradient
+        buffer = step if buffer is None else momentum * buffer + step
         weight = weight - lr * buffer
     return weight
 

@@ -25,7 +25,7 @@ def audio_state():
 def swav_state():
     torch.manual_seed(0)
     backbone = ImageEncoder().backbone.state_dict()
-    head = {f"projection_head.{name}": tensor for name, tensor in ProjectionHead(16, 16, 8).layers.state_dict().items()}
+    head = {f"projection_head.{name}": tensor for name, tensor in ProjectionHead(16, 16, 8).state_dict().items()}
     state = backbone | head | {"prototypes.weight": torch.zeros(30, 8)}
     return OrderedDict((f"module.{name}", tensor) for name, tensor in state.items())
 

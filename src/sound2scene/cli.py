@@ -99,6 +99,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("layout", choices=("audio-encoder", "swav", "icgan"), help="which published checkpoint")
     parser.add_argument("source", help="a file (icgan: a folder), an http(s) address, or `published`")
     parser.add_argument("-o", "--output", dest="folder", required=True, help="folder of the artifact")
+    parser.add_argument("--preset", default="squeeze", help="image chain for the card of swav (%(default)s)")
     parser.add_argument("--image-encoder", help="artifact of SwAV, to which audio-encoder and icgan belong")
     parser.set_defaults(run=_import)
 
@@ -165,11 +166,11 @@ def _verify(shards: str) -> int:
     return 1 if problems else 0
 
 
-def _import(layout: str, source: str, folder: str, image_encoder: str | None) -> None:
+def _import(layout: str, source: str, folder: str, preset: str, image_encoder: str | None) -> None:
     from sound2scene import artifacts, published, published_icgan
 
     if layout == "swav":
-        path = published.import_swav(source, folder)
+        path = published.import_swav(source, folder, preset)
     elif layout == "icgan":
         path = published_icgan.import_icgan(source, folder, image_encoder)
     else:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sound2scene import artifacts, download
+from sound2scene import artifacts, download, images
 from sound2scene.models.audio_encoder import AudioEncoder
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.types import InputError
@@ -79,7 +79,9 @@ def import_audio_encoder(
     return artifacts.save(network, folder, card=card)
 
 
-def import_swav(source: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
+def import_swav(
+    source: str | os.PathLike[str], folder: str | os.PathLike[str], preset: str = "squeeze"
+) -> Path:  # fmt: skip
     """Write SwAV's ResNet-50 as an artifact, without its projection head and prototypes.
 
     Both layouts are read: the published `swav_*_pretrain.pth.tar` (a bare state dict, 328 tensors, `module.` before
@@ -87,7 +89,8 @@ def import_swav(source: str | os.PathLike[str], folder: str | os.PathLike[str]) 
 
     Args:
         source: A file, an http or https address, or "published" for the authors' 800-epoch weights.
-        folder: The artifact. Its card names the preset `squeeze`, under which Sound2Scene uses these weights.
+        folder: The artifact.
+        preset: Image chain for its card: `squeeze` as Sound2Scene uses these weights, `icgan128` as IC-GAN does.
 
     Returns:
         The folder. Its card holds the licence notice, which a command prints.
@@ -95,6 +98,7 @@ def import_swav(source: str | os.PathLike[str], folder: str | os.PathLike[str]) 
     Raises:
         InputError: If the source cannot be had, needs pickle, is damaged, or has another layout.
     """
+    images.preset(preset)  # an unknown one is refused
     path, origin = obtain(source, SWAV)
     state = state_of(path)
     left_out = sorted(name for name in state if name.startswith(_SWAV_HEADS))
@@ -102,7 +106,7 @@ def import_swav(source: str | os.PathLike[str], folder: str | os.PathLike[str]) 
     fill(network, {f"backbone.{name}": state[name] for name in state.keys() - set(left_out)}, path)
     card = {
         "kind": "image-encoder",
-        "preset": "squeeze",
+        "preset": preset,
         "licence": SWAV.licence,
         "source": origin,
         "notes": {"left_out": left_out},

@@ -64,7 +64,12 @@ def import_icgan(
     notes |= {"image_encoder": artifacts.read_card(image_encoder).fingerprint} if image_encoder else {}
     resolution = averaged.resolution
     common = {"licence": ICGAN.licence, "source": origin | {"file": path.name}, "preset": f"icgan{resolution}"}
-    _write_training(root, suffix, Path(folder), {**common, "notes": notes})
+    networks, moments = _training(root, suffix, resolution)  # everything is read before anything is written
+    beside = artifacts.training_folder(folder)
+    for role, network in networks.items():
+        artifacts.save(network, beside / role, card={"kind": role, **common, "notes": notes})
+    if moments:
+        save_file(moments, beside / artifacts.OPTIMIZERS)
     return artifacts.save(averaged, folder, card={"kind": "generator", **common, "notes": notes})
 
 
@@ -101,8 +106,11 @@ def _fid(path: Path) -> float:
         raise InputError(
             f"{path}: missing; it tells which of two copies is the better one (remove one G_ema_best*.pth)"
         )
-    with torch.serialization.safe_globals([nn.ReLU, nn.LeakyReLU, set]):
-        content = read(path)
+    try:
+        with torch.serialization.safe_globals([nn.ReLU, nn.LeakyReLU, set]):
+            content = read(path)
+    except InputError as error:
+        raise InputError(f"{error} (or remove the worse of the two G_ema_best*.pth)") from None
     if not isinstance(content, Mapping) or not isinstance(content.get("best_FID"), (int, float, Tensor)):
         raise InputError(f"{path}: holds no best_FID; remove one of the two G_ema_best*.pth")
     return float(content["best_FID"])
@@ -150,23 +158,18 @@ def _discriminator(path: Path, resolution: int) -> Discriminator:
     return network
 
 
-def _write_training(root: Path, suffix: str, folder: Path, card: dict[str, Any]) -> None:
-    """What training goes on from, as far as it is there."""
-    folder = artifacts.training_folder(folder)
+def _training(root: Path, suffix: str, resolution: int) -> tuple[dict[str, nn.Module], dict[str, Tensor]]:
+    """What training goes on from, as far as it is there: networks, and the optimizers' moments by name."""
+    networks: dict[str, nn.Module] = {}
     moments: dict[str, Tensor] = {}
     for role, letter in (("generator", "G"), ("discriminator", "D")):
-        path = root / f"{letter}{suffix}.pth"
+        path, optimizer = root / f"{letter}{suffix}.pth", root / f"{letter}_optim{suffix}.pth"
         if not path.is_file():
             continue
-        network: nn.Module = _generator(path)
-        if role == "discriminator":
-            network = _discriminator(path, int(str(card["preset"]).removeprefix("icgan")))
-        artifacts.save(network, folder / role, card={"kind": role, **card})
-        optimizer = root / f"{letter}_optim{suffix}.pth"
+        networks[role] = _generator(path) if role == "generator" else _discriminator(path, resolution)
         if optimizer.is_file():
             moments |= {f"{role}.{name}": tensor for name, tensor in _moments(optimizer, path).items()}
-    if moments:
-        save_file(moments, folder / artifacts.OPTIMIZERS)
+    return networks, moments
 
 
 def _moments(path: Path, network: Path) -> dict[str, Tensor]:

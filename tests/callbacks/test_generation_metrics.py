@@ -113,7 +113,8 @@ torch.set_num_threads(1)
 callback = GenerationMetrics(judge, splits=1, cache=folder + "/cache", class_means=True)
 strategy = "ddp" if devices == "2" else "auto"
 run = tiny_trainer(Path(folder), callbacks=[callback], devices=int(devices), strategy=strategy)
-found = run.validate(tiny_gan(Path(encoder), Path(folder) / "features"), tiny_data(Path(shards), batch_size=2), verbose=False)
+stage, data = tiny_gan(Path(encoder), Path(folder) / "features"), tiny_data(Path(shards), batch_size=2)
+found = run.validate(stage, data, verbose=False)
 if run.is_global_zero:
     Path(folder, "figures.json").write_text(json.dumps(found[0]))
 """

@@ -28,10 +28,8 @@ def sinkhorn_by_hand(scores_NK: NDArray[np.float64], epsilon: float, iterations:
     prototypes, samples = q_KN.shape
     q_KN /= q_KN.sum()
     for _ in range(iterations):
-        for row in q_KN:
-            row /= row.sum() * prototypes
-        for column in q_KN.T:
-            column /= column.sum() * samples
+        q_KN /= q_KN.sum(1, keepdims=True) * prototypes
+        q_KN /= q_KN.sum(0, keepdims=True) * samples
     return (q_KN * samples).T
 
 

@@ -11,8 +11,10 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 
+from drawing import tiny_generator
 from sound2scene import artifacts
 from sound2scene.data.module import ClipDataModule
+from sound2scene.latent import noise_of_clips
 from sound2scene.losses.infonce import CosineInfoNCE, L2InfoNCE
 from sound2scene.stages.align import AlignStage
 from sound2scene.types import DivergedError, InputError
@@ -194,3 +196,37 @@ def test_two_processes_give_the_gradients_of_the_whole_batch_and_validate_every_
     for name, weight in one.items():
         # Steps of size 0.1 to 1 through a whole network in float32; half the gradient would miss by thousands of times.
         torch.testing.assert_close(two[name], weight, rtol=0, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def test_a_generator_of_another_image_encoder_is_refused(
+    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+) -> None:
+    other = tiny_encoder(tmp_path / "other", seed=1)
+    generator = tiny_generator(tmp_path / "generator", other)
+    stage = tiny_stage(tiny_image_encoder, tmp_path / "features", generator=str(generator))
+    with pytest.raises(InputError, match=r"generator: belongs to image encoder"):
+        trainer(tmp_path).fit(stage, data(tiny_shards))
+
+
+def test_a_sounds_picture_is_the_generators_for_its_unit_latent_and_the_ceiling_is_that_of_z_image(
+    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+) -> None:
+    folder = tiny_generator(tmp_path / "generator", tiny_image_encoder)
+    stage = tiny_stage(tiny_image_encoder, tmp_path / "features", generator=str(folder))
+    module = data(tiny_shards)
+    trainer(tmp_path).validate(stage, module, verbose=False)
+    batch, generator = module.examples("val", [3, 1]), artifacts.load(folder)
+    assert batch.waveform_BT is not None
+    assert batch.z_image_BD is not None
+    noise_BZ = noise_of_clips(batch.index_B, 8, 2)
+    stage.eval()
+    with torch.no_grad():
+        for drawn, z_BD in (
+            (stage.sample(batch, 2), stage(batch.waveform_BT)),
+            (stage.sample_ceiling(batch, 2), batch.z_image_BD),
+        ):
+            expected = generator(noise_BZ, torch.nn.functional.normalize(z_BD, dim=1))
+            torch.testing.assert_close(drawn, expected, rtol=0, atol=1e-5)
+    assert stage.resolution == 32
+    # Frozen, and no part of what is trained or saved.
+    assert all(name.startswith(("audio_encoder.", "loss.")) for name in stage.state_dict())

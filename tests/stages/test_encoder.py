@@ -106,18 +106,27 @@ def test_prototypes_stand_still_while_they_are_frozen_and_keep_unit_length_after
         torch.testing.assert_close(one.head.prototypes.weight.detach().norm(dim=1), torch.ones(6))
 
 
+class Steps(pl.Callback):
+    """Keeps the loss of every step, and stops after some."""
+
+    def __init__(self, last: int = 100) -> None:
+        self.last, self.kept = last, list[float]()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *rest: object) -> None:
+        self.kept.append(float(trainer.callback_metrics["train/loss"]))
+        trainer.should_stop = trainer.global_step >= self.last
+
+
 def test_a_queue_changes_the_codes_once_it_is_full_and_not_before(tiny_shards: Path, tmp_path: Path) -> None:
     # Two batches of six fill it; the third step is the first one that it can change, and the fourth shows it.
     losses = {}
     for name, queue in (("none", None), ("one", FeatureQueue(12, dim=8))):
         one = stage(queue=queue)
-        kept: list[float] = []
-        on_end = type("", (pl.Callback,), {"on_train_batch_end": lambda self, run, *rest: kept.append(
-            float(run.callback_metrics["train/loss"]))})  # fmt: skip
-        trainer(tmp_path, max_epochs=2, limit_val_batches=0, callbacks=[on_end()]).fit(one, data(tiny_shards))
-        losses[name] = kept
-    assert losses["none"][:2] == losses["one"][:2]
-    assert losses["none"][2] != losses["one"][2]
+        losses[name] = Steps()
+        settings: dict[str, Any] = {"max_epochs": 2, "limit_val_batches": 0, "callbacks": [losses[name]]}
+        trainer(tmp_path, **settings).fit(one, data(tiny_shards))
+    assert losses["none"].kept[:2] == losses["one"].kept[:2]
+    assert losses["none"].kept[2] != losses["one"].kept[2]
 
 
 def test_a_queue_of_another_width_is_refused() -> None:
@@ -129,11 +138,13 @@ def test_a_run_that_goes_on_from_a_checkpoint_equals_one_that_never_stopped(tiny
     def run(folder: Path, steps: int, checkpoint: Path | None = None) -> EncoderStage:
         one = stage(queue=FeatureQueue(12, dim=8), frozen_steps=1)
         keep = pl.callbacks.ModelCheckpoint(folder, "latest", every_n_train_steps=1, enable_version_counter=False)
-        settings = {"enable_checkpointing": True, "callbacks": [keep], "max_epochs": 2, "limit_val_batches": 0}
+        settings = {
+            "enable_checkpointing": True,
+            "callbacks": [keep, Steps(steps)],
+            "max_epochs": 2,
+            "limit_val_batches": 0,
+        }
         # The rate's curve follows from the epochs, so both runs must mean to make two.
-        stop = type("", (pl.Callback,), {"on_train_batch_end": lambda self, run, *rest: setattr(
-            run, "should_stop", run.global_step >= steps)})  # fmt: skip
-        settings["callbacks"] = [keep, stop()]
         trainer(folder, **settings).fit(one, data(tiny_shards), ckpt_path=checkpoint, weights_only=True)
         return one
 

@@ -7,7 +7,7 @@ import warnings
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, SumMetric
+from torchmetrics import MeanMetric, Metric, SumMetric
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
@@ -98,9 +98,8 @@ class GenerationScores(nn.Module):
         return int(self.count.compute()), found
 
     def _stack_lists(self) -> None:
-        """One tensor in place of a list of them: torchmetrics gathers entry by entry, and ranks may have had more or
-        fewer batches."""
-        lists = [(self.inception, "features")]
+        """One tensor for a list of them: torchmetrics gathers entry by entry, and ranks may differ in batches."""
+        lists: list[tuple[Metric, str]] = [(self.inception, "features")]
         lists += [(self.kid, "real_features"), (self.kid, "fake_features")] if self.kid is not None else []
         for metric, name in lists:
             if parts := getattr(metric, name):
