@@ -133,7 +133,7 @@ def test_numbers_that_make_no_sense_are_refused_before_anything_is_written(
     pair: tuple[Path, Path], sounds: list[Path], tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     assert generate(pair, tmp_path / "out", sounds[:1], *more) == 2
-    assert not list(tmp_path.rglob("*.png"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_published_sounds_and_an_mp3_are_drawn(pair: tuple[Path, Path], real_data: Path, tmp_path: Path) -> None:

@@ -147,23 +147,24 @@ def write_pictures(drawn: Iterator[Drawn | Rejected], folder: str | os.PathLike[
     rejected: list[Rejected] = []
     taken = {"grid"}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for one in drawn:
             if isinstance(one, Rejected):
                 rejected.append(one)
                 continue
+            folder.mkdir(parents=True, exist_ok=True)
             number, name = 2, one.path.stem
             while name in taken:
                 name, number = f"{one.path.stem}-{number}", number + 1
             taken.add(name)
             strip_HWC = torch.cat(list(one.pixels_JCHW), dim=2).permute(1, 2, 0).numpy()
             _save(folder / f"{name}.png", strip_HWC)
-            shown.append(one if len(shown) < GRID_ROWS else one._replace(waveform_T=torch.empty(0)))
+            if len(shown) < GRID_ROWS:
+                shown.append(one)
         if shown:
-            _write_grid(shown[:GRID_ROWS], folder / "grid.png")
+            _write_grid(shown, folder / "grid.png")
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error}); choose another folder") from None
-    return len(shown), rejected
+    return len(taken) - 1, rejected
 
 
 def _save(path: Path, pixels_HWC: np.ndarray[Any, Any]) -> None:

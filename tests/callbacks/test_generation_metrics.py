@@ -87,6 +87,14 @@ def test_an_alignment_is_measured_beside_its_ceiling(
     assert f"test/judged_as_label_from_z_image/{PROTOCOL.replace('val', 'test')}" in tested
 
 
+def test_an_alignment_without_a_generator_is_told_so(
+    tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
+) -> None:
+    run = tiny_trainer(tmp_path, callbacks=[GenerationMetrics(str(judge), cache=str(tmp_path / "cache"))])
+    with pytest.raises(InputError, match=r"callbacks that draw need model\.init_args\.generator"):
+        run.validate(tiny_stage(tiny_image_encoder, tmp_path / "f"), tiny_data(tiny_shards), verbose=False)
+
+
 def test_a_judge_of_other_classes_has_no_say_on_labels(
     tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from sound2scene.data.reader import ClipReader
 from sound2scene.data.sampler import Draw
 from sound2scene.distributed import world
 from sound2scene.metrics.generation import GenerationScores
-from sound2scene.types import Batch, CeilingSampling, InputError, Measuring, Sampling
+from sound2scene.types import Batch, CeilingSampling, InputError, Measured, Measuring, Sampling
 
 
 class GenerationMetrics(pl.Callback):
@@ -139,11 +139,7 @@ class GenerationMetrics(pl.Callback):
         rank, ranks = world()
         labels = shards.label_N[shards.label_N >= 0][rank::ranks]
         feature_KD = self.network.measure(mean_KCHW.to(device)).feature_BD
-        scores.add_fake(
-            self.network.measure(mean_KCHW[:1].to(device))._replace(
-                feature_BD=feature_KD[labels.to(device)], logits_BK=None
-            )
-        )
+        scores.add_fake(Measured(feature_KD[labels.to(device)], None))
         count, found = scores.compute()
         self.fixed[split] = {f"{split}/fid_of_class_means/n{count}_{self._protocol(split)}": found["fid"]}
 

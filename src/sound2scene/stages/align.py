@@ -152,8 +152,13 @@ class AlignStage(pl.LightningModule):
 
     @property
     def resolution(self) -> int:
-        """Height and width of what the generator draws."""
-        assert self.drawing is not None, "callbacks that draw need model.init_args.generator"
+        """Height and width of what the generator draws.
+
+        Raises:
+            InputError: If there is none.
+        """
+        if self.drawing is None:
+            raise InputError("callbacks that draw need model.init_args.generator; name an artifact, or remove them")
         return self.drawing.resolution
 
     @torch.no_grad()
