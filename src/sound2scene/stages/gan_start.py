@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from sound2scene import artifacts
 from sound2scene.types import InputError
@@ -49,16 +48,16 @@ def start_optimizers(folder: str, networks: dict[str, nn.Module], optimizers: di
         raise InputError(f"{path}: damaged ({error}); import the folder again, or remove the file") from None
     for role, network in networks.items():
         for name, parameter in network.named_parameters():
-            state: dict[str, Any] = {}
-            for moment in ("exp_avg", "exp_avg_sq", "step"):
-                value = moments.get(f"{role}.{name}.{moment}")
-                if value is None:
-                    continue
-                if moment != "step" and value.shape != parameter.shape:
-                    raise InputError(f"{path}: {role}.{name} has another shape than the recipe's; mend the recipe")
-                state[moment] = value if moment == "step" else value.to(parameter)
-            if state:
-                optimizers[role].state[parameter] = state
+            own = {moment: moments.get(f"{role}.{name}.{moment}") for moment in ("exp_avg", "exp_avg_sq", "step")}
+            if state := {moment: value for moment, value in own.items() if value is not None}:
+                optimizers[role].state[parameter] = _fitted(state, parameter, f"{path}: {role}.{name}")
+
+
+def _fitted(state: dict[str, Tensor], parameter: nn.Parameter, where: str) -> dict[str, Tensor]:
+    """An optimizer's entry where its parameter lies; the step is counted on the CPU."""
+    if any(value.shape != parameter.shape for moment, value in state.items() if moment != "step"):
+        raise InputError(f"{where} has another shape than the recipe's; mend the recipe")
+    return {moment: value if moment == "step" else value.to(parameter) for moment, value in state.items()}
 
 
 def _take(network: nn.Module, folder: Path, kind: str) -> None:
