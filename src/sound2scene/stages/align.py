@@ -18,6 +18,7 @@ from sound2scene.losses.infonce import L2InfoNCE
 from sound2scene.metrics.retrieval import Embeddings, instance_ranks, recalls
 from sound2scene.optimization import WarmupCosine, adam
 from sound2scene.spectrogram import spectrogram as spectrogram_preset
+from sound2scene.stages.frozen_encoder import load_frozen
 from sound2scene.types import AlignmentLoss, Batch, DivergedError, Export, InputError, Retrieved
 
 
@@ -90,24 +91,13 @@ class AlignStage(pl.LightningModule):
     def setup(self, stage: str) -> None:
         """Compute or find the image features of the splits this run reads."""
         splits = {"fit": ["train", "val"], "validate": ["val"], "test": ["test"], "predict": []}[stage]
-        card = artifacts.read_card(self.image_encoder)
-        encoder = artifacts.load(self.image_encoder, kind="image-encoder")
-        if encoder.z_dim != self.audio_encoder.z_dim:
-            raise InputError(
-                f"{self.image_encoder}: features have {encoder.z_dim} dimensions and audio_encoder.z_dim is "
-                f"{self.audio_encoder.z_dim}; make them the same"
-            )
         device = self.trainer.strategy.root_device
+        key, width = "audio_encoder.z_dim", cast(int, self.audio_encoder.z_dim)
+        frozen = load_frozen(self.image_encoder, self.cache, device, key, width)
         if self.generator is not None:
-            self.drawing = Drawing(self.generator, card.fingerprint, device)
-        encoder = encoder.to(device).requires_grad_(False)
+            self.drawing = Drawing(self.generator, frozen.fingerprint, device)
         data = cast(ClipDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
-
-        def encode(image_BCHW: Tensor) -> Tensor:
-            return cast(Tensor, encoder(image_BCHW.to(device))).cpu()
-
-        assert card.preset is not None, "an image encoder's card names its preset"
-        data.use_features(splits, encode, card.fingerprint, card.preset, self.cache)
+        data.use_features(splits, *frozen)
 
     def forward(self, waveform_BT: Tensor) -> Tensor:
         """z_audio (B, D) of 10 s sounds at 16 kHz in [-1, 1], (B, 160000)."""

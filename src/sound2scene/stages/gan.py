@@ -22,6 +22,7 @@ from sound2scene.models.conditional_norm import synchronise_norms
 from sound2scene.models.diff_augment import diff_augment
 from sound2scene.models.ema import AveragedGenerator
 from sound2scene.optimization import discriminator_adam, generator_adam
+from sound2scene.stages.frozen_encoder import load_frozen
 from sound2scene.stages.gan_phases import Phases
 from sound2scene.stages.gan_start import start_networks, start_optimizers
 from sound2scene.types import AdversarialLoss, Batch, DivergedError, Export, InputError
@@ -85,28 +86,15 @@ class GanStage(pl.LightningModule):
             # Each backward reaches one of the networks alone. Lightning has no public place to say so but the recipe,
             # where a forgotten key would end in a riddle.
             self.trainer.strategy._ddp_kwargs.setdefault("find_unused_parameters", True)
-        card = artifacts.read_card(self.image_encoder)
-        encoder = artifacts.load(self.image_encoder, kind="image-encoder")
-        if encoder.z_dim != self.generator.z_image_dim:
-            raise InputError(
-                f"{self.image_encoder}: features have {encoder.z_dim} dimensions and generator.z_image_dim is "
-                f"{self.generator.z_image_dim}; make them the same"
-            )
-        device = self.trainer.strategy.root_device
-        encoder = encoder.to(device).requires_grad_(False)
-
-        def encode(image_BCHW: Tensor) -> Tensor:
-            return cast(Tensor, encoder(image_BCHW.to(device))).cpu()
-
-        assert card.preset is not None, "an image encoder's card names its preset"
+        key, width = "generator.z_image_dim", cast(int, self.generator.z_image_dim)
+        frozen = load_frozen(self.image_encoder, self.cache, self.trainer.strategy.root_device, key, width)
         data = cast(ClipDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
-        known = (encode, card.fingerprint, card.preset, self.cache)
         splits = {"fit": ["train", "val"], "validate": ["val"], "test": ["test"], "predict": ["val"]}[stage]
-        data.use_features(splits, *known)
+        data.use_features(splits, *frozen)
         if stage == "fit":
             if self.phases.start:
                 start_networks(self.phases.start, self.generator, self.discriminator, self.average.module)
-            data.use_instances(self.resolution, self.phases.neighbours, *known)
+            data.use_instances(self.resolution, self.phases.neighbours, *frozen)
             if self.phases.compile:
                 self.generator.compile()
                 self.discriminator.compile()
