@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
+from pytorch_lightning.loggers import CSVLogger
 
 from scripted import SANITY_SCORE, ScriptedStage, fit
-from sound2scene.callbacks.improvement import OnImprovement
+from sound2scene.callbacks.improvement import OnImprovement, PicturesOnImprovement
 from sound2scene.types import InputError
 
 
@@ -76,3 +77,40 @@ def test_a_run_that_goes_on_from_a_checkpoint_remembers_the_best(tiny_shards: Pa
 def test_a_figure_that_nothing_logs_is_refused_with_those_there_are(tiny_shards: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^monitor: nothing logs 'val/scroe'; .*: val/score$"):
         fit(ScriptedStage([0.1]), tiny_shards, tmp_path, Recorder("val/scroe"), max_epochs=1)
+
+
+class Painter(PicturesOnImprovement):
+    """Notes what it would draw."""
+
+    best_picture = "best.png"
+
+    def __init__(self) -> None:
+        super().__init__("val/score", rows=2)
+        self.drawn: list[tuple[int, Path]] = []
+
+    def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, path: Path) -> None:
+        self.drawn.append((trainer.current_epoch, path))
+
+
+def test_the_best_picture_goes_into_the_runs_folder_at_each_improvement(tiny_shards: Path, tmp_path: Path) -> None:
+    painter, logger = Painter(), CSVLogger(tmp_path, "run")
+    fit(ScriptedStage([0.2, 0.1, 0.3]), tiny_shards, tmp_path, painter, logger=logger)
+    best = Path(logger.log_dir) / "best.png"
+    assert painter.drawn == [(0, best), (2, best)]
+
+
+def test_only_the_first_rank_draws(tiny_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    painter, logger = Painter(), CSVLogger(tmp_path, "run")
+    trainer = fit(ScriptedStage([0.2]), tiny_shards, tmp_path, painter, logger=logger, max_epochs=1)
+    monkeypatch.setattr(pl.Trainer, "is_global_zero", False)
+    painter.draw_as("other.png", trainer, trainer.lightning_module)
+    assert [path.name for _, path in painter.drawn] == ["best.png"]
+
+
+def test_without_a_folder_nothing_is_drawn(tmp_path: Path) -> None:
+    painter, trainer = Painter(), pl.Trainer(default_root_dir=tmp_path, logger=False, accelerator="cpu")
+    painter.draw_as("other.png", trainer, ScriptedStage([0.2]))
+    assert painter.drawn == []
+    painter.on_fit_start(trainer, ScriptedStage([0.2]))
+    painter.draw_as("other.png", trainer, ScriptedStage([0.2]))
+    assert painter.drawn == [(0, tmp_path / "other.png")]

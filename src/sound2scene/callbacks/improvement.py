@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 
@@ -50,6 +51,39 @@ class OnImprovement(pl.Callback, ABC):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on comparing with it."""
         self.best = state_dict["best"]
+
+
+class PicturesOnImprovement(OnImprovement):
+    """Draws pictures into the folder of the run, the one called `best_picture` at each best validation.
+
+    Args:
+        monitor: Logged figure that decides which validation is the best.
+        rows: Clips to show, spread evenly over the classes.
+    """
+
+    best_picture: ClassVar[str]
+
+    def __init__(self, monitor: str, rows: int) -> None:
+        super().__init__(monitor)
+        self.rows = rows
+        self.folder: str | None = None
+
+    @abstractmethod
+    def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, path: Path) -> None:
+        """Write a picture of the present state."""
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Learn where the run writes."""
+        self.folder = trainer.log_dir  # a broadcast: every rank has to ask, here and not where the first draws alone
+
+    def improved(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Redraw the best picture."""
+        self.draw_as(self.best_picture, trainer, pl_module)
+
+    def draw_as(self, name: str, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw under a name in that folder: on the first rank, where there is a folder."""
+        if trainer.is_global_zero and self.folder:
+            self.draw(trainer, pl_module, Path(self.folder) / name)
 
 
 def held_out(trainer: pl.Trainer) -> dict[str, float]:

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from matplotlib.figure import Figure
 from torch.nn.functional import normalize
 
-from sound2scene.callbacks.improvement import OnImprovement
+from sound2scene.callbacks.improvement import PicturesOnImprovement
 from sound2scene.callbacks.panels import clip_name, show_picture, show_sound, spread
 from sound2scene.data.module import ClipDataModule
 from sound2scene.data.shards import ShardDataset
@@ -18,7 +18,7 @@ from sound2scene.types import Retrieved, Retrieving
 RIGHT, WRONG, OWN = "tab:green", "tab:red", "tab:blue"
 
 
-class RetrievalPictures(OnImprovement):
+class RetrievalPictures(PicturesOnImprovement):
     """Draws `reals.png` and `retrieval_untrained.png` before the first step, `retrieval.png` at each best validation.
 
     Args:
@@ -27,34 +27,31 @@ class RetrievalPictures(OnImprovement):
         nearest: Pictures per sound.
     """
 
+    best_picture = "retrieval.png"
+
     def __init__(self, monitor: str, rows: int = 8, nearest: int = 5) -> None:
-        super().__init__(monitor)
-        self.rows, self.nearest = rows, nearest
-        self.folder: str | None = None
+        super().__init__(monitor, rows)
+        self.nearest = nearest
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show what goes in, so that the first minute tells whether data and ranges are right."""
-        self.folder = trainer.log_dir  # a broadcast: every rank has to ask, here and not where the first draws alone
+        super().on_fit_start(trainer, pl_module)
         if trainer.is_global_zero and self.folder:
             data = cast(ClipDataModule, trainer.datamodule)  # type: ignore[attr-defined]
             _draw_reals(data.dataset("train"), Path(self.folder) / "reals.png", self.rows)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The untrained state from the sanity check, then every best one."""
-        if trainer.sanity_checking and trainer.is_global_zero:
-            self._draw(trainer, pl_module, "retrieval_untrained.png")
+        if trainer.sanity_checking:
+            self.draw_as("retrieval_untrained.png", trainer, pl_module)
         super().on_validation_end(trainer, pl_module)
 
-    def improved(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Redraw `retrieval.png`."""
-        self._draw(trainer, pl_module, "retrieval.png")
-
-    def _draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, name: str) -> None:
+    def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, path: Path) -> None:
+        """Draw what the last validation retrieved, if anything."""
         found = cast(Retrieving, pl_module).retrieved
-        if found is None or not self.folder:
-            return
-        shards = cast(ClipDataModule, trainer.datamodule).dataset("val")  # type: ignore[attr-defined]
-        _draw_retrieval(found, shards, Path(self.folder) / name, self.rows, self.nearest)
+        if found is not None:
+            shards = cast(ClipDataModule, trainer.datamodule).dataset("val")  # type: ignore[attr-defined]
+            _draw_retrieval(found, shards, path, self.rows, self.nearest)
 
 
 def _draw_reals(shards: ShardDataset, path: Path, columns: int) -> None:

@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from sound2scene import images
-from sound2scene.callbacks.improvement import OnImprovement
+from sound2scene.callbacks.improvement import PicturesOnImprovement
 from sound2scene.callbacks.panels import clip_name, show_picture, show_pixels, show_sound, spread
 from sound2scene.data.module import ClipDataModule
 from sound2scene.data.shards import ShardDataset
 from sound2scene.types import Sampling
 
 
-class SampleGrid(OnImprovement):
+class SampleGrid(PicturesOnImprovement):
     """Draws held-out clips, one a row: kind, its sound where the stage hears it, the real picture, generated ones.
 
     `samples/step_0000000.png` before the first step shows reals and first fakes, one more file each validation shows
@@ -31,29 +31,26 @@ class SampleGrid(OnImprovement):
         draws: Pictures per clip.
     """
 
+    best_picture = "generated.png"
+
     def __init__(self, monitor: str, rows: int = 8, draws: int = 3) -> None:
-        super().__init__(monitor)
-        self.rows, self.draws = rows, draws
-        self.folder: str | None = None
+        super().__init__(monitor, rows)
+        self.draws = draws
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Reals and first fakes, unless the run goes on from a checkpoint."""
-        self.folder = trainer.log_dir  # a broadcast: every rank has to ask, here and not where the first draws alone
         if trainer.global_step == 0:
-            self._draw(trainer, pl_module, f"samples/step_{0:07d}.png")
+            self.draw_as(f"samples/step_{0:07d}.png", trainer, pl_module)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The same latents again."""
         if not trainer.sanity_checking and trainer.state.fn == "fit":
-            self._draw(trainer, pl_module, f"samples/step_{trainer.global_step:07d}.png")
+            self.draw_as(f"samples/step_{trainer.global_step:07d}.png", trainer, pl_module)
         super().on_validation_end(trainer, pl_module)
 
-    def improved(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Redraw `generated.png`."""
-        self._draw(trainer, pl_module, "generated.png")
-
-    def _draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, name: str) -> None:
-        if not (trainer.is_global_zero and self.folder) or trainer.fast_dev_run:  # type: ignore[attr-defined]
+    def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, path: Path) -> None:
+        """Draw the grid, in other than dry runs."""
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         data = cast(ClipDataModule, trainer.datamodule)  # type: ignore[attr-defined]
         shards = data.dataset("val")
@@ -65,7 +62,7 @@ class SampleGrid(OnImprovement):
         with torch.no_grad():
             drawn = [images.to_pixel(cast(Sampling, pl_module).sample(moved, draw)).cpu() for draw in range(self.draws)]
         pl_module.train(was_training)
-        draw_grid(shards, shown, torch.stack(drawn, dim=1), Path(self.folder) / name, batch.waveform_BT is not None)
+        draw_grid(shards, shown, torch.stack(drawn, dim=1), path, batch.waveform_BT is not None)
 
 
 def draw_grid(shards: ShardDataset, shown: list[int], drawn_BJCHW: Tensor, path: Path, sounds: bool) -> None:
