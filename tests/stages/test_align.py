@@ -1,36 +1,20 @@
-import os
-import signal
-import subprocess
-import sys
-import time
 from functools import partial
 from pathlib import Path
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 
-from drawing import tiny_generator
+from drawing import tiny_data, tiny_generator, tiny_trainer
+from killed_run import run, run_killed_and_on, weights
 from sound2scene import artifacts
-from sound2scene.data.module import ClipDataModule
 from sound2scene.latent import noise_of_clips
 from sound2scene.losses.infonce import CosineInfoNCE, L2InfoNCE
 from sound2scene.stages.align import AlignStage
 from sound2scene.types import DivergedError, InputError
 from tiny import tiny_dataset, tiny_encoder, tiny_recipe, tiny_stage
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def trainer(folder: Path, **settings: object) -> pl.Trainer:
-    defaults = {"max_epochs": 1, "accelerator": "cpu", "devices": 1, "logger": False, "enable_progress_bar": False}
-    defaults |= {"enable_model_summary": False, "enable_checkpointing": False, "use_distributed_sampler": False}
-    return pl.Trainer(default_root_dir=folder, **(defaults | settings))  # type: ignore[arg-type]
-
-
-def data(shards: Path, **settings: object) -> ClipDataModule:
-    return ClipDataModule(str(shards), **({"batch_size": 6, "workers": 0} | settings))  # type: ignore[arg-type]
+data = partial(tiny_data, read=["waveform"])
 
 
 def test_training_beats_chance_on_held_out_clips_by_a_factor_of_two(
@@ -38,9 +22,9 @@ def test_training_beats_chance_on_held_out_clips_by_a_factor_of_two(
 ) -> None:
     fast = partial(torch.optim.Adam, lr=1e-2)
     stage = tiny_stage(tiny_image_encoder, tmp_path / "features", loss=CosineInfoNCE(0.05), optimizer=fast)
-    run = trainer(tmp_path, max_epochs=12)
-    run.fit(stage, data(tiny_shards))
-    found = {name: float(value) for name, value in run.callback_metrics.items()}
+    trainer = tiny_trainer(tmp_path, max_epochs=12)
+    trainer.fit(stage, data(tiny_shards))
+    found = {name: float(value) for name, value in trainer.callback_metrics.items()}
     assert found["val/class/audio_to_image/recall_at_1"] >= 2 * found["val/class/chance_at_1"]
     assert found["val/class/chance_at_1"] == pytest.approx(1 / 3, abs=1e-6)
 
@@ -51,7 +35,7 @@ def test_only_the_audio_encoder_moves_and_the_image_encoder_is_not_part_of_the_s
     before = load_file(tiny_image_encoder / "weights.safetensors")
     stage = tiny_stage(tiny_image_encoder, tmp_path / "features")
     start = {name: value.clone() for name, value in stage.audio_encoder.named_parameters()}
-    trainer(tmp_path, max_epochs=1).fit(stage, data(tiny_shards))
+    tiny_trainer(tmp_path, max_epochs=1).fit(stage, data(tiny_shards))
     assert all(not torch.equal(start[name], value) for name, value in stage.audio_encoder.named_parameters())
     assert all(name.startswith(("audio_encoder.", "loss.")) for name in stage.state_dict())
     after = load_file(tiny_image_encoder / "weights.safetensors")
@@ -65,7 +49,7 @@ def test_a_learnable_temperature_is_moved_by_the_optimizer_and_a_fixed_one_is_no
         loss = L2InfoNCE(0.5, learnable)
         stage = tiny_stage(tiny_image_encoder, tmp_path / "features", loss=loss)
         start = loss.log_scale.detach().clone()
-        trainer(tmp_path).fit(stage, data(tiny_shards))
+        tiny_trainer(tmp_path).fit(stage, data(tiny_shards))
         assert torch.equal(loss.log_scale.detach(), start) != learnable
 
 
@@ -74,9 +58,9 @@ def test_the_step_follows_the_gradient_of_the_paper_loss(
 ) -> None:
     stage = tiny_stage(tiny_image_encoder, tmp_path / "features", optimizer=partial(torch.optim.SGD, lr=0.1))
     module = data(tiny_shards, batch_size=18)
-    run = trainer(tmp_path, max_steps=1, max_epochs=-1, limit_val_batches=0)
+    trainer = tiny_trainer(tmp_path, max_steps=1, max_epochs=-1, limit_val_batches=0)
     start = stage.audio_encoder.fc.bias.detach().clone()
-    run.fit(stage, module)
+    trainer.fit(stage, module)
     twin = tiny_stage(tiny_image_encoder, tmp_path / "features")
     batch = next(iter(module.train_dataloader()))
     L2InfoNCE()(twin(batch.waveform_BT), batch.z_image_BD).backward()
@@ -94,7 +78,7 @@ def test_widths_that_do_not_fit_are_refused_with_both(tiny_shards: Path, tmp_pat
     )
     stage = AlignStage(AudioEncoder(8, "resnet18", {"layers": [1, 1, 1, 1]}), str(encoder), cache=str(tmp_path / "f"))
     with pytest.raises(InputError, match=r"16 dimensions.* is 8"):
-        trainer(tmp_path).fit(stage, data(tiny_shards))
+        tiny_trainer(tmp_path).fit(stage, data(tiny_shards))
 
 
 def test_a_nan_stops_the_run_with_step_loss_and_clips(
@@ -104,7 +88,7 @@ def test_a_nan_stops_the_run_with_step_loss_and_clips(
     with torch.no_grad():
         stage.audio_encoder.fc.weight.fill_(torch.nan)
     with pytest.raises(DivergedError, match=r"step 0: L2InfoNCE is nan for clips train-0\d\d, train-"):
-        trainer(tmp_path, limit_val_batches=0).fit(stage, data(tiny_shards))
+        tiny_trainer(tmp_path, limit_val_batches=0).fit(stage, data(tiny_shards))
 
 
 def test_another_image_encoder_never_meets_an_old_cache(tiny_shards: Path, tmp_path: Path) -> None:
@@ -112,7 +96,7 @@ def test_another_image_encoder_never_meets_an_old_cache(tiny_shards: Path, tmp_p
     for seed in (0, 1):
         encoder = tiny_encoder(tmp_path / "encoder", seed)
         module = data(tiny_shards)
-        trainer(tmp_path, max_steps=0).fit(tiny_stage(encoder, tmp_path / "features"), module)
+        tiny_trainer(tmp_path, max_steps=0).fit(tiny_stage(encoder, tmp_path / "features"), module)
         rows.append(torch.tensor(module.features["train"].row(0)))
     assert not torch.allclose(*rows)
 
@@ -120,49 +104,23 @@ def test_another_image_encoder_never_meets_an_old_cache(tiny_shards: Path, tmp_p
 def test_the_test_split_is_read_by_test_alone(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> None:
     stage = tiny_stage(tiny_image_encoder, tmp_path / "features")
     module = data(tiny_shards)
-    run = trainer(tmp_path)
-    run.fit(stage, module)
+    trainer = tiny_trainer(tmp_path)
+    trainer.fit(stage, module)
     assert set(module.features) == {"train", "val"}
-    run.test(stage, module)
+    trainer.test(stage, module)
     assert "test" in module.features
-    assert all(name.startswith("test/") for name in run.callback_metrics)
-
-
-def command(recipe: Path, *more: str) -> list[str]:
-    shared = REPOSITORY / "experiments" / "trainer.yaml"
-    return [sys.executable, "-m", "sound2scene.cli", "fit", "-c", str(shared), "-c", str(recipe), *more]
-
-
-def final_weights(folder: Path) -> dict[str, torch.Tensor]:
-    (checkpoint,) = folder.glob("runs/align/tiny/version_*/checkpoints/last.ckpt")
-    found: dict[str, torch.Tensor] = torch.load(checkpoint, weights_only=True)["state_dict"]
-    return found
+    assert all(name.startswith("test/") for name in trainer.callback_metrics)
 
 
 def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(tiny_image_encoder: Path, tmp_path: Path) -> None:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     shards = tiny_dataset(tmp_path / "shards", train=27)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     for folder in (whole, broken):
         folder.mkdir()
         tiny_recipe(folder / "recipe.yaml", shards, tiny_image_encoder, checkpoint_steps=4)
-    subprocess.run(command(whole / "recipe.yaml"), check=True, env=environment, capture_output=True)
-    process = subprocess.Popen(command(broken / "recipe.yaml"), env=environment, stdout=subprocess.DEVNULL)
-    saved = broken / "runs/align/tiny/version_0/checkpoints/latest.ckpt"
-    waited = time.monotonic()
-    while not saved.exists():
-        assert process.poll() is None, "the run ended before it was killed"
-        assert time.monotonic() - waited < 120
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (saved.parent / "last.ckpt").exists() or torch.load(saved, weights_only=True)["global_step"] < 18
-    subprocess.run(
-        command(broken / "recipe.yaml", "--ckpt_path", str(saved)), check=True, env=environment, capture_output=True
-    )
-    for leftover in broken.glob("runs/align/tiny/version_0/checkpoints/last.ckpt"):
-        leftover.unlink()
-    expected, found = final_weights(whole), final_weights(broken)
+    run(whole / "recipe.yaml")
+    run_killed_and_on(broken / "recipe.yaml", broken / "runs/align/tiny/version_0/checkpoints/latest.ckpt", steps=18)
+    expected, found = weights(whole, "last"), weights(broken, "last")
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
@@ -177,14 +135,8 @@ def gradients_after_one_step(folder: Path, tiny: tuple[Path, Path], processes: i
     more += ["--model.init_args.schedule", "null", "--trainer.max_steps", "1", "--run.checkpoint_steps", "1"]
     more += ["--trainer.devices", str(processes), "--data.init_args.batch_size", str(8 // processes)]
     more += ["--trainer.strategy", "ddp"] if processes > 1 else []
-    done = subprocess.run(
-        command(recipe, *more), env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    torch.manual_seed(0)
-    (saved,) = folder.glob("runs/align/tiny/version_*/checkpoints/latest.ckpt")
-    weights: dict[str, torch.Tensor] = torch.load(saved, weights_only=True)["state_dict"]
-    return weights
+    run(recipe, *more)
+    return weights(folder, "latest")
 
 
 def test_two_processes_give_the_gradients_of_the_whole_batch_and_validate_every_clip(
@@ -205,7 +157,7 @@ def test_a_generator_of_another_image_encoder_is_refused(
     generator = tiny_generator(tmp_path / "generator", other)
     stage = tiny_stage(tiny_image_encoder, tmp_path / "features", generator=str(generator))
     with pytest.raises(InputError, match=r"generator: belongs to image encoder"):
-        trainer(tmp_path).fit(stage, data(tiny_shards))
+        tiny_trainer(tmp_path).fit(stage, data(tiny_shards))
 
 
 def test_a_sounds_picture_is_the_generators_for_its_unit_latent_and_the_ceiling_is_that_of_z_image(
@@ -214,7 +166,7 @@ def test_a_sounds_picture_is_the_generators_for_its_unit_latent_and_the_ceiling_
     folder = tiny_generator(tmp_path / "generator", tiny_image_encoder)
     stage = tiny_stage(tiny_image_encoder, tmp_path / "features", generator=str(folder))
     module = data(tiny_shards)
-    trainer(tmp_path).validate(stage, module, verbose=False)
+    tiny_trainer(tmp_path).validate(stage, module, verbose=False)
     batch, generator = module.examples("val", [3, 1]), artifacts.load(folder)
     assert batch.waveform_BT is not None
     assert batch.z_image_BD is not None

@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from drawing import tiny_trainer
 from sound2scene import artifacts
 from sound2scene.data.augment import MultiCrop
 from sound2scene.data.module import ClipDataModule
@@ -42,14 +43,8 @@ def data(shards: Path, batch_size: int = 6) -> ClipDataModule:
     )
 
 
-def trainer(folder: Path, **settings: Any) -> pl.Trainer:
-    defaults: dict[str, Any] = {"max_epochs": 1, "accelerator": "cpu", "logger": False, "enable_checkpointing": False}
-    defaults |= {"enable_progress_bar": False, "enable_model_summary": False, "use_distributed_sampler": False}
-    return pl.Trainer(default_root_dir=folder, **(defaults | settings))
-
-
 def measured(shards: Path, folder: Path, encoder: EncoderStage) -> dict[str, float]:
-    (figures,) = trainer(folder).validate(encoder, data(shards), verbose=False)
+    (figures,) = tiny_trainer(folder).validate(encoder, data(shards), verbose=False)
     return dict(figures)
 
 
@@ -58,7 +53,7 @@ def test_training_finds_the_classes_that_an_untrained_encoder_does_not(tmp_path:
     shards = tiny_dataset(tmp_path / "shards", train=24, val=24)
     encoder = stage()
     assert measured(shards, tmp_path, encoder)["val/neighbour_accuracy"] < 1.5 / 3
-    run = trainer(tmp_path, max_epochs=40, limit_val_batches=0)
+    run = tiny_trainer(tmp_path, max_epochs=40, limit_val_batches=0)
     run.fit(encoder, data(shards, batch_size=12))
     assert run.callback_metrics["train/loss"] < 0.9 * run.callback_metrics["train/chance"]
     assert measured(shards, tmp_path, encoder)["val/neighbour_accuracy"] > 2 / 3
@@ -67,7 +62,7 @@ def test_training_finds_the_classes_that_an_untrained_encoder_does_not(tmp_path:
 def test_encoder_and_head_move_and_nothing_else_is_there_to_move(tiny_shards: Path, tmp_path: Path) -> None:
     encoder = stage()
     start = {name: value.detach().clone() for name, value in encoder.named_parameters()}
-    trainer(tmp_path, limit_val_batches=0).fit(encoder, data(tiny_shards))
+    tiny_trainer(tmp_path, limit_val_batches=0).fit(encoder, data(tiny_shards))
     assert {name.partition(".")[0] for name in start} == {"image_encoder", "head"}
     assert all(not torch.equal(start[name], value) for name, value in encoder.named_parameters())
 
@@ -80,7 +75,7 @@ def test_a_nan_stops_the_run_with_step_and_clips(tiny_shards: Path, tmp_path: Pa
     with pytest.raises(
         DivergedError, match=r"^step 0: swapped prediction is nan for clips (train-0\d\d, ){5}train-0\d\d$"
     ):
-        trainer(tmp_path, limit_val_batches=0).fit(encoder, data(tiny_shards))
+        tiny_trainer(tmp_path, limit_val_batches=0).fit(encoder, data(tiny_shards))
 
 
 def test_the_export_is_the_encoder_without_its_head(tmp_path: Path) -> None:
@@ -100,7 +95,7 @@ def test_prototypes_stand_still_while_they_are_frozen_and_keep_unit_length_after
     for frozen_steps, moves in ((3, False), (2, True)):
         one = stage(frozen_steps=frozen_steps)
         start_KD = one.head.prototypes.weight.detach().clone()
-        trainer(tmp_path, limit_val_batches=0).fit(one, data(tiny_shards))  # three steps
+        tiny_trainer(tmp_path, limit_val_batches=0).fit(one, data(tiny_shards))  # three steps
         one.head.prototypes.renormalise()
         assert torch.allclose(one.head.prototypes.weight, start_KD, atol=1e-6) != moves
         torch.testing.assert_close(one.head.prototypes.weight.detach().norm(dim=1), torch.ones(6))
@@ -124,7 +119,7 @@ def test_a_queue_changes_the_codes_once_it_is_full_and_not_before(tiny_shards: P
         one = stage(queue=queue)
         losses[name] = Steps()
         settings: dict[str, Any] = {"max_epochs": 2, "limit_val_batches": 0, "callbacks": [losses[name]]}
-        trainer(tmp_path, **settings).fit(one, data(tiny_shards))
+        tiny_trainer(tmp_path, **settings).fit(one, data(tiny_shards))
     assert losses["none"].kept[:2] == losses["one"].kept[:2]
     assert losses["none"].kept[2] != losses["one"].kept[2]
 
@@ -145,7 +140,7 @@ def test_a_run_that_goes_on_from_a_checkpoint_equals_one_that_never_stopped(tiny
             "limit_val_batches": 0,
         }
         # The rate's curve follows from the epochs, so both runs must mean to make two.
-        trainer(folder, **settings).fit(one, data(tiny_shards), ckpt_path=checkpoint, weights_only=True)
+        tiny_trainer(folder, **settings).fit(one, data(tiny_shards), ckpt_path=checkpoint, weights_only=True)
         return one
 
     whole = run(tmp_path / "whole", 6)

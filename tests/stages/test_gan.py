@@ -1,49 +1,21 @@
-import os
-import signal
-import subprocess
-import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 import yaml
 
+from drawing import DISCRIMINATOR, GENERATOR, tiny_data, tiny_gan, tiny_trainer
+from killed_run import run, run_killed_and_on
+from killed_run import weights as checkpoint
 from sound2scene import artifacts
 from sound2scene.data.module import ClipDataModule
 from sound2scene.models.biggan import Generator
 from sound2scene.models.discriminator import Discriminator
 from sound2scene.stages.gan import GanStage
-from sound2scene.stages.gan_phases import Phases
 from sound2scene.types import Batch, DivergedError, InputError
-from tiny import tiny_dataset
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-Z_IMAGE = 8
-GENERATOR = {"resolution": 32, "channels": 4, "attention": [], "z_dim": 8, "feature_dim": 8, "z_image_dim": Z_IMAGE}
-DISCRIMINATOR = {"resolution": 32, "channels": 4, "attention": [], "z_image_dim": Z_IMAGE}
-
-
-def stage(encoder: Path, cache: Path, phases: dict[str, Any] | None = None, **settings: Any) -> GanStage:
-    torch.manual_seed(0)
-    fast = partial(torch.optim.Adam, lr=2e-3, betas=(0.0, 0.99))
-    settings = {"generator_optimizer": fast, "discriminator_optimizer": fast} | settings
-    whole = Phases(**({"neighbours": 3, "ema_decay": 0.5} | (phases or {})))  # type: ignore[arg-type]
-    networks = Generator(**GENERATOR), Discriminator(**DISCRIMINATOR)  # type: ignore[arg-type]
-    return GanStage(*networks, str(encoder), phases=whole, cache=str(cache), **settings)
-
-
-def trainer(folder: Path, **settings: Any) -> pl.Trainer:
-    defaults = {"max_epochs": 1, "accelerator": "cpu", "devices": 1, "logger": False, "enable_progress_bar": False}
-    defaults |= {"enable_model_summary": False, "enable_checkpointing": False, "use_distributed_sampler": False}
-    return pl.Trainer(default_root_dir=folder, **(defaults | settings))
-
-
-def data(shards: Path, **settings: Any) -> ClipDataModule:
-    return ClipDataModule(str(shards), **({"batch_size": 6, "workers": 0, "read": []} | settings))
+from tiny import Z_DIM, tiny_dataset
 
 
 def weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -62,16 +34,16 @@ def tiny(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> tuple[P
 
 def test_either_phase_moves_its_own_network_alone(tiny: tuple[Path, Path, Path], monkeypatch) -> None:  # type: ignore[no-untyped-def]
     shards, encoder, folder = tiny
-    one = stage(encoder, folder / "features")
+    one = tiny_gan(encoder, folder / "features")
     monkeypatch.setattr(GanStage, "_generator_phase", lambda self, batch: None)
     drawn, judged = weights(one.generator), weights(one.discriminator)
-    trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, data(shards))
+    tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, tiny_data(shards))
     assert moved(drawn, one.generator) == set()
     assert moved(judged, one.discriminator) == {name for name, _ in one.discriminator.named_parameters()}
     monkeypatch.undo()
     monkeypatch.setattr(GanStage, "_discriminator_phase", lambda self, batch: None)
     drawn, judged = weights(one.generator), weights(one.discriminator)
-    trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, data(shards))
+    tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, tiny_data(shards))
     # the biases before a batch norm get no gradient but rounding noise; all else has to move
     assert moved(drawn, one.generator) >= {name for name, _ in one.generator.named_parameters() if "weight" in name}
     assert moved(judged, one.discriminator) == set()
@@ -79,18 +51,18 @@ def test_either_phase_moves_its_own_network_alone(tiny: tuple[Path, Path, Path],
 
 def test_global_step_counts_generator_steps_and_kimg_counts_pictures(tiny: tuple[Path, Path, Path]) -> None:
     shards, encoder, folder = tiny
-    one = stage(encoder, folder / "features", {"discriminator_steps": 2})
-    run = trainer(folder, max_epochs=2, limit_val_batches=0)
-    run.fit(one, data(shards))
-    assert (run.global_step, int(one.batches), int(one.images)) == (3, 6, 36)
-    assert float(run.callback_metrics["progress/kimg"]) == pytest.approx(0.036)
+    one = tiny_gan(encoder, folder / "features", {"discriminator_steps": 2})
+    trainer = tiny_trainer(folder, max_epochs=2, limit_val_batches=0)
+    trainer.fit(one, tiny_data(shards))
+    assert (trainer.global_step, int(one.batches), int(one.images)) == (3, 6, 36)
+    assert float(trainer.callback_metrics["progress/kimg"]) == pytest.approx(0.036)
 
 
 def test_the_average_equals_the_live_generator_until_its_start(tiny: tuple[Path, Path, Path]) -> None:
     shards, encoder, folder = tiny
     for start, equal in ((1.0, True), (0.0, False)):
-        one = stage(encoder, folder / "features", {"ema_start_kimg": start})
-        trainer(folder, limit_val_batches=0).fit(one, data(shards))
+        one = tiny_gan(encoder, folder / "features", {"ema_start_kimg": start})
+        tiny_trainer(folder, limit_val_batches=0).fit(one, tiny_data(shards))
         same = [
             torch.equal(tensor, one.generator.state_dict()[n]) for n, tensor in one.average.module.state_dict().items()
         ]
@@ -99,9 +71,9 @@ def test_the_average_equals_the_live_generator_until_its_start(tiny: tuple[Path,
 
 def test_a_batch_that_does_not_fall_into_equal_parts_is_refused(tiny: tuple[Path, Path, Path]) -> None:
     shards, encoder, folder = tiny
-    one = stage(encoder, folder / "features", {"accumulate": 4})
+    one = tiny_gan(encoder, folder / "features", {"accumulate": 4})
     with pytest.raises(InputError, match=r"accumulate 4 does not divide data.batch_size 6"):
-        trainer(folder, limit_val_batches=0).fit(one, data(shards))
+        tiny_trainer(folder, limit_val_batches=0).fit(one, tiny_data(shards))
 
 
 def still(module: torch.nn.Module, mode: bool = False) -> torch.nn.Module:
@@ -113,7 +85,7 @@ def test_gradients_of_the_parts_add_up_to_the_batchs(tiny: tuple[Path, Path, Pat
     steps = {}
     for parts in (1, 3):
         plain = partial(torch.optim.SGD, lr=1e-3)
-        one = stage(encoder, folder / "features", {"accumulate": parts}, discriminator_optimizer=plain)
+        one = tiny_gan(encoder, folder / "features", {"accumulate": parts}, discriminator_optimizer=plain)
         # Fakes differ between the parts, as noise and batch norms do; plain ones do not.
         one.generator.output_layer[0].gain.data.zero_()
         one.generator.output_layer[0].bias.data.zero_()
@@ -122,7 +94,7 @@ def test_gradients_of_the_parts_add_up_to_the_batchs(tiny: tuple[Path, Path, Pat
             part.eval = part.train = partial(still, part)  # type: ignore[method-assign]
             part.training = False
         before = weights(one.discriminator)
-        trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, data(shards))
+        tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, tiny_data(shards))
         steps[parts] = {n: t - before[n] for n, t in one.discriminator.named_parameters()}
     assert max(float(step.abs().max()) for step in steps[1].values()) > 1e-5
     for name, step in steps[1].items():
@@ -131,11 +103,11 @@ def test_gradients_of_the_parts_add_up_to_the_batchs(tiny: tuple[Path, Path, Pat
 
 def test_training_brings_fakes_nearer_to_the_reals(tiny: tuple[Path, Path, Path]) -> None:
     shards, encoder, folder = tiny
-    one, module = stage(encoder, folder / "features"), data(shards)
-    trainer(folder, max_epochs=0).fit(one, module)
+    one, module = tiny_gan(encoder, folder / "features"), tiny_data(shards)
+    tiny_trainer(folder, max_epochs=0).fit(one, module)
     distance = []
     for epochs in (0, 40):
-        trainer(folder, max_epochs=epochs, limit_val_batches=0).fit(one, module)
+        tiny_trainer(folder, max_epochs=epochs, limit_val_batches=0).fit(one, module)
         fakes = one.sample(Batch(["a"] * 9, torch.arange(9), torch.zeros(9), z_image_BD=val_features(module)))
         reals = torch.cat([batch.image_BCHW for batch in module.train_dataloader()])  # type: ignore[misc]
         distance.append(float((fakes.mean(0) - reals.mean(0)).square().mean()))
@@ -148,8 +120,8 @@ def val_features(module: ClipDataModule) -> torch.Tensor:
 
 def test_a_sample_follows_from_clip_and_feature_alone(tiny: tuple[Path, Path, Path]) -> None:
     shards, encoder, folder = tiny
-    one, module = stage(encoder, folder / "features"), data(shards)
-    trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, module)
+    one, module = tiny_gan(encoder, folder / "features"), tiny_data(shards)
+    tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, module)
     z = val_features(module)
     whole = one.sample(Batch(["a"] * 9, torch.arange(9), torch.zeros(9), z_image_BD=z))
     part = one.sample(Batch(["a"] * 2, torch.tensor([5, 3]), torch.zeros(2), z_image_BD=3 * z[[5, 3]]))
@@ -167,8 +139,8 @@ def test_options_change_the_discriminators_step(tiny: tuple[Path, Path, Path], p
     shards, encoder, folder = tiny
     found = []
     for extra in ({}, phases):
-        one = stage(encoder, folder / "features", extra)
-        trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, data(shards))
+        one = tiny_gan(encoder, folder / "features", extra)
+        tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, tiny_data(shards))
         found.append(weights(one.discriminator))
     assert any(not torch.equal(found[0][name], found[1][name]) for name in found[0])
 
@@ -177,33 +149,33 @@ def test_a_loss_that_is_not_finite_stops_with_step_loss_and_clips_before_any_wei
     tiny: tuple[Path, Path, Path],
 ) -> None:
     shards, encoder, folder = tiny
-    one = stage(encoder, folder / "features")
+    one = tiny_gan(encoder, folder / "features")
     with torch.no_grad():
         one.discriminator.linear.bias.fill_(torch.nan)
     before = weights(one.generator)
     with pytest.raises(DivergedError, match=r"step 0: discriminator loss is nan for clips train-0\d\d, train-"):
-        trainer(folder, limit_val_batches=0).fit(one, data(shards))
+        tiny_trainer(folder, limit_val_batches=0).fit(one, tiny_data(shards))
     assert moved(before, one.generator) == set()
 
 
 def test_an_encoder_of_another_width_is_refused_in_one_line(tiny: tuple[Path, Path, Path]) -> None:
     shards, encoder, folder = tiny
-    networks = Generator(**(GENERATOR | {"z_image_dim": 5})), Discriminator(**DISCRIMINATOR)  # type: ignore[arg-type]
+    networks = Generator(**(GENERATOR | {"z_image_dim": 5})), Discriminator(**DISCRIMINATOR)
     one = GanStage(*networks, str(encoder), cache=str(folder / "features"))
     with pytest.raises(InputError, match=r"features have 8 dimensions and generator.z_image_dim is 5; make them the"):
-        trainer(folder).fit(one, data(shards))
+        tiny_trainer(folder).fit(one, tiny_data(shards))
 
 
 def test_the_export_is_the_averaged_generator_and_names_its_encoder(tiny: tuple[Path, Path, Path]) -> None:
     shards, encoder, folder = tiny
-    one = stage(encoder, folder / "features")
-    trainer(folder, limit_val_batches=0).fit(one, data(shards))
+    one = tiny_gan(encoder, folder / "features")
+    tiny_trainer(folder, limit_val_batches=0).fit(one, tiny_data(shards))
     export = one.exports()
     assert (export.network, export.kind, export.preset) == (one.average.module, "generator", "small64")
     assert export.notes == {"image_encoder": artifacts.read_card(encoder).fingerprint}
     artifacts.save(export.network, folder / "generator", card={"kind": export.kind, "preset": export.preset})
     again = artifacts.load(folder / "generator", kind="generator")
-    z, noise = torch.nn.functional.normalize(torch.rand(2, Z_IMAGE), dim=1), torch.randn(2, one.generator.z_dim)
+    z, noise = torch.nn.functional.normalize(torch.rand(2, Z_DIM), dim=1), torch.randn(2, one.generator.z_dim)
     with torch.no_grad():
         torch.testing.assert_close(again(noise, z), one.average(noise, z), rtol=0, atol=1e-4)
 
@@ -234,43 +206,14 @@ def gan_recipe(path: Path, shards: Path, encoder: Path, **phases: Any) -> Path:
     return path
 
 
-def command(recipe: Path, *more: str) -> list[str]:
-    shared = REPOSITORY / "experiments" / "trainer.yaml"
-    return [sys.executable, "-m", "sound2scene.cli", "fit", "-c", str(shared), "-c", str(recipe), *more]
-
-
-def run(recipe: Path, *more: str) -> None:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command(recipe, *more), env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
-def checkpoint(folder: Path, name: str) -> dict[str, torch.Tensor]:
-    (path,) = folder.glob(f"runs/gan/tiny/version_*/checkpoints/{name}.ckpt")
-    found: dict[str, torch.Tensor] = torch.load(path, weights_only=True)["state_dict"]
-    return found
-
-
 def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(tiny_image_encoder: Path, tmp_path: Path) -> None:
     shards = tiny_dataset(tmp_path / "shards", train=27)
     for name in ("whole", "broken"):
         gan_recipe(tmp_path / name / "recipe.yaml", shards, tiny_image_encoder, augment=["translation"])
     run(tmp_path / "whole" / "recipe.yaml")
     broken = tmp_path / "broken"
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command(broken / "recipe.yaml"), env=environment, stdout=subprocess.DEVNULL)
     saved = broken / "runs/gan/tiny/version_0/checkpoints/latest.ckpt"
-    waited = time.monotonic()
-    while not saved.exists():
-        assert process.poll() is None, "the run ended before it was killed"
-        assert time.monotonic() - waited < 120
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert torch.load(saved, weights_only=True)["global_step"] < 18
-    for leftover in broken.glob("runs/gan/tiny/version_0/checkpoints/last.ckpt"):
-        leftover.unlink()
-    run(broken / "recipe.yaml", "--ckpt_path", str(saved))
+    run_killed_and_on(broken / "recipe.yaml", saved, steps=18)
     expected, found = checkpoint(tmp_path / "whole", "last"), checkpoint(broken, "last")
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[name], found[name]) for name in expected)
