@@ -56,6 +56,16 @@ def test_networks_and_optimizers_go_on_from_there(
         assert steps == {101.0}
 
 
+def test_the_first_step_averages_on_from_the_artifact(
+    start: Path, tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+) -> None:
+    stage = tiny_gan(tiny_image_encoder, tmp_path / "features", {"start": str(start), "ema_decay": 0.75})
+    tiny_trainer(tmp_path, limit_train_batches=1, limit_val_batches=0).fit(stage, tiny_data(tiny_shards))
+    before, live = artifacts.load(start, fold=False).state_dict(), stage.generator.state_dict()
+    for name, tensor in stage.average.module.state_dict().items():
+        torch.testing.assert_close(tensor, 0.75 * before[name] + 0.25 * live[name], rtol=0, atol=1e-5)
+
+
 def test_a_generator_alone_starts_both_the_live_and_the_averaged_one(
     tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:

@@ -93,7 +93,7 @@ class GanStage(pl.LightningModule):
         data.use_features(splits, *frozen)
         if stage == "fit":
             if self.phases.start:
-                start_networks(self.phases.start, self.generator, self.discriminator, self.average.module)
+                start_networks(self.phases.start, self.generator, self.discriminator, self.average)
             data.use_instances(self.resolution, self.phases.neighbours, *frozen)
             if self.phases.compile:
                 self.generator.compile()

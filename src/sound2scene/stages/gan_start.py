@@ -10,24 +10,26 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sound2scene import artifacts
+from sound2scene.models.ema import AveragedGenerator
 from sound2scene.types import InputError
 
 
-def start_networks(folder: str, generator: nn.Module, discriminator: nn.Module, average: nn.Module) -> None:
+def start_networks(folder: str, generator: nn.Module, discriminator: nn.Module, average: AveragedGenerator) -> None:
     """Take the weights of a generator artifact, and of the networks that it was trained with where they are there.
 
     Args:
         folder: The artifact, which becomes the average; `sound2scene.artifacts.training_folder` lies beside it.
         generator: Gets the live generator's weights, or else the artifact's.
         discriminator: Keeps its random start where there is none.
-        average: The averaged network itself.
+        average: Goes on averaging from the artifact.
 
     Raises:
         InputError: If an artifact is missing or of other widths than the recipe's networks.
     """
     beside = artifacts.training_folder(folder)
     live = beside / "generator"
-    _take(average, Path(folder), "generator")
+    _take(average.module, Path(folder), "generator")
+    average.n_averaged.fill_(1)  # at 0 the first step would copy the live generator over it
     _take(generator, live if live.exists() else Path(folder), "generator")
     if (beside / "discriminator").exists():
         _take(discriminator, beside / "discriminator", "discriminator")
