@@ -14,6 +14,7 @@ from sound2scene.data.module import ClipDataModule
 from sound2scene.models.biggan import Generator
 from sound2scene.models.discriminator import Discriminator
 from sound2scene.stages.gan import GanStage
+from sound2scene.stages.gan_phases import Phases
 from sound2scene.types import Batch, DivergedError, InputError
 from tiny import Z_DIM, tiny_dataset
 
@@ -156,6 +157,24 @@ def test_a_loss_that_is_not_finite_stops_with_step_loss_and_clips_before_any_wei
     with pytest.raises(DivergedError, match=r"step 0: discriminator loss is nan for clips train-0\d\d, train-"):
         tiny_trainer(folder, limit_val_batches=0).fit(one, tiny_data(shards))
     assert moved(before, one.generator) == set()
+
+
+class Kinked(Discriminator):
+    """Scores as ever, with a slope of 0 / 0 at any picture."""
+
+    def forward(self, image_BCHW: torch.Tensor, z_image_BD: torch.Tensor) -> torch.Tensor:
+        score_B: torch.Tensor = super().forward(image_BCHW, z_image_BD)
+        return score_B + (0 * image_BCHW.flatten(1).sum(1)).sqrt()
+
+
+def test_a_slope_penalty_that_is_not_finite_stops_before_any_weight_moves(tiny: tuple[Path, Path, Path]) -> None:
+    shards, encoder, folder = tiny
+    phases, networks = Phases(neighbours=3, r1_weight=1.0), (Generator(**GENERATOR), Kinked(**DISCRIMINATOR))
+    one = GanStage(*networks, str(encoder), phases=phases, cache=str(folder / "features"))
+    before = weights(one.discriminator)
+    with pytest.raises(DivergedError, match=r"step 0: slope penalty is nan for clips train-0\d\d, train-"):
+        tiny_trainer(folder, limit_val_batches=0).fit(one, tiny_data(shards))
+    assert moved(before, one.discriminator) == set()
 
 
 def test_an_encoder_of_another_width_is_refused_in_one_line(tiny: tuple[Path, Path, Path]) -> None:

@@ -133,8 +133,8 @@ class GanStage(pl.LightningModule):
             shown_BCHW = torch.cat([fake_BCHW.to(image_BCHW.dtype), image_BCHW])
             score_B = self.discriminator(self._augmented(shown_BCHW, 2 * part), torch.cat([z_fake_BD, z_real_BD]))
             fake_B, real_B = score_B.chunk(2)
-            loss = self._finite(self.loss.discriminator(real_B, fake_B), "discriminator", batch)
-            penalty = self._slope_penalty(image_BCHW, z_real_BD)
+            loss = self._finite(self.loss.discriminator(real_B, fake_B), "discriminator loss", batch)
+            penalty = self._finite(self._slope_penalty(image_BCHW, z_real_BD), "slope penalty", batch)
             self.manual_backward((loss + penalty) / parts)
             total += loss.detach() / parts
         optimizer.step()
@@ -153,7 +153,7 @@ class GanStage(pl.LightningModule):
         for part, (_, _, z_fake_BD) in enumerate(_parts(batch, 1, parts)):
             fake_BCHW = self.generator(self._noise(z_fake_BD, 2 * part + 1), z_fake_BD)
             fake_B = self.discriminator(self._augmented(fake_BCHW, 2 * part + 1), z_fake_BD)
-            loss = self._finite(self.loss.generator(fake_B), "generator", batch)
+            loss = self._finite(self.loss.generator(fake_B), "generator loss", batch)
             self.manual_backward(loss / parts)
             total += loss.detach() / parts
         optimizer.step()
@@ -189,9 +189,7 @@ class GanStage(pl.LightningModule):
 
     def _finite(self, loss: Tensor, name: str, batch: Batch) -> Tensor:
         if not torch.isfinite(loss):
-            raise DivergedError(
-                f"step {self.global_step}: {name} loss is {loss.item()} for clips {', '.join(batch.key)}"
-            )
+            raise DivergedError(f"step {self.global_step}: {name} is {loss.item()} for clips {', '.join(batch.key)}")
         return loss
 
     @torch.no_grad()
