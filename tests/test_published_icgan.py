@@ -93,8 +93,8 @@ def test_what_training_goes_on_from_lies_beside_it(folder: Path, tmp_path: Path)
     assert all(torch.equal(tensor, discriminator_state()[name]) for name, tensor in judged.state_dict().items())
     assert artifacts.read_card(beside / "discriminator").arguments["attention"] == [32]
     moments = artifacts.load_file(beside / artifacts.OPTIMIZERS)
-    numbers = {float(moments[f"generator.{name}.exp_avg"].flatten()[0]) for name, _ in live.named_parameters()}
-    assert numbers == {float(number) for number in range(1, 1 + len(list(live.parameters())))}
+    numbers = [float(moments[f"generator.{name}.exp_avg"].flatten()[0]) for name, _ in live.named_parameters()]
+    assert numbers == list(range(1, 1 + len(numbers)))  # each under the name of its own parameter
     assert not any(name.startswith("generator.shared.weight") for name in moments)
     assert float(moments["discriminator.linear.weight.step"]) == 7
 
