@@ -2,10 +2,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
-from sound2scene.data.processes import PRELOAD, process_pool
+import pytest
+
+from sound2scene.data.processes import PRELOAD, process_pool, run_within
 
 KEEP_WRITING = """
 import os, sys, time
@@ -77,3 +80,39 @@ def is_running(pid: str) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def hold(path: Path) -> None:
+    """Write the own number and that of a process it started, then never end, and heed nothing that can be heeded."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    path.write_text(f"{os.getpid()} {other.pid}")
+    while True:
+        time.sleep(1)
+
+
+def test_a_job_that_ends_in_time_gives_its_answer_from_another_process() -> None:
+    assert run_within(60, threading.Event(), nap, 0) != os.getpid()
+
+
+@pytest.mark.parametrize("how", ["limit", "stop"])
+def test_a_job_that_never_ends_is_killed_with_what_it_started(tmp_path: Path, how: str) -> None:
+    trace, stop = tmp_path / "trace", threading.Event()
+    run_within(60, stop, nap, 0)  # the fork server has begun
+    timer = threading.Timer(5.0, stop.set)
+    if how == "stop":
+        timer.start()
+    with pytest.raises(TimeoutError):
+        run_within(5.0 if how == "limit" else 60.0, stop, hold, trace)
+    timer.cancel()
+    pids = trace.read_text().split()
+    deadline = time.monotonic() + 10
+    while any(map(is_running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(pids) == 2
+    assert not any(map(is_running, pids))
+
+
+def test_a_job_that_dies_has_no_answer() -> None:
+    with pytest.raises(EOFError):
+        run_within(60, threading.Event(), os._exit, 3)

@@ -12,7 +12,7 @@ import gzip
 import re
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,6 +108,16 @@ def read_classes(path: str | Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+def check_classes(classes: Collection[str] | None, table: Mapping[ClipName, Row]) -> None:
+    """Refuse classes that no clip of the table has; None stands for all classes.
+
+    Raises:
+        InputError: If there is one.
+    """
+    if unknown := sorted(set(classes or ()) - {row.label for row in table.values()}):
+        raise InputError(f"classes not in the table: {', '.join(unknown)}; check their spelling")
+
+
 def vggsound_jobs(
     folder: str | Path, table: dict[ClipName, Row], classes: Collection[str] | None = None, val_share: float = 0.05
 ) -> tuple[Splits, dict[str, Any]]:
@@ -128,8 +138,7 @@ def vggsound_jobs(
     Raises:
         InputError: If a class is not in the table, or a name is not VGGSound's or not in the table.
     """
-    if unknown := sorted(set(classes or ()) - {row.label for row in table.values()}):
-        raise InputError(f"classes not in the table: {', '.join(unknown)}; check their spelling")
+    check_classes(classes, table)
     # Pictures and sounds may come in different spellings of one name.
     found = folder_jobs(folder, 0.0, spelling=lambda name: ClipName.parse(name).in_ms())
     jobs = [job for split in found.values() for job in split]
