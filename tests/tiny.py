@@ -10,6 +10,7 @@ from sound2scene import artifacts, images
 from sound2scene.data.sharding import Plan, write_dataset
 from sound2scene.models.audio_encoder import AudioEncoder
 from sound2scene.models.image_encoder import ImageEncoder
+from sound2scene.models.localizer import Localizer
 from sound2scene.stages.align import AlignStage
 from sound2scene.types import CLIP_SAMPLES, SAMPLE_RATE_HZ, Clip
 
@@ -44,6 +45,14 @@ def tiny_encoder(folder: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     card = {"kind": "image-encoder", "preset": "small64"}
     return artifacts.save(ImageEncoder("resnet18", NET), folder, card=card)
+
+
+def tiny_localizer(**settings: Any) -> Localizer:
+    """A localizer of 32 px frames and half-second windows, with seeded weights."""
+    torch.manual_seed(0)
+    image = {"side_px": 32, "backbone": "resnet18", "backbone_options": NET | {"output_stride": 8}}
+    audio = {"window_s": 0.5, "backbone": "resnet18", "backbone_options": NET}
+    return Localizer(**{"dim": 16, "image": image, "audio": audio} | settings)
 
 
 def tiny_stage(encoder: Path, cache: Path, **settings: Any) -> AlignStage:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -55,3 +57,13 @@ def gather(z_BD: Tensor) -> Tensor:
         return z_BD
     gathered: Tensor = _Gather.apply(z_BD)
     return gathered
+
+
+def gather_lists(values: list[Any]) -> list[Any]:
+    """The values of every rank, in rank order; ranks may hold different numbers of them, or none."""
+    ranks = world()[1]
+    if ranks == 1:
+        return values
+    found: list[list[Any]] = [[] for _ in range(ranks)]
+    dist.all_gather_object(found, values)
+    return [value for part in found for value in part]

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
+from torch.nn.functional import pad
+
+from sound2scene.types import SAMPLE_RATE_HZ
 
 STEP_HZ = 10.0
 
@@ -42,6 +46,47 @@ class Scored(NamedTuple):
     map_SHW: Tensor | None = None
 
 
+class Known(NamedTuple):
+    """What is known of a video by other means than looking: for measuring a localizer, never for training one.
+
+    Attributes:
+        interval_s: First and last second at which the source both sounds and shows.
+        boxes: (x0, y0, x1, y1) round the source, in shares of the picture.
+        box_s: Second of the frame in which the boxes were drawn.
+    """
+
+    interval_s: tuple[float, float] | None = None
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    box_s: float | None = None
+
+
+class Drawn(NamedTuple):
+    """A batch of moments drawn from videos, to learn from.
+
+    Attributes:
+        key: Names of the videos, B of them.
+        label_B: Class of each video, int64, -1 where it has none.
+        frames_BMCHW: M frames of each video, uint8.
+        window_BMT: The sound around each of them, 16 kHz mono.
+        rejected: (key, kind) of videos that could not be read; others stand in their place.
+    """
+
+    key: list[str]
+    label_B: Tensor
+    frames_BMCHW: Tensor
+    window_BMT: Tensor
+    rejected: list[tuple[str, str]]
+
+
+class Watched(NamedTuple):
+    """A whole video to measure a localizer on; `moments` is None where it cannot be read."""
+
+    moments: Moments | None
+    known: Known
+    label: int
+    rejected: list[tuple[str, str]]
+
+
 @runtime_checkable
 class Scorer(Protocol):
     """Scores the moments of a video, one video at a time, without gradient.
@@ -55,3 +100,12 @@ class Scorer(Protocol):
     def score(self, moments: Moments) -> Scored:
         """Score every step."""
         ...
+
+
+def windows(waveform_T: Tensor, second_S: Tensor, window_s: float) -> Tensor:
+    """The sound around each second, (S, window_s * 16,000); silence beyond both ends."""
+    samples = round(window_s * SAMPLE_RATE_HZ)
+    first_S = (second_S * SAMPLE_RATE_HZ).round().long()  # of the padded sound, whose sample `samples // 2` is second 0
+    needed = int(first_S.max()) + samples if len(first_S) else samples
+    padded_T = pad(waveform_T, (samples // 2, max(0, needed - samples // 2 - len(waveform_T))))
+    return torch.stack([padded_T[first : first + samples] for first in first_S.tolist()])

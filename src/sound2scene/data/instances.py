@@ -74,11 +74,11 @@ class InstanceReader(ClipReader):
             "z_drawn": torch.stack(drawn),
         }
 
-    def collate(self, clips: list[dict[str, Any]]) -> Batch:
+    def collate(self, items: list[dict[str, Any]]) -> Batch:
         """Clips to a batch: real pictures in [-1, 1], (B, 3, side, side), and draws first, (2, B, D)."""
-        batch = super().collate(clips)
+        batch = super().collate(items)
         assert batch.image_BCHW is not None
-        z_drawn_JBD = torch.stack([clip["z_drawn"] for clip in clips], dim=1)
+        z_drawn_JBD = torch.stack([item["z_drawn"] for item in items], dim=1)
         return batch._replace(image_BCHW=images.to_model(batch.image_BCHW), z_drawn_JBD=z_drawn_JBD)
 
     def _feature(self, position: int, dice: torch.Generator) -> Tensor:

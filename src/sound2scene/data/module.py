@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-import pytorch_lightning as pl
-import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, default_collate
 
@@ -15,23 +13,14 @@ from sound2scene.data.features import Encode, FeatureCache
 from sound2scene.data.instances import InstanceReader, Instances, mirrored
 from sound2scene.data.neighbours import cached_nearest
 from sound2scene.data.reader import ClipReader, Field
-from sound2scene.data.sampler import Draw, EpochSampler, Progress, WholeSplitSampler
+from sound2scene.data.resumable import ResumableDataModule
+from sound2scene.data.sampler import Draw, WholeSplitSampler
 from sound2scene.data.shards import Folder, ShardDataset
 from sound2scene.distributed import barrier, world
-from sound2scene.types import Batch, InputError
+from sound2scene.types import Batch
 
 
-class _ResumableLoader(DataLoader[dict[str, Any]]):
-    """Tells Lightning that a restart is taken care of (by the data module); it would warn of lost clips otherwise."""
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        pass
-
-
-class ClipDataModule(pl.LightningDataModule):
+class ClipDataModule(ResumableDataModule):
     """Streams a dataset of shards; splits `train`, `val` and `test`.
 
     Training drops only the ragged last global batch, evaluation reads every clip exactly once, the order depends on
@@ -60,16 +49,12 @@ class ClipDataModule(pl.LightningDataModule):
         image_augment: nn.Module | None = None,
         sound_augment: nn.Module | None = None,
     ) -> None:
-        super().__init__()
-        if batch_size < 1 or workers < 0:
-            raise InputError(f"data.batch_size {batch_size} must be at least 1 and data.workers {workers} at least 0")
-        self.shards, self.batch_size, self.workers, self.seed, self.read = shards, batch_size, workers, seed, read
+        super().__init__(batch_size, workers, seed)
+        self.shards, self.read = shards, read
         self.image = images.preset(image_preset)
         self.image_augment, self.sound_augment = image_augment, sound_augment
         self.features: dict[str, FeatureCache] = {}
         self.instances: Instances | None = None
-        self._progress = Progress()
-        self._train_batches = 1
 
     def dataset(self, split: str) -> ShardDataset:
         """A split, clip by clip: pictures, sounds, labels, metadata."""
@@ -148,8 +133,7 @@ class ClipDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Whole global batches in the order of (seed, epoch)."""
         shards = self.dataset("train")
-        sampler = EpochSampler(len(shards), self.batch_size, self.seed, *world(), where=self._position)
-        self._train_batches = sampler.batches
+        sampler = self._epochs(len(shards))
         if self.instances is not None:
             return self._loader(InstanceReader(shards, self.instances, self.seed), sampler)
         image = self.image_augment or self.image
@@ -172,39 +156,6 @@ class ClipDataModule(pl.LightningDataModule):
         shards = self.dataset(split)
         reader = ClipReader(shards, self.read, self.image, features=self.features.get(split))
         return self._loader(reader, WholeSplitSampler(len(shards), *world()))
-
-    def _loader(self, reader: ClipReader, sampler: EpochSampler | WholeSplitSampler) -> DataLoader[dict[str, Any]]:
-        return _ResumableLoader(
-            reader,
-            batch_size=self.batch_size,  # by name: Lightning makes the loader of `predict` anew and gives it by name
-            sampler=sampler,
-            num_workers=self.workers,
-            collate_fn=reader.collate,
-            pin_memory=torch.cuda.is_available(),
-            persistent_workers=self.workers > 0,
-        )
-
-    def _trained(self) -> tuple[int, int]:
-        """Batches trained on so far, and batches in an epoch."""
-        assert self.trainer is not None
-        trained: int = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed  # type: ignore[attr-defined]
-        # The Trainer's number is infinite until it has asked for the first batch; `limit_train_batches` lowers it.
-        return trained, int(min(self.trainer.num_training_batches, self._train_batches))
-
-    def _position(self) -> tuple[int, int]:
-        return self._progress.position(*self._trained()) if self.trainer is not None else (0, 0)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where the epoch stands, for the checkpoint."""
-        return self._progress.state(*self._trained(), self.batch_size * world()[1])
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on there.
-
-        Raises:
-            InputError: If the global batch has changed in the middle of an epoch.
-        """
-        self._progress.restore(state_dict, self.batch_size * world()[1])
 
 
 def _images(clips: list[dict[str, Any]]) -> Tensor:

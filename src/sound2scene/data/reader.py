@@ -61,13 +61,13 @@ class ClipReader(Dataset[dict[str, Any]]):
             clip["z_image"] = torch.tensor(self.features.row(position))
         return clip
 
-    def collate(self, clips: list[dict[str, Any]]) -> Batch:
+    def collate(self, items: list[dict[str, Any]]) -> Batch:
         """Clips to a batch; the crops of a resolution are stacked crop by crop, (crops * B, C, h, w)."""
-        position = [clip["position"] for clip in clips]
-        fields = clips[0].keys() - {"position", "crops"}
+        position = [item["position"] for item in items]
+        fields = items[0].keys() - {"position", "crops"}
         # In a worker this stacks straight into the memory that is handed over: no second copy, no hoarding heap.
-        stacked = {name: default_collate([clip[name] for clip in clips]) for name in fields}
-        crops = zip(*(clip.get("crops", ()) for clip in clips), strict=True)
+        stacked = {name: default_collate([item[name] for item in items]) for name in fields}
+        crops = zip(*(item.get("crops", ()) for item in items), strict=True)
         return Batch(
             [self.shards.key(number) for number in position],
             torch.tensor(position),

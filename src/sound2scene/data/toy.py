@@ -33,6 +33,8 @@ __all__ = ["KINDS", "Source", "Truth", "draw_truth", "make_clip", "read_truth", 
 FRAME_RATE_HZ = 10
 WORLD = 1  # raise it when the same seed no longer gives the same clip: older folders are then refused
 
+MIXED = 32  # clips of two sources in the test split of the usual world
+
 _SEEN_S = (0.05, 0.2)  # before and after the sound: wholly seen within the first margin, gone beyond the second
 
 
@@ -121,6 +123,11 @@ def _claim(folder: Path, settings: Mapping[str, Any]) -> None:
             f"{folder}: holds a toy world of other settings ({' '.join(found.split())}); "
             "give these settings, choose another folder, or delete this one"
         )
+
+
+def clip_counts(train: int = 1280) -> dict[str, int]:
+    """Clips of one source in each split of the usual world."""
+    return {"train": train, "val": 256, "test": 256}
 
 
 Each = Callable[[Callable[[Truth], None], Iterable[Truth]], Iterator[None]]

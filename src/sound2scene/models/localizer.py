@@ -1,0 +1,217 @@
+"""The localizer: where and when picture and sound of a video agree (paper §2.3; Senocak et al., WACV 2022, in part).
+
+The 2022 model is public as an abstract alone: two streams, features q^V_t and q^A_t at every time step, their dot
+product as the correlation C_av[t], a classification loss, and localization by attention over the same features. What is
+not public is an option here; where a public relative settles it, the default is that of Chen et al., "Localizing Visual
+Sounds the Hard Way" (CVPR 2021; LVS below).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, normalize, pad
+
+from sound2scene.images import MEAN, STD
+from sound2scene.models.backbones import initialise_resnet, timm_backbone
+from sound2scene.moments import Moments, Scored, windows
+from sound2scene.spectrogram import spectrogram
+from sound2scene.types import InputError
+
+Pooling = Literal["max", "softmax", "mean"]
+
+_LOUD = 12.0  # log density of a loud bin over the floor; the divisor of LVS
+_CHUNK = 25  # steps of a video that are scored at once
+
+
+class ImageBranch(nn.Module):
+    """Frames to a map of features.
+
+    Args:
+        dim: Width of the features.
+        side_px: Side of the square frames.
+        backbone: Any timm network whose last features are a map.
+        backbone_options: Further arguments of its timm constructor; `output_stride` sets how fine the map is
+            (16: 14 x 14 at 224 px, as in LVS).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, dim: int, side_px: int = 224, backbone: str = "resnet18", backbone_options: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        options = {"output_stride": 16} if backbone_options is None else backbone_options
+        self.side_px = side_px
+        self.backbone, width = timm_backbone(backbone, options, in_chans=3)
+        initialise_resnet(self.backbone, norm_std=0.0)
+        self.project = nn.Conv2d(width, dim, 1)
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1) * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1) * 255, persistent=False)
+
+    def forward(self, pixels_BCHW: Tensor) -> Tensor:
+        """Map of features, (B, dim, h, w), of uint8 frames."""
+        assert pixels_BCHW.dtype == torch.uint8, f"frames are uint8, not {pixels_BCHW.dtype}"
+        image_BCHW = ((pixels_BCHW - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        map_BDHW: Tensor = self.project(cast(Any, self.backbone).forward_features(image_BCHW))
+        return map_BDHW
+
+
+class AudioBranch(nn.Module):
+    """Short windows of sound to one feature each.
+
+    A window's log density is divided by a constant and not standardised, so that a quiet moment looks quiet.
+
+    Args:
+        dim: Width of the features.
+        window_s: Length of the sound around a step.
+        preset: Of the spectrogram.
+        backbone: Any timm network.
+        backbone_options: Further arguments of its timm constructor.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        window_s: float = 1.0,
+        preset: str = "log_mel",
+        backbone: str = "resnet18",
+        backbone_options: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.window_s = window_s
+        self.spectrogram = spectrogram(preset)
+        self.backbone, width = timm_backbone(backbone, backbone_options, in_chans=1)
+        initialise_resnet(self.backbone, norm_std=0.02)
+        self.project = nn.Linear(width, dim)
+
+    def forward(self, window_BT: Tensor) -> Tensor:
+        """Features, (B, dim), of windows of 16 kHz mono sound."""
+        with torch.no_grad():
+            level_BFT = self.spectrogram.log_density(window_BT) / _LOUD
+        q_BD: Tensor = self.project(self.backbone(level_BFT[:, None]))
+        return q_BD
+
+
+class Agreement(NamedTuple):
+    """What two streams say of N moments.
+
+    Attributes:
+        map_NHW: Dot product of the sound's feature with that of each place.
+        score_N: C_av: `map_NHW` pooled over places.
+        logits_NK: Scores of the classes; None without classes.
+    """
+
+    map_NHW: Tensor
+    score_N: Tensor
+    logits_NK: Tensor | None
+
+
+class Localizer(nn.Module):
+    """Two streams whose dot product tells when and where a sound is seen. The constructor's defaults are for 224 px.
+
+    Args:
+        dim: Width of q^V and q^A.
+        classes: Of a video's label, for the mode `classification`; 0 has none.
+        pooling: Of the correlation over places: its maximum, a softmax-weighted mean (attention), or the mean.
+        unit_length: Bring q^V and q^A to unit length first; the paper writes a plain dot product.
+        image: Settings of :class:`ImageBranch`.
+        audio: Settings of :class:`AudioBranch`.
+
+    Attributes:
+        side_px: Side of the frames.
+        arguments: What was given here; a card stores it to build the network again.
+
+    Raises:
+        InputError: An unknown setting, or no number where one has to be positive.
+    """
+
+    def __init__(
+        self,
+        dim: int = 512,
+        classes: int = 0,
+        pooling: Pooling = "max",
+        unit_length: bool = False,
+        image: dict[str, Any] | None = None,
+        audio: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.arguments: dict[str, Any] = {"dim": dim, "classes": classes, "pooling": pooling}
+        self.arguments |= {"unit_length": unit_length, "image": image, "audio": audio}
+        if pooling not in ("max", "softmax", "mean") or dim < 1 or classes < 0:
+            raise InputError(
+                f"localizer: pooling {pooling!r} is none of max, softmax, mean, or dim {dim} or classes {classes} is "
+                "too small; mend it"
+            )
+        self.pooling, self.unit_length = pooling, unit_length
+        self.image, self.audio = _branch(ImageBranch, dim, image), _branch(AudioBranch, dim, audio)
+        self.classifier = nn.Linear(dim, classes) if classes else None
+        # Unit vectors need a scale for a softmax over their products; LVS divides by 0.07.
+        self.scale = dim**-0.5 if not unit_length else 1 / 0.07
+        self.side_px: int = self.image.side_px
+        self.window_s: float = self.audio.window_s
+
+    def streams(self, pixels_NCHW: Tensor, window_NT: Tensor) -> tuple[Tensor, Tensor]:
+        """q^V of every place, (N, dim, h, w), and q^A, (N, dim), of N moments: uint8 frames and windows of sound."""
+        image_NDHW, audio_ND = self.image(pixels_NCHW).float(), self.audio(window_NT).float()
+        if self.unit_length:
+            image_NDHW, audio_ND = normalize(image_NDHW, dim=1), normalize(audio_ND, dim=1)
+        return image_NDHW, audio_ND
+
+    def pooled(self, correlation: Tensor) -> Tensor:
+        """Maps (..., h, w) of correlations to one number each."""
+        places = correlation.flatten(-2)
+        if self.pooling == "max":
+            return places.amax(-1)
+        return (places.softmax(-1) * places).sum(-1) if self.pooling == "softmax" else places.mean(-1)
+
+    def correlations(self, image_NDHW: Tensor, audio_GD: Tensor) -> Tensor:
+        """The score of every frame with every sound, (N, G), for a contrastive loss."""
+        return self.pooled(torch.einsum("ndhw,gd->nghw", image_NDHW, audio_GD) * self.scale)
+
+    def agreement(self, image_NDHW: Tensor, audio_ND: Tensor) -> Agreement:
+        """What the streams say of their own N pairs; classes are read off the summands of the attended dot product."""
+        map_NHW = torch.einsum("ndhw,nd->nhw", image_NDHW, audio_ND) * self.scale
+        logits_NK = None
+        if self.classifier is not None:
+            share_NHW = map_NHW.flatten(1).softmax(1).view_as(map_NHW)
+            attended_ND = torch.einsum("ndhw,nhw->nd", image_NDHW, share_NHW)
+            logits_NK = self.classifier(attended_ND * audio_ND)
+        return Agreement(map_NHW, self.pooled(map_NHW), logits_NK)
+
+    @torch.no_grad()
+    def score(self, moments: Moments) -> Scored:
+        """C_av and the localization map of every step of a video; maps are as large as the frames."""
+        device = self.image.mean.device
+        windows_ST = windows(moments.waveform_T, moments.second_S, self.window_s)
+        parts = []
+        for frames, sounds in zip(
+            torch.split(moments.frames_SCHW, _CHUNK), torch.split(windows_ST, _CHUNK), strict=True
+        ):
+            found = self.agreement(*self.streams(frames.to(device), sounds.to(device)))
+            parts.append((found.score_N.cpu(), upsampled(found.map_NHW, self.side_px).cpu()))
+        scores, maps = zip(*parts, strict=True)
+        return Scored(torch.cat(scores), torch.cat(maps))
+
+
+def _branch(kind: Any, dim: int, settings: Mapping[str, Any] | None) -> Any:
+    try:
+        return kind(dim, **(settings or {}))
+    except TypeError as error:
+        raise InputError(f"localizer: settings of {kind.__name__}: {error}; remove or rename the key") from None
+
+
+def upsampled(map_NHW: Tensor, side_px: int) -> Tensor:
+    """Maps as large as the frame, (N, side_px, side_px), each cell where it looks.
+
+    Strided convolutions with odd kernels centre cell i on pixel i * stride: the first cell lies at the left edge and
+    not half a cell inside, as `interpolate` would have it, which would move every object by half a cell.
+    """
+    stride = side_px // map_NHW.shape[-1]
+    inner = [stride * (cells - 1) + 1 for cells in map_NHW.shape[-2:]]
+    between = interpolate(map_NHW[:, None].float(), inner, mode="bilinear", align_corners=True)
+    return pad(between, (0, side_px - inner[1], 0, side_px - inner[0]), mode="replicate")[:, 0]

@@ -1,0 +1,162 @@
+"""Stage `localizer`: when and where picture and sound of a video agree, learned with or without labels (paper §2.3)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Literal, cast
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.cli import OptimizerCallable
+from torch import Tensor
+
+from sound2scene.data.videos import VideoDataModule
+from sound2scene.distributed import gather, gather_lists, world
+from sound2scene.losses.localization import Instances, classification, contrastive
+from sound2scene.metrics.localization import Threshold, area_under_curve, ciou, success
+from sound2scene.models.localizer import Localizer
+from sound2scene.moments import Drawn, Scored, Watched
+from sound2scene.optimization import WarmupCosine, adam
+from sound2scene.types import DivergedError, Export, InputError
+
+
+class LocalizerStage(pl.LightningModule):
+    """Trains a localizer on moments drawn from videos.
+
+    Validation looks at whole videos: whether the best moment lies where the source is known to sound and show, and how
+    well the map at a known moment covers the known boxes. `val/localization` picks the checkpoint: the mean of those
+    two, of that one that is known, or where nothing is known the share of best moments told apart from the rest.
+
+    Args:
+        localizer: Network to train; in the mode `classification` with as many classes as the data has.
+        mode: `contrastive` needs no label; `classification` is the published way.
+        instances: How the moments of a video make up its class, in the mode `classification`.
+        threshold: From which share of its range on a map points to the source, or "median" as on VGG-SS.
+        optimizer: Of the network.
+        schedule: Of its rate.
+
+    Raises:
+        InputError: At the start, if the classes do not fit or a mode lacks them.
+    """
+
+    def __init__(
+        self,
+        localizer: Localizer,
+        mode: Literal["contrastive", "classification"] = "contrastive",
+        instances: Instances = "attention",
+        threshold: Threshold = 0.3,
+        optimizer: OptimizerCallable = adam,
+        schedule: WarmupCosine | None = None,
+    ) -> None:
+        super().__init__()
+        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not change.
+        self.localizer = localizer.to(memory_format=torch.channels_last)
+        self.mode, self.instances, self.threshold = mode, instances, threshold
+        self.optimizer, self.schedule = optimizer, schedule or WarmupCosine(10, None, 0.0)
+        # Plain lists: some videos have no known moment, some no box, and so may all of one rank.
+        self.seen: dict[str, list[float]] = {name: [] for name in ("inside", "middle", "margin", "ciou")}
+        self.rejected: Counter[str] = Counter()
+
+    def setup(self, stage: str) -> None:
+        """Tell the data what the network looks at, and look whether classes fit."""
+        data = cast(VideoDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
+        data.use_frames(self.localizer.side_px, self.localizer.window_s)
+        classes = self.localizer.arguments["classes"]
+        wanted = len(data.classes) if self.mode == "classification" else 0
+        if classes != wanted:
+            raise InputError(f"localizer.classes is {classes}; the mode {self.mode} on this data needs {wanted}")
+
+    def training_step(self, batch: Drawn, batch_index: int) -> Tensor:
+        """Loss over the moments of this batch; contrastive ones see the moments of every rank."""
+        self._count(batch.rejected)
+        frames_NCHW, window_NT = batch.frames_BMCHW.flatten(0, 1), batch.window_BMT.flatten(0, 1)
+        streams = self.localizer.streams(frames_NCHW, window_NT)
+        loss = self._contrastive(batch, *streams) if self.mode == "contrastive" else self._classes(batch, *streams)
+        if not torch.isfinite(loss):
+            raise DivergedError(
+                f"step {self.global_step}: {self.mode} loss is {loss.item()} for {', '.join(batch.key)}"
+            )
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def _contrastive(self, batch: Drawn, image_NDHW: Tensor, audio_ND: Tensor) -> Tensor:
+        videos, moments = batch.frames_BMCHW.shape[:2]
+        video_N = torch.arange(videos, device=self.device).repeat_interleave(moments) + world()[0] * videos
+        image_GDHW, audio_GD, video_G = gather(image_NDHW), gather(audio_ND), gather(video_N)
+        score_GG = self.localizer.correlations(image_GDHW, audio_GD)
+        found = (score_GG.detach().argmax(1) == torch.arange(len(score_GG), device=self.device)).float().mean()
+        self.log("train/batch_recall_at_1", found, prog_bar=True)
+        return contrastive(score_GG, video_G)
+
+    def _classes(self, batch: Drawn, image_NDHW: Tensor, audio_ND: Tensor) -> Tensor:
+        found = self.localizer.agreement(image_NDHW, audio_ND)
+        assert found.logits_NK is not None
+        if (batch.label_B < 0).any():
+            keys = [key for key, label in zip(batch.key, batch.label_B.tolist(), strict=True) if label < 0]
+            raise InputError(f"{', '.join(keys)}: no label; the mode classification needs one for every video")
+        shape = batch.frames_BMCHW.shape[:2]
+        logits_BMK, score_BM = found.logits_NK.view(*shape, -1), found.score_N.view(shape)
+        return classification(logits_BMK, score_BM, batch.label_B, self.instances)
+
+    def validation_step(self, batch: Watched, batch_index: int) -> None:
+        """Score a whole video."""
+        self._count(batch.rejected)
+        if batch.moments is None:
+            return
+        found, second_S = self.localizer.score(batch.moments), batch.moments.second_S.cpu()
+        self.seen["margin"].append(float(found.score_S.softmax(0).max() - 1 / len(found.score_S)))
+        if batch.known.interval_s is not None:
+            first_s, last_s = batch.known.interval_s
+            middle_s = float(second_S[len(second_S) // 2])
+            self.seen["inside"].append(float(first_s <= float(second_S[found.score_S.argmax()]) <= last_s))
+            self.seen["middle"].append(float(first_s <= middle_s <= last_s))
+        if batch.known.boxes and batch.known.box_s is not None:
+            self._measure_map(batch, found, second_S)
+
+    test_step = validation_step
+
+    def _measure_map(self, batch: Watched, found: Scored, second_S: Tensor) -> None:
+        assert found.map_SHW is not None
+        step = int((second_S - cast(float, batch.known.box_s)).abs().argmin())
+        self.seen["ciou"].append(ciou(found.map_SHW[step], batch.known.boxes, self.threshold))
+
+    def _count(self, rejected: list[tuple[str, str]]) -> None:
+        """Videos that cannot be read: counted, by kind, and listed in the log the first time."""
+        for key, kind in rejected:
+            self.rejected[kind] += 1
+            print(f"cannot be read, left out: {key} ({kind})", flush=True)
+
+    def on_validation_epoch_end(self) -> None:
+        """Figures over the held-out split."""
+        self._report("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Figures over the test split."""
+        self._report("test")
+
+    def _report(self, split: str) -> None:
+        seen = {name: torch.tensor(gather_lists(values)) for name, values in self.seen.items()}
+        self.seen = {name: [] for name in seen}
+        found: dict[str, float] = {}
+        if len(seen["inside"]):
+            found["top1_inside"], found["middle_inside"] = float(seen["inside"].mean()), float(seen["middle"].mean())
+        if len(seen["ciou"]):
+            found["ciou_at_50"], found["ciou_auc"] = success(seen["ciou"]), area_under_curve(seen["ciou"])
+            found["ciou_videos"] = float(len(seen["ciou"]))
+        scores = [found[name] for name in ("top1_inside", "ciou_at_50") if name in found]
+        found["localization"] = sum(scores) / len(scores) if scores else float(seen["margin"].mean())
+        found["rejected"] = float(sum(gather_lists([self.rejected.total()])))
+        self.log_dict({f"{split}/{name}": value for name, value in found.items()}, rank_zero_only=False)
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer and its schedule."""
+        optimizer = self.optimizer(self.localizer.parameters())
+        schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def exports(self) -> Export:
+        """The localizer, and how it was taught."""
+        data = cast(VideoDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
+        notes = {"mode": self.mode, "instances": self.instances, "classes": list(data.classes)}
+        preset = self.localizer.audio.spectrogram.name
+        return Export(self.localizer, "localizer", preset, notes)
