@@ -93,8 +93,8 @@ def _generate(
     scene = generate.SoundToScene(audio_encoder, generator, device)
     drawn = generate.draw_files(scene, files, draws=draws, **settings)
     written, rejected = generate.write_pictures(drawn, folder)
-    for _, reason in rejected:
-        print(f"sound2scene: {reason}", file=sys.stderr)
+    for clip in rejected:
+        print(f"sound2scene: {clip.reason}", file=sys.stderr)
     print(f"{folder}: {written} sounds drawn, {draws} pictures each; {len(rejected)} could not be read")
     return 1 if rejected else 0
 
