@@ -129,8 +129,10 @@ def test_two_videos_of_one_published_name_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [{"k": [0]}, {"k": [-3]}, {"k": [1.0]}, {"k": [True]}, {"k": []}, {"k": 7}, {"k": ["1"]}, {"k": [10**400]}]
-    + [[], [{}], [{}, []], [{}, {}, {}], "x", 3],
+    [
+        {"k": [0]}, {"k": [-3]}, {"k": [1.0]}, {"k": [True]}, {"k": []}, {"k": 7}, {"k": ["1"]}, {"k": [10**400]},
+        [], [{}], [{}, []], [{}, {}, {}], "x", 3,
+    ],
 )  # fmt: skip
 def test_what_is_no_published_annotation_is_refused_in_one_line(value: Any, tmp_path: Path) -> None:
     path = tmp_path / "p.json"
