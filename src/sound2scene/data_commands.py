@@ -9,11 +9,64 @@ from typing import Any
 
 
 def add(commands: Any) -> None:
-    """Add `prepare` and `verify` to the subparsers of a command line."""
+    """Add `select`, `moments`, `prepare` and `verify` to the subparsers of a command line."""
+    _add_select(commands.add_parser("select", help="choose the moments of videos that show what is heard"))
+    _add_moments(commands.add_parser("moments", help="read or write the published annotation of moments"))
     _add_prepare(commands.add_parser("prepare", help="write a dataset's shards"))
     verify = commands.add_parser("verify", help="count, check and report a dataset's shards")
     verify.add_argument("shards", help="folder or address of the dataset")
     verify.set_defaults(run=_verify)
+
+
+def _add_select(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="VIDEOS", help="folder of videos, searched through")
+    parser.add_argument("-o", "--output", required=True, help="selection.json; a contact sheet is drawn beside it")
+    parser.add_argument(
+        "--scorer", default="localizer", help="localizer, middle, random or a dotted path (%(default)s)"
+    )
+    parser.add_argument("--localizer", default="experiments/artifacts/toy/localizer", help="artifact (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the scorer random (%(default)s)")
+    parser.add_argument("--top-k", type=int, default=10, help="moments to keep of each video (%(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="decoding processes per device (%(default)s)")
+    parser.add_argument("--accelerator", default="auto", help="of Lightning: cpu, gpu, auto (%(default)s)")
+    parser.add_argument("--devices", default="auto", help="how many, or all with auto (%(default)s)")
+    parser.add_argument("--nodes", dest="num_nodes", type=int, default=1, help="machines that share (%(default)s)")
+    parser.set_defaults(run=_select)
+
+
+def _select(**options: Any) -> int:
+    from sound2scene import select_moments
+
+    return select_moments.main(**options)
+
+
+def _add_moments(parser: argparse.ArgumentParser) -> None:
+    ways = parser.add_subparsers(title="ways", metavar="WAY", required=True)
+    into = ways.add_parser("import", help="the published annotation to a selection")
+    into.add_argument("source", metavar="FILE", help="as top1_boxes_top10_moments.json")
+    into.add_argument("-o", "--output", required=True, help="selection.json")
+    into.set_defaults(run=_import_moments)
+    out = ways.add_parser("export", help="a selection to the layout of the published annotation")
+    out.add_argument("source", metavar="FILE", help="selection.json")
+    out.add_argument("-o", "--output", required=True, help="as top1_boxes_top10_moments.json")
+    out.add_argument("--layout", choices=("list", "mapping"), default="list", help="(%(default)s)")
+    out.set_defaults(run=_export_moments)
+
+
+def _import_moments(source: str, output: str) -> None:
+    from sound2scene.data.selection import Selection
+
+    selection = Selection.load_published(source)
+    selection.save(output)
+    print(f"{output}: moments of {len(selection.videos)} videos")
+
+
+def _export_moments(source: str, output: str, layout: Any) -> None:
+    from sound2scene.data.selection import Selection
+
+    selection = Selection.load(source)
+    selection.save_published(output, layout)
+    print(f"{output}: moments of {len(selection.videos)} videos")
 
 
 def _add_prepare(parser: argparse.ArgumentParser) -> None:
