@@ -55,7 +55,7 @@ def test_prepare_folder_prints_its_clips_and_the_rejected_ones(
     (tmp_path / "pairs/audios/3.wav").write_text("this is a text")
     given = ["prepare", "folder", str(tmp_path / "pairs"), "-o", str(tmp_path / "shards"), "--val-share", "0"]
     assert cli.main(given) == 0
-    assert "train 3 clips (1 rejected)" in capsys.readouterr().out
+    assert "train 3 clips (1 rejected: 1 unreadable)" in capsys.readouterr().out
     assert cli.main(["verify", str(tmp_path / "shards")]) == 0
     (tmp_path / "shards/train/000000.tar").unlink()
     assert cli.main(["verify", str(tmp_path / "shards")]) == 1

@@ -1,5 +1,7 @@
 """A dataset, an image encoder and an alignment so small that a test can train them in seconds."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,14 @@ def tiny_dataset(folder: Path, train: int = 18, val: int = 9) -> Path:
         for seed, (split, count) in enumerate({"train": train, "val": val, "test": val}.items())
     }
     return write_dataset(folder, splits, make_clip, Plan("tiny", CLASSES, clips_per_shard=8, workers=1))
+
+
+def counted(shards: Path, folder: Path, coverage: dict[str, dict[str, int]]) -> Path:
+    """A copy of a dataset whose source was counted."""
+    shutil.copytree(shards, folder)
+    card = json.loads((folder / "dataset.json").read_text())
+    (folder / "dataset.json").write_text(json.dumps(card | {"notes": {"coverage": coverage}}))
+    return folder
 
 
 def tiny_encoder(folder: Path, seed: int = 0) -> Path:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sound2scene import data_commands
+from sound2scene import data_commands, video_commands
 
 TRAINING = {
     "fit": "train a stage from a recipe",
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, about in TRAINING.items():
         commands.add_parser(name, help=about, add_help=False)
+    video_commands.add(commands)
     data_commands.add(commands)
     _add_import(commands.add_parser("import", help="turn a published checkpoint into an artifact"))
     _add_generate(commands.add_parser("generate", help="draw pictures of sound files"))
@@ -93,8 +94,8 @@ def _generate(
     scene = generate.SoundToScene(audio_encoder, generator, device)
     drawn = generate.draw_files(scene, files, draws=draws, **settings)
     written, rejected = generate.write_pictures(drawn, folder)
-    for _, reason in rejected:
-        print(f"sound2scene: {reason}", file=sys.stderr)
+    for clip in rejected:
+        print(f"sound2scene: {clip.reason}", file=sys.stderr)
     print(f"{folder}: {written} sounds drawn, {draws} pictures each; {len(rejected)} could not be read")
     return 1 if rejected else 0
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Callable
 from typing import Any
 
 
 def add(commands: Any) -> None:
-    """Add `prepare`, `download` and `verify` to the subparsers of a command line."""
+    """Add `prepare` and `verify` to the subparsers of a command line."""
     _add_prepare(commands.add_parser("prepare", help="write a dataset's shards"))
-    _add_download(commands.add_parser("download", help="download the videos of a dataset"))
     verify = commands.add_parser("verify", help="count, check and report a dataset's shards")
     verify.add_argument("shards", help="folder or address of the dataset")
     verify.set_defaults(run=_verify)
@@ -41,62 +42,66 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     manifest.add_argument("source")
     manifest.add_argument("--val-share", type=float, default=0.15, help="share of groups held out (%(default)s)")
     manifest.add_argument("--seed", type=int, default=0, help="of the draw of pairs")
-    vggsound = source("vggsound", "VGGSound as images/ and audios/, official splits")
-    vggsound.add_argument("source")
-    vggsound.add_argument("--table", required=True, help="vggsound.csv, plain or gzipped")
-    vggsound.add_argument("--classes", help="file with the class names to take, one per line")
+    _add_video_sources(source)
+
+
+def _add_video_sources(source: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    vggsound = source("vggsound", "VGGSound in its official splits, from videos, or from images/ and audios/")
+    vggsound.add_argument("source", nargs="?", help="folder with images/ and audios/, instead of --videos")
+    vggsound.add_argument("--csv", "--table", dest="table", required=True, help="vggsound.csv, plain or gzipped")
+    vggsound.add_argument("--classes", help="50: those of the paper; or a file with names, one per line")
     vggsound.add_argument("--val-share", type=float, default=0.05, help="share of videos held out (%(default)s)")
-
-
-def _add_download(parser: argparse.ArgumentParser) -> None:
-    sources = parser.add_subparsers(title="sources", metavar="SOURCE", required=True)
-    vggsound = sources.add_parser("vggsound", help="10 s clips by yt-dlp (pip install 'sound2scene[download]')")
-    vggsound.add_argument("--csv", dest="table", required=True, help="vggsound.csv, plain or gzipped")
-    vggsound.add_argument("--videos", required=True, help="folder of the clips and of downloads.jsonl")
-    vggsound.add_argument("--split", choices=("train", "test", "all"), default="all", help="(%(default)s)")
-    vggsound.add_argument("--classes", help="file with the class names to take, one per line")
-    vggsound.add_argument("--limit", type=int, help="take only the first so many clips of these")
-    vggsound.add_argument("--height", type=int, default=360, help="of the pictures at most (%(default)s)")
-    vggsound.add_argument(
-        "--address", default="https://www.youtube.com/watch?v={id}", help="of a video, for a mirror (%(default)s)"
-    )
-    vggsound.add_argument("--rate-limit", type=int, default=2_000_000, help="bytes per second and worker (%(default)s)")
-    vggsound.add_argument("--sleep", type=float, default=1.0, help="mean seconds between clips (%(default)s)")
-    vggsound.add_argument("--workers", type=int, default=1, help="clips at once (%(default)s)")
-    vggsound.add_argument("--retries", type=int, default=3, help="more tries of a clip in this run (%(default)s)")
-    vggsound.add_argument("--timeout", type=float, default=20.0, help="longest silence of a server, s (%(default)s)")
-    vggsound.add_argument("--clip-limit", type=float, default=600.0, help="longest time for a clip, s (%(default)s)")
-    vggsound.set_defaults(run=_download_vggsound)
-
-
-def _download_vggsound(table: str, split: str, classes: str | None, limit: int | None, **options: Any) -> int:
-    from pathlib import Path
-
-    from sound2scene.data import clip_downloads, vggsound, youtube
-
-    names = clip_downloads.choose(
-        vggsound.read_table(table), split, vggsound.read_classes(classes) if classes else None, limit
-    )
-    fetcher = youtube.Fetcher(
-        Path(options["videos"]), options["address"], options["height"], options["rate_limit"], options["timeout"]
-    )
-    visit = clip_downloads.Visit(
-        fetcher, options["retries"], options["sleep"], options["clip_limit"], options["workers"]
-    )
-    counts, whole = visit.run(names)
-    print(f"{options['videos']}: {clip_downloads.summary(counts)}")
-    if not whole:
-        print("stopped; run again to go on")
-    return 0 if whole and not any(state == "failed" for state, _ in counts) else 1
+    vegas = source("vegas", "VEGAS, one folder of videos per class")
+    vegas.add_argument("--five", action="store_true", help="only the five classes of the paper")
+    videos = source("videos", "any folder of videos")
+    videos.add_argument("videos", help="folder of the videos, searched recursively")
+    videos.add_argument("--labels", help="a CSV with the columns key, label[, split]; or `folders`: one per class")
+    for parser, test_share in ((vegas, 0.2), (videos, 0.0)):
+        parser.add_argument("--val-share", type=float, default=0.1, help="share held out (%(default)s)")
+        parser.add_argument("--test-share", type=float, default=test_share, help="share of the test (%(default)s)")
+    for parser in (vggsound, vegas):
+        parser.add_argument("--videos", required=parser is vegas, help="folder of the videos, searched recursively")
+    for parser in (vggsound, vegas, videos):
+        parser.add_argument("--selection", help="file of the selected moments")
+        parser.add_argument(
+            "--frame", choices=("middle", "random"), help="moment of videos that are not selected (left out by default)"
+        )
+        parser.add_argument(
+            "--side", type=int, default=256, dest="side_px",
+            help="pixels of a picture's short side, at most; the squeeze preset needs 256 (%(default)s)",
+        )  # fmt: skip
+        parser.add_argument("--workers", type=int, help="processes (one per core)")
 
 
 def _prepare(name: str, **options: Any) -> None:
-    from sound2scene.data import sources
+    from sound2scene.data.coverage import REPORT, coverage_line
+
+    folder = _preparing(name, options)(**options)
+    print(f"{folder}: {describe(folder)}")
+    report = json.loads((folder / REPORT).read_bytes())
+    for kind, found in report["strays"].items():
+        print(f"{found['count']} files left out: {kind}")
+    if report["coverage"]:
+        print(f"{coverage_line(report['coverage'])}; see {folder / REPORT}")
+
+
+def _preparing(name: str, options: dict[str, Any]) -> Callable[..., Any]:
+    """The function that prepares a source; brings the options into its form."""
+    from sound2scene.data import sources, video_sources
+    from sound2scene.types import InputError
 
     if name == "toy":
         options["clips"] = {split: options.pop(split) for split in ("train", "val", "test")}
-    folder = getattr(sources, f"prepare_{name}")(**options)
-    print(f"{folder}: {describe(folder)}")
+    if name == "vggsound":
+        if (options["source"] is None) == (options["videos"] is None):
+            raise InputError("prepare vggsound: give --videos, or a folder with images/ and audios/, and not both")
+        if options["videos"] is None:
+            for option in ("videos", "selection", "frame", "side_px", "workers"):
+                del options[option]
+            return sources.prepare_vggsound
+        del options["source"]
+    prepared = {"vggsound": "vggsound_videos", "vegas": "vegas_videos"}.get(name, name)
+    return getattr(video_sources if "videos" in prepared else sources, f"prepare_{prepared}")  # type: ignore[no-any-return]
 
 
 def describe(folder: Any) -> str:
@@ -104,7 +109,12 @@ def describe(folder: Any) -> str:
     from sound2scene.data.shards import Folder
 
     splits = Folder(folder).card["splits"]
-    return ", ".join(f"{name} {card['clips']} clips ({card['rejected']} rejected)" for name, card in splits.items())
+    return ", ".join(f"{name} {card['clips']} clips ({_rejected(card)})" for name, card in splits.items())
+
+
+def _rejected(card: dict[str, Any]) -> str:
+    kinds = ", ".join(f"{count} {kind}" for kind, count in card.get("kinds", {}).items())
+    return f"{card['rejected']} rejected" + (f": {kinds}" if kinds else "")
 
 
 def _verify(shards: str) -> int:

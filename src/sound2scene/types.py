@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,13 @@ CLIP_SAMPLES = 160_000
 
 
 class InputError(ValueError):
-    """Something a user can mend: one line that names the file or key and the remedy."""
+    """Something a user can mend: one line that names the file or key and the remedy.
+
+    Attributes:
+        kind: Under which word a clip that it takes out of a dataset is counted.
+    """
+
+    kind: ClassVar[str] = "unreadable"
 
     def __str__(self) -> str:
         """That line. A DataLoader's worker hands an error on with its whole traceback as text, which ends in it."""
@@ -63,10 +69,11 @@ class Clip:
 
 
 class Rejected(NamedTuple):
-    """A clip that could not be prepared; it is counted and listed by reason, never dropped silently."""
+    """A clip that could not be prepared; it is counted by kind and listed with its reason, never dropped silently."""
 
     key: str
     reason: str
+    kind: str = InputError.kind
 
 
 class Batch(NamedTuple):

@@ -46,6 +46,16 @@ def test_the_card_says_what_the_network_is_and_where_it_comes_from(tiny_shards: 
     assert card.origin.notes == {"why": "tests", "step": 6, "epoch": 1}
 
 
+def test_the_card_says_how_much_of_its_source_the_data_covers(
+    tiny_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    covered = {"train": {"found": 20, "expected": 183_730, "clips": 18}}
+    monkeypatch.setitem(PROVENANCE, "coverage", covered)
+    export = ExportArtifact(str(tmp_path / "artifact"), "val/score")
+    fit(ScriptedStage([0.2]), tiny_shards, tmp_path, Provenance(), export, max_epochs=1)
+    assert artifacts.read_card(tmp_path / "artifact").origin.notes["coverage"] == covered
+
+
 def test_a_folder_of_other_things_is_left_alone(tiny_shards: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")

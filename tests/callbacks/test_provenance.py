@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import CSVLogger
 from sound2scene.callbacks.provenance import Provenance
 from sound2scene.data.module import ClipDataModule
 from sound2scene.data.shards import Folder
-from tiny import tiny_stage
+from tiny import counted, tiny_stage
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -26,19 +26,21 @@ class FilesAtTheFirstStep(pl.Callback):
 def test_provenance_lies_in_the_run_folder_before_the_first_step_and_names_commit_versions_and_data(
     tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:
+    shards = counted(tiny_shards, tmp_path / "shards", {"train": {"found": 30, "expected": 40}})
     looked = FilesAtTheFirstStep()
     trainer = pl.Trainer(
         max_steps=1, accelerator="cpu", devices=1, logger=CSVLogger(tmp_path, "run"), limit_val_batches=0,
         callbacks=[Provenance("seed_everything: 7\n", {"seed_everything": 7}), looked], enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False,
     )  # fmt: skip
-    data = ClipDataModule(str(tiny_shards), batch_size=6, workers=0)
+    data = ClipDataModule(str(shards), batch_size=6, workers=0)
     trainer.fit(tiny_stage(tiny_image_encoder, tmp_path / "features"), data)
     assert {"recipe.yaml", "provenance.json"} <= looked.names
     folder = Path(str(trainer.log_dir))
     assert (folder / "recipe.yaml").read_text() == "seed_everything: 7\n"
     about = json.loads((folder / "provenance.json").read_text())
     assert about["versions"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
+    assert about["coverage"] == {"train": {"found": 30, "expected": 40, "clips": 27}}
     assert about["data"]["train"] == Folder(tiny_shards).card["splits"]["train"]["fingerprint"]
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if head.returncode:

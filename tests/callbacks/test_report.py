@@ -7,6 +7,7 @@ from pytorch_lightning.loggers import CSVLogger
 
 from scripted import ScriptedStage, fit
 from sound2scene.callbacks.report import Report, draw_curves, read_series, table_lines
+from tiny import counted
 
 RECALLS = {
     "val/class/audio_to_image/recall_at_1": 0.75,
@@ -89,3 +90,19 @@ def test_the_test_split_gets_its_table(
     trainer = fit(stage, tiny_shards, tmp_path, Report("val/score"), max_epochs=1)
     trainer.test(stage, trainer.datamodule, verbose=False)  # type: ignore[attr-defined]
     assert capsys.readouterr().out.endswith("Test split:\n\nscore: 0.2500\n")
+
+
+def test_every_table_says_how_much_of_the_source_the_data_covers(
+    tiny_shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = counted(tiny_shards, tmp_path / "shards", {"train": {"found": 30, "expected": 40}})
+    stage, logger = ScriptedStage([0.2, 0.3]), CSVLogger(tmp_path, "run")
+    monkeypatch.setattr(stage, "test_step", stage.validation_step)
+    monkeypatch.setattr(stage, "on_test_epoch_end", lambda: stage.log("test/score", 0.25))
+    trainer = fit(stage, shards, tmp_path, Report("val/score"), logger=logger, max_epochs=1)
+    line = "coverage: train 27 of 40\n"
+    assert (Path(logger.log_dir) / "table.md").read_text().endswith(f"score: 0.2000\n{line}")
+    trainer.test(stage, trainer.datamodule, verbose=False)  # type: ignore[attr-defined]
+    assert capsys.readouterr().out.endswith(f"score: 0.2500\n{line}")
+    trainer.validate(stage, trainer.datamodule, verbose=False)  # type: ignore[attr-defined]
+    assert capsys.readouterr().out.endswith(line)

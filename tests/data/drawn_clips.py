@@ -37,7 +37,7 @@ def draw(job: dict[str, Any]) -> Clip:
 
 def draw_some(job: dict[str, Any]) -> Clip | Rejected:
     if job["seed"] % 5 == 1:
-        return Rejected(job["key"], "no sound of that name")
+        return Rejected(job["key"], "no sound of that name", "no_sound")
     if job["seed"] % 5 == 3:
         raise InputError(f"{job['key']}.jpg: not a readable picture")
     return draw(job)

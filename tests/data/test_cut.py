@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from made_videos import TONE_S, grey, write_video
 
-from sound2scene.data.cut import CutError, cut
+from sound2scene.data.cut import cut
 from sound2scene.data.video import frame_at, sound
+from sound2scene.data.video_errors import VideoError
 
 
 def seen(path: Path) -> list[tuple[float, float]]:
@@ -88,7 +89,7 @@ def test_what_is_left_of_a_video_that_ends_inside_is_taken(tmp_path: Path) -> No
 )
 def test_what_cannot_be_cut_says_its_kind(tmp_path: Path, kind: str, options: dict[str, bool], start_s: float) -> None:
     source = write_video(tmp_path / "source.mp4", 12.0, **options)
-    with pytest.raises(CutError) as caught:
+    with pytest.raises(VideoError) as caught:
         cut([source], start_s, tmp_path / "cut", 360)
     assert caught.value.kind == kind
     assert "\n" not in str(caught.value)
@@ -100,13 +101,13 @@ def test_a_file_that_lost_its_end_is_not_called_short(tmp_path: Path) -> None:
     source.write_bytes(data[: len(data) // 2])
     cut([source], 0.0, tmp_path / "cut", 360, length_s=5.0)
     for start_s in (5.0, 18.0):
-        with pytest.raises(CutError) as caught:
+        with pytest.raises(VideoError) as caught:
             cut([source], start_s, tmp_path / "cut", 360)
         assert caught.value.kind in ("truncated", "undecodable")
 
 
 def test_noise_is_undecodable(tmp_path: Path) -> None:
     (tmp_path / "source.mp4").write_bytes(b"<html>not a video</html>" * 100)
-    with pytest.raises(CutError) as caught:
+    with pytest.raises(VideoError) as caught:
         cut([tmp_path / "source.mp4"], 0.0, tmp_path / "cut", 360)
     assert caught.value.kind == "undecodable"

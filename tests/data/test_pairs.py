@@ -126,8 +126,8 @@ def test_any_other_picture_becomes_a_jpeg_whatever_its_suffix_says(name: str, fo
 
 def test_a_missing_half_is_rejected_and_a_missing_file_is_one_line(tmp_path: Path) -> None:
     sound = write_sound(tmp_path / "a.wav")
-    assert make_pair(job(None, sound)) == Rejected("k", "no image of that name")
-    assert make_pair(job(sound, None)) == Rejected("k", "no sound of that name")
+    assert make_pair(job(None, sound)) == Rejected("k", "no image of that name", "no_image")
+    assert make_pair(job(sound, None)) == Rejected("k", "no sound of that name", "no_sound")
     with pytest.raises(InputError, match=r"gone\.jpg: cannot be read \(No such file"):
         make_pair(job(tmp_path / "gone.jpg", sound))
 

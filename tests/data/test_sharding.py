@@ -99,10 +99,10 @@ def test_rejected_clips_are_counted_and_listed_with_their_reasons(tmp_path: Path
     }
     lines = [json.loads(line) for line in (tmp_path / "train" / "rejected.jsonl").read_text().splitlines()]
     assert lines == [
-        {"key": "train-01", "reason": "no sound of that name"},
-        {"key": "train-03", "reason": "train-03.jpg: not a readable picture"},
-        {"key": "train-06", "reason": "no sound of that name"},
-        {"key": "train-08", "reason": "train-08.jpg: not a readable picture"},
+        {"key": "train-01", "reason": "no sound of that name", "kind": "no_sound"},
+        {"key": "train-03", "reason": "train-03.jpg: not a readable picture", "kind": "unreadable"},
+        {"key": "train-06", "reason": "no sound of that name", "kind": "no_sound"},
+        {"key": "train-08", "reason": "train-08.jpg: not a readable picture", "kind": "unreadable"},
     ]
     assert [ShardDataset(tmp_path, "train").key(n) for n in range(5)] == [f"train-0{n}" for n in (0, 2, 4, 5, 7)]
 

@@ -111,7 +111,11 @@ def test_a_table_is_read_plain_and_gzipped(tmp_path: Path) -> None:
         ("a,x,c,train\n", r"v\.csv:3: expected id"),
         ("a,²,c,train\n", r"v\.csv:3: expected id"),
         ("a,1,c,val\n", r"v\.csv:3: expected id"),
-        ("0B4dYTMsgHA,130,cat,test\n", r"v\.csv:3: 0B4dYTMsgHA_000130 stands twice"),
+        (
+            "0B4dYTMsgHA,130,cat,test\n-26aVYRtEAc,30,cat,test\n",
+            r"v\.csv: 2 clips stand twice: 0B4dYTMsgHA_000130 \(train; line 3: test\), "
+            r"-26aVYRtEAc_000030 \(test; line 4: test\); keep",
+        ),
     ],
 )
 def test_a_wrong_line_of_a_table_is_named(line: str, complaint: str, tmp_path: Path) -> None:
@@ -151,7 +155,7 @@ def test_clips_keep_the_official_split_and_validation_takes_whole_videos(tmp_pat
         spelling = spellings(name)[seed % 3]
         write_picture(tmp_path / "images" / f"{spelling}.jpg", seed)
         write_sound(tmp_path / "audios" / f"{spelling}.wav", seed)
-    splits, notes = vggsound_jobs(tmp_path, table, val_share=0.25)
+    splits, notes, *_ = vggsound_jobs(tmp_path, table, val_share=0.25)
     assert {split: len(jobs) for split, jobs in splits.items()} == {"train": 24, "val": 8, "test": 8}
     of = {split: {job["key"][:11] for job in jobs} for split, jobs in splits.items()}
     assert not of["train"] & of["val"]
@@ -167,7 +171,7 @@ def test_picture_and_sound_meet_in_different_spellings(tmp_path: Path) -> None:
     name = ClipName("-_000030_-_", 30_000)
     write_picture(tmp_path / "images" / f"{name.in_ms()}.jpg")
     write_sound(tmp_path / "audios" / f"{name.in_s()}.wav")
-    splits, _ = vggsound_jobs(tmp_path, {name: Row("dog", "test")})
+    splits, *_ = vggsound_jobs(tmp_path, {name: Row("dog", "test")})
     (job,) = splits["test"]
     assert job["key"] == name.in_ms()
     assert job["image"] is not None
@@ -180,7 +184,7 @@ def test_coverage_counts_whole_pairs_of_the_classes_taken(tmp_path: Path) -> Non
     cats = [name for name, row in table.items() if row.label == "cat"]
     write_pairs(tmp_path, [name.in_s() for name in [*dogs[:4], *cats[:3]]])
     write_sound(tmp_path / "audios" / f"{dogs[5].in_s()}.wav")
-    splits, notes = vggsound_jobs(tmp_path, table, ["dog"])
+    splits, notes, missing, _ = vggsound_jobs(tmp_path, table, ["dog"])
     assert {job["label"] for jobs in splits.values() for job in jobs} == {"dog"}
     assert sum(map(len, splits.values())) == 5  # the half is there, to be reported as rejected
     found = {split: sum(table[name].split == split for name in dogs[:4]) for split in ("train", "test")}
@@ -189,6 +193,8 @@ def test_coverage_counts_whole_pairs_of_the_classes_taken(tmp_path: Path) -> Non
         split: {"found": found[split], "expected": expected[split]} for split in ("train", "test")
     }
     assert notes["outside_classes"] == 3
+    there = {job["key"] for jobs in splits.values() for job in jobs}
+    assert {key for keys in missing.values() for key in keys} == {name.in_ms() for name in dogs} - there
 
 
 def test_names_classes_and_clips_that_are_not_of_the_table_are_refused(tmp_path: Path) -> None:
@@ -210,9 +216,10 @@ def test_classes_are_read_one_per_line(tmp_path: Path) -> None:
 
 
 def test_the_50_classes_of_the_paper_have_the_published_counts(real_data: Path, table: dict[ClipName, Row]) -> None:
-    classes = read_classes(real_data / "metadata" / "sound2scene_categories_50.txt")
+    classes = read_classes("50")
+    assert classes == read_classes(real_data / "metadata" / "sound2scene_categories_50.txt")
     assert len(set(classes)) == 50
-    splits, notes = vggsound_jobs(real_data / "vggsound_samples" / "training", table, classes, val_share=0.0)
+    splits, notes, *_ = vggsound_jobs(real_data / "vggsound_samples" / "training", table, classes, val_share=0.0)
     assert {split: found["expected"] for split, found in notes["coverage"].items()} == {"train": 35_101, "test": 2498}
     found = sum(part["found"] for part in notes["coverage"].values())
     assert found + notes["outside_classes"] == 4

@@ -33,11 +33,13 @@ class ExportArtifact(OnImprovement):
         """Write weights and card, all or nothing."""
         network, kind, preset, notes = cast(Exporting, pl_module).exports()
         provenance = getattr(trainer, "provenance", {})
+        covered = provenance.get("coverage")
+        stamp = {"coverage": covered} if covered else {}
         card = {
             "kind": kind,
             "preset": preset,
             "metrics": held_out(trainer),
-            "notes": notes | {"step": trainer.global_step, "epoch": trainer.current_epoch},
+            "notes": notes | {"step": trainer.global_step, "epoch": trainer.current_epoch} | stamp,
             "licence": self.licence,
             "recipe": provenance.get("recipe"),
             "commit": provenance.get("commit"),

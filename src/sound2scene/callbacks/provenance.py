@@ -45,6 +45,7 @@ class Provenance(pl.Callback):
             "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
             "processes": trainer.world_size,
             "data": splits,
+            "coverage": data.coverage(),
         }
         trainer.provenance = about | {"recipe": self.recipe}  # type: ignore[attr-defined]
         log_dir = trainer.log_dir  # a broadcast: every rank has to ask

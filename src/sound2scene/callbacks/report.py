@@ -11,6 +11,8 @@ import pytorch_lightning as pl
 from matplotlib.figure import Figure
 
 from sound2scene.callbacks.improvement import OnImprovement, held_out
+from sound2scene.data.coverage import coverage_line
+from sound2scene.data.module import ClipDataModule
 
 
 class Report(OnImprovement):
@@ -37,13 +39,19 @@ class Report(OnImprovement):
         super().load_state_dict(state_dict)
         self.figures = state_dict["figures"]
 
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compare in a fit; otherwise say what the figures that Lightning prints rest on."""
+        super().on_validation_end(trainer, pl_module)
+        if trainer.state.fn == "validate" and trainer.is_global_zero:
+            print("\n".join(_coverage(trainer)), flush=True)
+
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Table and curves, on the first rank."""
         log_dir = trainer.log_dir  # a broadcast: every rank has to ask
         if not (trainer.is_global_zero and self.figures and log_dir):
             return
         folder = Path(log_dir)
-        table = "\n".join(table_lines(self.figures))
+        table = "\n".join(table_lines(self.figures) + _coverage(trainer))
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "table.md").write_text(table + "\n")
         metrics = folder / "metrics.csv"
@@ -54,7 +62,14 @@ class Report(OnImprovement):
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The test figures as a table."""
         if trainer.is_global_zero:
-            print("\nTest split:\n\n" + "\n".join(table_lines(held_out(trainer))), flush=True)
+            lines = table_lines(held_out(trainer)) + _coverage(trainer)
+            print("\nTest split:\n\n" + "\n".join(lines), flush=True)
+
+
+def _coverage(trainer: pl.Trainer) -> list[str]:
+    data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
+    covered = data.coverage()
+    return [coverage_line(covered)] if covered else []
 
 
 def table_lines(figures: dict[str, float]) -> list[str]:

@@ -19,25 +19,21 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from sound2scene.types import CLIP_S, InputError
+from sound2scene.data.video_errors import (
+    NoAudioError,
+    NoVideoError,
+    TooShortError,
+    TruncatedError,
+    UndecodableError,
+    VideoError,
+)
+from sound2scene.types import CLIP_S
 
 SHORTEST_S = 2.0
 _LOST_S = 0.5  # a stream that ends earlier than it says by more than this has lost its end
 _TICK_S = Fraction(1, 90_000)
 _AAC_RATES_HZ = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _PREROLL_S = 0.5  # decoders of sound need some of it before they are exact
-
-
-class CutError(InputError):
-    """A video that cannot be cut.
-
-    Attributes:
-        kind: no_video, no_audio, too_short, truncated or undecodable.
-    """
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 def cut(files: Sequence[Path], start_s: float, target: Path, height: int, length_s: float = CLIP_S) -> None:
@@ -54,7 +50,7 @@ def cut(files: Sequence[Path], start_s: float, target: Path, height: int, length
         length_s: Seconds to take; fewer where the video ends inside, but at least SHORTEST_S.
 
     Raises:
-        CutError: Without pictures or sound, over before `start_s` + SHORTEST_S, cut off, or not to be decoded.
+        VideoError: Without pictures or sound, over before `start_s` + SHORTEST_S, cut off, or not to be decoded.
     """
     with _opened(files, "audio") as (source, stream):
         waveform_CT, rate_hz = _sound(source, stream, start_s, length_s)
@@ -77,19 +73,19 @@ def cut(files: Sequence[Path], start_s: float, target: Path, height: int, length
 
 @contextmanager
 def _opened(files: Sequence[Path], kind: Literal["video", "audio"]) -> Iterator[tuple[InputContainer, Any]]:
-    """The first file with such a stream, and the stream; what FFmpeg refuses becomes a CutError."""
+    """The first file with such a stream, and the stream; what FFmpeg refuses becomes a VideoError."""
     try:
         with ExitStack() as stack:
             sources = [stack.enter_context(av.open(str(path.absolute()), "r")) for path in files]
             found = [(source, stream) for source in sources for stream in getattr(source.streams, kind)]
             if not found:
-                raise CutError(f"no_{kind}", f"{files[0]}: has no {kind}; leave it out")
+                raise (NoVideoError if kind == "video" else NoAudioError)(f"{files[0]}: has no {kind}; leave it out")
             yield found[0]
-    except InputError:
+    except VideoError:
         raise
     except (av.error.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise CutError("undecodable", f"{files[0]}: cannot be decoded ({reason}); download it again") from error
+        raise UndecodableError(f"{files[0]}: cannot be decoded ({reason}); download it again") from error
 
 
 def _from(
@@ -175,10 +171,8 @@ def _check_length(
     stated_s = float(stream.duration * (stream.time_base or 0)) if stream.duration else 0.0
     stated_s = stated_s or (source.duration or 0) / av.time_base
     if found_s < min(wanted_s, stated_s - start_s) - _LOST_S:
-        raise CutError(
-            "truncated", f"{source.name}: {stream.type} ends before the {stated_s:.1f} s it says; download it again"
+        raise TruncatedError(
+            f"{source.name}: {stream.type} ends before the {stated_s:.1f} s it says; download it again"
         )
     if found_s < SHORTEST_S:
-        raise CutError(
-            "too_short", f"{source.name}: {stream.type} ends before {start_s + SHORTEST_S:g} s; leave it out"
-        )
+        raise TooShortError(f"{source.name}: {stream.type} ends before {start_s + SHORTEST_S:g} s; leave it out")

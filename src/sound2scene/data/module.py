@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, default_collate
 
 from sound2scene import images
+from sound2scene.data.coverage import covered
 from sound2scene.data.features import Encode, FeatureCache
 from sound2scene.data.instances import InstanceReader, Instances, mirrored
 from sound2scene.data.neighbours import cached_nearest
@@ -68,6 +69,10 @@ class ClipDataModule(ResumableDataModule):
     def fingerprints(self) -> dict[str, str]:
         """Fingerprint of the data of each split."""
         return {split: card["fingerprint"] for split, card in Folder(self.shards).card["splits"].items()}
+
+    def coverage(self) -> dict[str, dict[str, int]]:
+        """Clips prepared, found and expected in each split of the source; empty where it was not counted."""
+        return covered(Folder(self.shards).card)
 
     def use_features(self, splits: Sequence[str], encode: Encode, fingerprint: str, preset: str, root: str) -> None:
         """Hand over cached image features with every batch of `splits`; compute those that are not on disk yet.

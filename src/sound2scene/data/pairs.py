@@ -12,7 +12,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sound2scene import audio, images
 from sound2scene.data.sharding import safe_key
@@ -20,6 +20,22 @@ from sound2scene.types import Clip, InputError, Rejected
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 Splits = dict[str, list[dict[str, Any]]]
+
+
+class Source(NamedTuple):
+    """What is to be made of a source of clips, and what of it cannot be.
+
+    Attributes:
+        splits: Jobs of each split.
+        notes: For `dataset.json`: `coverage`, the clips found and expected in each split of the source, and others.
+        missing: Keys of each split that should be there.
+        strays: Files that are no clips of the source, by kind.
+    """
+
+    splits: Splits
+    notes: dict[str, Any]
+    missing: dict[str, list[str]]
+    strays: dict[str, list[str]]
 
 
 def held_out(names: Iterable[str], share: float) -> set[str]:
@@ -33,7 +49,7 @@ def make_pair(job: dict[str, Any]) -> Clip | Rejected:
     """Read a job's picture and sound; a missing half or an unreadable file rejects the clip."""
     for half in ("image", "sound"):
         if job[half] is None:
-            return Rejected(job["key"], f"no {half} of that name")
+            return Rejected(job["key"], f"no {half} of that name", f"no_{half}")
     picture = Path(job["image"])
     try:
         data = picture.read_bytes()
@@ -67,6 +83,11 @@ def folder_jobs(
     jobs = [job for sub, label in named for job in _paired(sub, label, spelling)]
     if not jobs:
         raise InputError(f"{root}: neither images/ and audios/ nor class folders with them; check the path")
+    return shared_out(jobs, val_share, test_share)
+
+
+def shared_out(jobs: Sequence[dict[str, Any]], val_share: float, test_share: float) -> Splits:
+    """Jobs in splits by a hash of their keys; there is no test without a share for it."""
     keys = [job["key"] for job in jobs]
     test = held_out(keys, test_share)
     val = held_out(set(keys) - test, val_share)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 # What the jobs need; Lightning is not among it, which takes longer to import than many a dataset to write.
-PRELOAD = ("sound2scene.data.pairs", "sound2scene.data.toy")
+PRELOAD = ("sound2scene.data.pairs", "sound2scene.data.toy", "sound2scene.data.video_clips")
 
 
 def process_pool(workers: int) -> ProcessPoolExecutor:

@@ -22,6 +22,7 @@ from typing import Any
 from tqdm import tqdm
 
 from sound2scene import audio
+from sound2scene.data.coverage import count_kinds, report_files
 from sound2scene.data.index import Index, scan_shard
 from sound2scene.data.processes import process_pool
 from sound2scene.data.shards import FORMAT
@@ -41,6 +42,8 @@ class Plan:
         clips_per_shard: Jobs per tar.
         workers: Processes.
         notes: Anything to stamp into `dataset.json` (coverage, the choice of frame ...).
+        missing: Keys of each split that the source should hold and does not, for the report.
+        strays: Files of the source that are no clips of it, by kind, for the report.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Plan:
     clips_per_shard: int = 128
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     notes: Mapping[str, Any] = field(default_factory=dict)
+    missing: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    strays: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def safe_key(name: str) -> str:
@@ -76,8 +81,8 @@ def write_dataset(folder: str | Path, splits: Mapping[str, Sequence[Job]], make_
         parts = _write_parts(root, splits, make_clip, plan, digest)
         _refuse_doubles(root, (row["key"] for found in parts.values() for part in found for row in part["rows"]))
         _close(root, parts, plan, digest)
-    for sidecar in root.glob("*/*.part.json"):
-        sidecar.unlink()
+    for leftover in (*root.glob("*/*.part.json"), *root.glob("*.tmp"), *root.glob("*/*.tmp")):  # of a killed run too
+        leftover.unlink()
     return root
 
 
@@ -91,6 +96,9 @@ def _close(root: Path, parts: Mapping[str, list[dict[str, Any]]], plan: Plan, di
         "jobs": digest, "notes": dict(plan.notes),
         "splits": {split: _close_split(root / split, found, classes) for split, found in parts.items()},
     }  # fmt: skip
+    rejected = {split: _rejected(found) for split, found in parts.items()}
+    for name, data in report_files(card, rejected, plan.missing, plan.strays):
+        _write(root / name, data)
     _write(root / "dataset.json", json.dumps(card, indent=1).encode())
 
 
@@ -177,7 +185,7 @@ def _made(jobs: Sequence[Job], make_clip: MakeClip, rejected: list[Rejected]) ->
         try:
             clip = make_clip(job)
         except InputError as error:
-            clip = Rejected(_name(job), str(error))
+            clip = Rejected(_name(job), str(error), error.kind)
         if isinstance(clip, Rejected):
             rejected.append(clip)
         else:
@@ -211,7 +219,7 @@ def _refuse_doubles(root: Path, keys: Iterable[str]) -> None:
 def _close_split(folder: Path, parts: Sequence[dict[str, Any]], classes: list[str]) -> dict[str, Any]:
     filled = [part for part in parts if part["clips"]]
     rows = [row | {"shard": number} for number, part in enumerate(filled) for row in part["rows"]]
-    rejected = [Rejected(*entry) for part in parts for entry in part["rejected"]]
+    rejected = _rejected(parts)
     buffer = io.BytesIO()
     Index.from_rows(rows, classes).save(buffer)
     _write(folder / "index.npz", buffer.getvalue())
@@ -219,11 +227,16 @@ def _close_split(folder: Path, parts: Sequence[dict[str, Any]], classes: list[st
     _write(folder / "rejected.jsonl", "".join(line + "\n" for line in lines).encode())
     fingerprint = hashlib.sha256("".join(part["sha256"] for part in filled).encode()).hexdigest()
     shards = [{name: part[name] for name in ("name", "clips", "bytes", "sha256")} for part in filled]
-    return {"clips": len(rows), "rejected": len(rejected), "fingerprint": fingerprint, "shards": shards}
+    counts = {"clips": len(rows), "rejected": len(rejected), "kinds": count_kinds(rejected)}
+    return counts | {"fingerprint": fingerprint, "shards": shards}
+
+
+def _rejected(parts: Sequence[dict[str, Any]]) -> list[Rejected]:
+    return [Rejected(*entry) for part in parts for entry in part["rejected"]]
 
 
 def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # a killed run's processes may still be writing theirs
     with temporary.open("wb") as file:
         file.write(data)
         file.flush()

@@ -47,7 +47,7 @@ def prepare_toy(
     return write_dataset(shards, splits, toy.make_clip, Plan("toy", toy.KINDS, workers=workers, notes=notes))
 
 
-def _is_missing(shards: str) -> bool:
+def is_missing(shards: str) -> bool:
     """Whether a local folder waits for its shards; those at other addresses are read, never written."""
     return "://" not in shards and not (Path(shards) / "dataset.json").exists()
 
@@ -76,7 +76,7 @@ class ToyDataModule(ClipDataModule):
         Raises:
             InputError: If the shards that are there are of other moments or of another number of clips.
         """
-        if _is_missing(self.shards):
+        if is_missing(self.shards):
             prepare_toy(self.shards, self.videos, self.frame, {"train": self.train_clips, "val": 256, "test": 256})
         notes = Folder(self.shards).card.get("notes", {})
         found = notes.get("frame"), notes.get("videos", {}).get("train")
@@ -108,7 +108,7 @@ class FolderDataModule(ClipDataModule):
 
     def prepare_data(self) -> None:
         """Write shards that are not there."""
-        if _is_missing(self.shards):
+        if is_missing(self.shards):
             prepare_folder(self.shards, self.source, self.val_share, self.test_share, self.classes)
 
 
@@ -144,7 +144,7 @@ class ManifestDataModule(ClipDataModule):
 
     def prepare_data(self) -> None:
         """Write shards that are not there."""
-        if _is_missing(self.shards):
+        if is_missing(self.shards):
             prepare_manifest(self.shards, self.source, self.val_share, self.draw_seed)
 
 
@@ -155,7 +155,7 @@ class VGGSoundDataModule(ClipDataModule):
         source: The folder; names in any of VGGSound's spellings.
         table: `vggsound.csv`, plain or gzipped.
         shards: Folder of the shards.
-        classes: File with the class names to take, one per line; None takes all 309.
+        classes: File with the class names to take, one per line; `50`: the published ones; None takes all 309.
         val_share: Share of the training videos held out for validation.
         settings: Of ClipDataModule.
     """
@@ -168,7 +168,7 @@ class VGGSoundDataModule(ClipDataModule):
 
     def prepare_data(self) -> None:
         """Write shards that are not there."""
-        if _is_missing(self.shards):
+        if is_missing(self.shards):
             prepare_vggsound(self.shards, self.source, self.table, self.classes, self.val_share)
 
 
@@ -201,5 +201,6 @@ def prepare_vggsound(
 ) -> Path:
     """Shards of VGGSound pairs; coverage is stamped into `dataset.json`."""
     names = None if classes is None else read_classes(classes)
-    splits, notes = vggsound_jobs(source, read_table(table), names, val_share)
-    return write_dataset(shards, splits, make_pair, Plan("vggsound", names, notes=notes))
+    found = vggsound_jobs(source, read_table(table), names, val_share)
+    plan = Plan("vggsound", names, notes=found.notes, missing=found.missing, strays=found.strays)
+    return write_dataset(shards, found.splits, make_pair, plan)

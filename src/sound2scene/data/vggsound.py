@@ -12,12 +12,26 @@ import gzip
 import re
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sound2scene.data.pairs import Splits, folder_jobs, held_out
+from sound2scene.data.pairs import Source, Splits, folder_jobs, held_out
 from sound2scene.types import InputError
+
+# On which Sound2Scene trains and is measured (its `samples/categories.txt`).
+PUBLISHED_50 = (
+    "airplane flyby", "ambulance siren", "baby crying", "baby laughter", "car engine idling", "cat purring",
+    "chainsawing trees", "church bell ringing", "train whistling", "train horning", "cow lowing", "dog barking",
+    "elk bugling", "fire truck siren", "gibbon howling", "hail", "lawn mowing", "volcano explosion",
+    "stream burbling", "waterfall burbling", "orchestra", "owl hooting", "people cheering", "people crowd",
+    "people marching", "playing bassoon", "playing drum kit", "playing harp", "playing harpsichord",
+    "playing snare drum", "playing timbales", "printer printing", "scuba diving", "sea waves", "sheep bleating",
+    "singing choir", "skiing", "slot machine", "snake hissing", "tractor digging", "underwater bubbling",
+    "railroad car, train wagon", "train wheels squealing", "baltimore oriole calling", "car engine knocking",
+    "driving snowmobile", "wood thrush calling", "hedge trimmer running", "ice cream truck, ice cream van",
+    "woodpecker pecking tree",
+)  # fmt: skip
 
 _ID = r"(?P<video>[A-Za-z0-9_-]{11}|-21-GT2EIM)"
 _SPELLINGS = (
@@ -80,16 +94,19 @@ def read_table(path: str | Path) -> dict[ClipName, Row]:
     """VGGSound's table, `vggsound.csv` or the same gzipped: id, start second, label, split; no header.
 
     Raises:
-        InputError: If the file cannot be read, a line has other columns, or a clip stands twice.
+        InputError: If the file cannot be read, a line has other columns, or a clip stands twice, in one split or both.
     """
     table: dict[ClipName, Row] = {}
+    doubles: list[str] = []
     for number, line in enumerate(csv.reader(_lines(path)), 1):
         if len(line) != 4 or not re.fullmatch("[0-9]+", line[1]) or line[3] not in ("train", "test"):
             raise InputError(f"{path}:{number}: expected id, start second, label, train|test, found {line}")
         name = ClipName(line[0], int(line[1]) * 1000)
         if name in table:
-            raise InputError(f"{path}:{number}: {name.in_s()} stands twice; keep one line")
+            doubles.append(f"{name.in_s()} ({table[name].split}; line {number}: {line[3]})")
         table[name] = Row(line[2], line[3])
+    if doubles:
+        raise InputError(f"{path}: {len(doubles)} clips stand twice: {', '.join(doubles[:10])}; keep one line of each")
     return table
 
 
@@ -103,7 +120,9 @@ def _lines(path: str | Path) -> list[str]:
 
 
 def read_classes(path: str | Path) -> list[str]:
-    """Class names, one per line (as in the published `categories.txt`); blank lines and `#` lines are skipped."""
+    """Class names of a file, one per line (blank lines and `#` lines are skipped), or the published ones for `50`."""
+    if str(path) == "50":
+        return list(PUBLISHED_50)
     lines = (line.strip() for line in _lines(path))
     return [line for line in lines if line and not line.startswith("#")]
 
@@ -120,11 +139,8 @@ def check_classes(classes: Collection[str] | None, table: Mapping[ClipName, Row]
 
 def vggsound_jobs(
     folder: str | Path, table: dict[ClipName, Row], classes: Collection[str] | None = None, val_share: float = 0.05
-) -> tuple[Splits, dict[str, Any]]:
+) -> Source:
     """Jobs of a folder of VGGSound pictures and sounds in the official splits, and how much of the data set they cover.
-
-    Validation is held out of `train` by whole videos, so that neither the test split nor a training clip picks a
-    checkpoint.
 
     Args:
         folder: With `images/` and `audios/`; names in any spelling.
@@ -132,34 +148,57 @@ def vggsound_jobs(
         classes: Take only clips of these; None takes all.
         val_share: Share of the training videos held out.
 
-    Returns:
-        The jobs by split, and notes: found and expected clips per official split, clips outside `classes`.
-
     Raises:
         InputError: If a class is not in the table, or a name is not VGGSound's or not in the table.
     """
-    check_classes(classes, table)
     # Pictures and sounds may come in different spellings of one name.
     found = folder_jobs(folder, 0.0, spelling=lambda name: ClipName.parse(name).in_ms())
-    jobs = [job for split in found.values() for job in split]
-    rows: list[tuple[dict[str, Any], ClipName, Row]] = []
-    for job in jobs:
-        name = ClipName.parse(job["name"])
-        if name not in table:
-            raise InputError(f"{job['name']}: not in the table; remove it or use the table it belongs to")
-        rows.append((job, name, table[name]))
-    wanted = [entry for entry in rows if classes is None or entry[2].label in classes]
-    val = held_out((name.video for _, name, row in wanted if row.split == "train"), val_share)
+    jobs = {ClipName.parse(job["name"]): job for split in found.values() for job in split}
+    if strangers := [job["name"] for name, job in jobs.items() if name not in table]:
+        raise InputError(f"{strangers[0]}: not in the table; remove it or use the table it belongs to")
+    halves = {name for name, job in jobs.items() if not (job["image"] and job["sound"])}
+    return in_official_splits(jobs, table, classes, val_share, halves)
+
+
+def in_official_splits(
+    jobs: Mapping[ClipName, dict[str, Any]],
+    table: Mapping[ClipName, Row],
+    classes: Collection[str] | None,
+    val_share: float,
+    halves: Collection[ClipName] = (),
+) -> Source:
+    """Jobs of clips of the table in its splits, with their keys and labels.
+
+    Validation is held out of `train` by whole videos, so that neither the test split nor a training clip picks a
+    checkpoint. The table itself has six videos with clips in both `train` and `test`; no clip is in both.
+
+    Args:
+        jobs: Of clips that are in the table.
+        table: From :func:`read_table`.
+        classes: Take only clips of these; None takes all.
+        val_share: Share of the training videos held out.
+        halves: Clips of which not everything was found.
+
+    Returns:
+        Jobs, found and expected clips per official split, the number of clips outside `classes`, and missing clips.
+
+    Raises:
+        InputError: If a class is not in the table.
+    """
+    check_classes(classes, table)
+    expected = {name: row for name, row in table.items() if classes is None or row.label in classes}
+    wanted = {name: job for name, job in jobs.items() if name in expected}
+    val = held_out((name.video for name in wanted if table[name].split == "train"), val_share)
     splits: Splits = {"train": [], "val": [], "test": []}
-    for job, name, row in wanted:
-        split = "val" if row.split == "train" and name.video in val else row.split
-        splits[split].append(job | {"key": name.in_ms(), "label": row.label})
-    return splits, {"coverage": _coverage(wanted, table, classes), "outside_classes": len(rows) - len(wanted)}
-
-
-def _coverage(
-    wanted: Iterable[tuple[Any, ClipName, Row]], table: dict[ClipName, Row], classes: Collection[str] | None
-) -> dict[str, dict[str, int]]:
-    found = Counter(row.split for job, _, row in wanted if job["image"] and job["sound"])
-    expected = Counter(row.split for row in table.values() if classes is None or row.label in classes)
-    return {split: {"found": found[split], "expected": expected[split]} for split in ("train", "test")}
+    for name, job in wanted.items():
+        label, split = table[name]
+        split = "val" if split == "train" and name.video in val else split
+        splits[split].append(job | {"key": name.in_ms(), "label": label})
+    missing: dict[str, list[str]] = {"train": [], "test": []}
+    for name in sorted(expected.keys() - wanted.keys()):
+        missing[table[name].split].append(name.in_ms())
+    found = Counter(table[name].split for name in wanted.keys() - set(halves))
+    whole = Counter(row.split for row in expected.values())
+    counted = {split: {"found": found[split], "expected": whole[split]} for split in ("train", "test")}
+    notes = {"coverage": counted, "outside_classes": len(jobs) - len(wanted)}
+    return Source(splits, notes, missing, {})

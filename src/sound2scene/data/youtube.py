@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from sound2scene.data.cut import CutError, cut
+from sound2scene.data.cut import cut
 from sound2scene.data.vggsound import ClipName
+from sound2scene.data.video_errors import VideoError
 from sound2scene.types import InputError
 
 WATCH = "https://www.youtube.com/watch?v={id}"
@@ -103,7 +104,7 @@ class Fetcher:
             cut(files, name.start_ms / 1000, work / "clip.partial", self.height)
             os.replace(work / "clip.partial", self.target(name))
             return Outcome("ok")
-        except CutError as error:
+        except VideoError as error:
             return Outcome("dead" if error.kind in _LASTING else "failed", error.kind, _line(error))
         except Exception as error:  # an extractor breaks on an unusual page with whatever it likes
             return judge(_line(error))

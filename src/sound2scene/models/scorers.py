@@ -1,0 +1,38 @@
+"""Scorers that look at nothing: what selection by looking and listening has to beat."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+
+from sound2scene.moments import STEP_HZ, Moments, Scored
+
+
+class Middle:
+    """Prefers the middle of the video, the usual choice of a frame, and then what is closest to it."""
+
+    side_px = 32
+
+    def score(self, moments: Moments) -> Scored:
+        """Minus the distance of each step from half of the video's length, in seconds."""
+        return Scored(-(moments.second_S - len(moments.second_S) / STEP_HZ / 2).abs().float())
+
+
+class Random:
+    """Prefers any moment.
+
+    Args:
+        seed: The scores of a video follow from it and from the video's key alone.
+    """
+
+    side_px = 32
+
+    def __init__(self, seed: int = 0) -> None:
+        self.arguments = {"seed": seed}
+
+    def score(self, moments: Moments) -> Scored:
+        """A number in [0, 1) for each step."""
+        digest = hashlib.sha256(f"{self.arguments['seed']} {moments.key}".encode()).digest()
+        dice = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+        return Scored(torch.rand(len(moments.second_S), generator=dice))

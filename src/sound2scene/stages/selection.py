@@ -1,0 +1,65 @@
+"""Pair selection: which moments of a video show what is heard (paper section 2.3, Fig. 2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytorch_lightning as pl
+import torch
+
+from sound2scene.data.footage import Footage
+from sound2scene.data.selection import Choice
+from sound2scene.data.selection_parts import Refused
+from sound2scene.moments import Moments, Scorer
+from sound2scene.types import InputError
+
+
+class Found(NamedTuple):
+    """What became of a video: its best moments, or why it has none."""
+
+    key: str
+    found: Choice | Refused
+
+
+class SelectionStage(pl.LightningModule):
+    """Scores every step of every video and keeps the best; it only predicts.
+
+    Args:
+        scorer: Scores a video's steps; a network among them moves to the device.
+        top_k: Moments to keep.
+
+    Raises:
+        InputError: If `top_k` is below 1.
+    """
+
+    def __init__(self, scorer: Scorer, top_k: int = 10) -> None:
+        super().__init__()
+        if top_k < 1:
+            raise InputError(f"--top-k {top_k}: keep at least 1 moment")
+        self.scorer, self.top_k = scorer, top_k
+
+    def predict_step(self, footage: Footage, batch_index: int) -> Found:
+        """The choice for one video."""
+        if footage.moments is None:
+            assert footage.refused is not None
+            return Found(footage.key, footage.refused)
+        return Found(footage.key, best_moments(self.scorer, footage.moments, footage.duration_s, self.top_k))
+
+
+def best_moments(scorer: Scorer, moments: Moments, duration_s: float, top_k: int) -> Choice:
+    """The `top_k` best steps of a video, or all where it has fewer; of equal ones the earlier first.
+
+    Raises:
+        InputError: If the scorer does not give one finite score for each step.
+    """
+    score_S = scorer.score(moments).score_S.float().cpu()
+    who = f"{moments.key}: {type(scorer).__name__}"
+    if score_S.shape != moments.second_S.shape:
+        raise InputError(
+            f"{who} gave scores of shape {tuple(score_S.shape)} for {len(moments.second_S)} steps; mend the scorer"
+        )
+    if not torch.isfinite(score_S).all():
+        raise InputError(f"{who} gave a score that is not finite; mend the scorer or leave the video out")
+    best = torch.sort(score_S, descending=True, stable=True).indices[:top_k]
+    second_S = moments.second_S.cpu()
+    return Choice(tuple(second_S[best].tolist()), tuple(score_S[best].tolist()), duration_s)

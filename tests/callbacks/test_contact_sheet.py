@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from PIL import Image
+
+from listening import Loudest
+from sound2scene.callbacks import contact_sheet
+from sound2scene.callbacks.contact_sheet import ContactSheet, Row, draw_sheet, level
+from sound2scene.data import toy
+from sound2scene.data.selection import Choice, Selection, find_videos
+from sound2scene.models.scorers import Middle
+from sound2scene.moments import Moments, Scored, Scorer
+
+SCORER = {"name": "x", "fingerprint": None, "settings": {}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("videos")
+    toy.write_videos(folder, {"val": 3}, 0, 1, workers=1)
+    return folder
+
+
+def drawn(folder: Path, target: Path, scorer: Scorer, **more: Choice) -> Image.Image | None:
+    """The sheet of a selection of the true moments."""
+    moments = {f"val/{truth.key}": truth.moment_true_s for truth in toy.read_truth(folder, "val")}
+    videos = {key: Choice((second,), (1.0,), 10.0) for key, second in moments.items()}
+    Selection(SCORER, {**videos, **more}, {}).save(target)
+    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    ContactSheet(target, find_videos(folder), scorer).teardown(trainer, pl.LightningModule(), "predict")
+    sheet = target.with_suffix(".png")
+    return Image.open(sheet) if sheet.exists() else None
+
+
+def test_a_sheet_has_a_row_for_each_video_and_a_column_for_the_heat_map_where_there_is_one(
+    folder: Path, tmp_path: Path
+) -> None:
+    seen = drawn(folder, tmp_path / "a.json", Loudest())
+    blind = drawn(folder, tmp_path / "b.json", Middle())
+    assert seen is not None
+    assert blind is not None
+    assert seen.height == blind.height == pytest.approx(3 * 2.1 * 80, abs=1)
+    assert seen.width - blind.width == pytest.approx(1.9 * 80, abs=1)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a.png", "b.json", "b.png"}
+
+
+def test_a_video_that_is_gone_or_spoilt_since_is_left_out(folder: Path, tmp_path: Path) -> None:
+    sheet = drawn(folder, tmp_path / "a.json", Middle(), gone=Choice((1.0,), (1.0,), 10.0))
+    assert sheet is not None
+    assert sheet.height == pytest.approx(3 * 2.1 * 80, abs=1)
+    (folder / "spoilt.mp4").write_text("not a video")
+    sheet = drawn(folder, tmp_path / "b.json", Middle(), spoilt=Choice((1.0,), (1.0,), 10.0))
+    (folder / "spoilt.mp4").unlink()
+    assert sheet is not None
+    assert sheet.height == pytest.approx(3 * 2.1 * 80, abs=1)
+
+
+def test_a_long_selection_is_spread_over_the_list(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[list[str]] = []
+    draw = draw_sheet
+    monkeypatch.setattr(contact_sheet, "COUNT", 2)
+    monkeypatch.setattr(contact_sheet, "draw_sheet", lambda rows: shown.append([r.key for r in rows]) or draw(rows))
+    drawn(folder, tmp_path / "a.json", Middle())
+    assert shown == [["val/toy-val-000000", "val/toy-val-000001"]]
+
+
+def test_level_is_the_root_mean_square_of_each_step_in_db() -> None:
+    waveform_T = torch.cat([torch.zeros(1600), torch.full((1600,), 0.1), torch.ones(800)])
+    second_S = torch.arange(3, dtype=torch.float64) / 10
+    found_S = level(Moments("k", second_S, torch.zeros(3, 3, 2, 2, dtype=torch.uint8), waveform_T))
+    assert found_S.tolist() == pytest.approx([-80, -20, 10 * np.log10(0.5)], abs=1e-4)
+
+
+def test_the_heat_map_is_that_of_the_chosen_step_stretched_to_the_frame() -> None:
+    map_SHW = torch.zeros(5, 2, 2)
+    map_SHW[3, 0, 1] = 7.0
+    heat_HW = contact_sheet._heat(Scored(torch.zeros(5), map_SHW), 0.3)
+    assert heat_HW is not None
+    assert heat_HW.shape == (contact_sheet.SHOWN, contact_sheet.SHOWN)
+    assert (heat_HW[0, -1], heat_HW[-1, 0], heat_HW.max(), heat_HW.min()) == (1, 0, 1, 0)
+    flat_HW = contact_sheet._heat(Scored(torch.zeros(5), map_SHW), 0.2)
+    assert flat_HW is not None
+    assert (flat_HW == 0).all()
+    assert contact_sheet._heat(Scored(torch.zeros(5)), 0.3) is None
+
+
+def test_titles_say_the_seconds_and_the_chosen_moment_is_marked() -> None:
+    pixels_CHW = torch.zeros(3, 8, 8, dtype=torch.uint8)
+    row = Row("dog/a", 4.7, pixels_CHW, 5.0, pixels_CHW, torch.rand(100), torch.full((100,), -30.0), torch.rand(8, 8))
+    axes = draw_sheet([row]).axes
+    titles = [one.get_title() for one in axes]
+    assert titles[0] == "chosen, 4.7 s"
+    assert "middle, 5.0 s" in titles
+    (scores,) = (one for one in axes if one.get_title().startswith("score"))
+    line, chosen, middle = scores.get_lines()
+    assert line.get_xdata()[47] == pytest.approx(4.7)
+    assert list(chosen.get_xdata()) == [4.7, 4.7]
+    assert list(middle.get_xdata()) == [5.0, 5.0]
