@@ -38,7 +38,7 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         """That line. A DataLoader's worker hands an error on with its whole traceback as text, which ends in it."""
-        return super().__str__().strip().rpartition("InputError: ")[2]
+        return super().__str__().strip().rpartition(f"{type(self).__name__}: ")[2]
 
 
 @dataclass(frozen=True)
