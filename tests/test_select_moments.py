@@ -63,7 +63,8 @@ def test_what_cannot_be_scored_is_listed_with_its_kind(undisturbed: Path) -> Non
     assert "\n" not in reason
 
 
-def select_slowly(folder: Path, output: Path) -> None:
+def select_slowly(folder: Path, output: Path, log: str) -> None:
+    os.environ["SCORED"] = log  # a fork server keeps the environment of its start
     select_moments.select(find_videos(folder), Slow(), output, top_k=3, workers=0)
 
 
@@ -71,7 +72,7 @@ def is_disturbed(folder: Path, output: Path, ready: int, delay_s: float) -> bool
     """Start a selection and kill it when `ready` videos are done and some time has passed; whether it was in time."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["sound2scene.select_moments", "listening"])
-    process = context.Process(target=select_slowly, args=(folder, output))
+    process = context.Process(target=select_slowly, args=(folder, output, os.environ["SCORED"]))
     process.start()
     part = output.with_name(PARTS)
     while process.is_alive() and (ready if not part.exists() else ready - part.read_bytes().count(b"\n") + 1) > 0:
@@ -94,7 +95,7 @@ def assert_kills_leave_no_trace(
     assert not output.exists()
     with output.with_name(PARTS).open("ab") as part:
         part.write(b'{"key": "train/toy-train-0')  # a kill in the midst of a line
-    select_slowly(folder, output)
+    select_slowly(folder, output, str(log))
     whole, expected = Selection.load(output), Selection.load(undisturbed)
     assert (whole.videos, whole.rejected) == (expected.videos, expected.rejected)
     assert output.read_bytes() == undisturbed.read_bytes().replace(b"listening.Loudest", b"listening.Slow")

@@ -27,7 +27,9 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
 
     toy = source("toy", "the procedural toy world: videos with sound, and shards from them")
     toy.add_argument("--videos", default="data/toy/videos", help="folder of the videos (%(default)s)")
-    toy.add_argument("--frame", choices=("true", "middle"), default="true", help="moment of the picture (%(default)s)")
+    frames = ("localizer", "middle", "random", "true")
+    toy.add_argument("--frame", choices=frames, default="true", help="moment of the picture (%(default)s)")
+    toy.add_argument("--localizer", default="experiments/artifacts/toy/localizer", help="artifact (%(default)s)")
     toy.add_argument("--train", type=int, default=1280, help="training clips (%(default)s)")
     toy.add_argument("--val", type=int, default=256, help="validation clips (%(default)s)")
     toy.add_argument("--test", type=int, default=256, help="test clips (%(default)s)")
@@ -91,7 +93,7 @@ def _preparing(name: str, options: dict[str, Any]) -> Callable[..., Any]:
     from sound2scene.types import InputError
 
     if name == "toy":
-        options["clips"] = {split: options.pop(split) for split in ("train", "val", "test")}
+        return _prepare_toy
     if name == "vggsound":
         if (options["source"] is None) == (options["videos"] is None):
             raise InputError("prepare vggsound: give --videos, or a folder with images/ and audios/, and not both")
@@ -102,6 +104,23 @@ def _preparing(name: str, options: dict[str, Any]) -> Callable[..., Any]:
         del options["source"]
     prepared = {"vggsound": "vggsound_videos", "vegas": "vegas_videos"}.get(name, name)
     return getattr(video_sources if "videos" in prepared else sources, f"prepare_{prepared}")  # type: ignore[no-any-return]
+
+
+def _prepare_toy(shards: str, videos: str, frame: Any, localizer: str, **options: Any) -> Any:
+    """Toy videos, the choice of a localizer where it is asked for, shards."""
+    from pathlib import Path
+
+    from sound2scene import select_moments
+    from sound2scene.data import selection, sources, toy
+
+    clips = {split: options.pop(split) for split in ("train", "val", "test")}
+    chosen = None
+    if frame == "localizer":
+        toy.write_videos(Path(videos), clips, options["mixed"], options["seed"], options["workers"])
+        scorer, chosen = select_moments.scorer_of("localizer", localizer), Path(f"{shards}-selection.json")
+        chosen.parent.mkdir(parents=True, exist_ok=True)
+        select_moments.select(selection.find_videos(videos), scorer, chosen, workers=options["workers"])
+    return sources.prepare_toy(shards, videos, frame, chosen, clips, **options)
 
 
 def describe(folder: Any) -> str:

@@ -6,6 +6,7 @@ import pytest
 from drawn_clips import write_pairs, write_picture, write_sound
 
 from sound2scene.data import sources
+from sound2scene.data.selection import Choice, Selection
 from sound2scene.data.shards import ShardDataset
 from sound2scene.data.sources import (
     FolderDataModule,
@@ -16,6 +17,7 @@ from sound2scene.data.sources import (
     prepare_toy,
     prepare_vggsound,
 )
+from sound2scene.data.toy import Truth, read_truth
 from sound2scene.data.vegas import FIVE_CLASSES
 from sound2scene.types import InputError
 
@@ -29,11 +31,14 @@ def sizes(folder: Path) -> dict[str, int]:
     return {split: found["clips"] for split, found in card(folder)["splits"].items()}
 
 
+CLIPS = {"train": 3, "val": 2, "test": 1}
+
+
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Videos and shards of the true moment."""
     folder = tmp_path_factory.mktemp("toy")
-    prepare_toy(folder / "true", folder / "videos", "true", {"train": 3, "val": 2, "test": 1}, mixed=1, workers=2)
+    prepare_toy(folder / "true", folder / "videos", "true", None, CLIPS, mixed=1, workers=2)
     return folder
 
 
@@ -41,12 +46,42 @@ def test_the_toy_world_becomes_shards_with_its_choice_of_moment(toy: Path) -> No
     assert sizes(toy / "true") == {"train": 3, "val": 2, "test": 2}
     notes = card(toy / "true")["notes"]
     assert notes == {"frame": "true", "seed": 0, "videos": {"train": 3, "val": 2, "test": 1, "test_mixed": 1}}
-    middle = prepare_toy(toy / "middle", toy / "videos", "middle", {"train": 3, "val": 2, "test": 1}, 1, workers=2)
-    assert card(middle)["notes"]["frame"] == "middle"
-    true, middle_clips = (ShardDataset(toy / name, "train") for name in ("true", "middle"))
-    assert {middle_clips[n].moment_s for n in range(3)} == {5.0}
+    true = ShardDataset(toy / "true", "train")
     assert all(true[n].moment_s == pytest.approx(moment(true[n].metadata)) for n in range(3))
+    assert all(
+        Truth.from_json(true[n].metadata) == truth for n, truth in enumerate(read_truth(toy / "videos", "train"))
+    )
     assert int(ShardDataset(toy / "true", "test").label_N[-1]) == -1  # two sources have no one label
+
+
+def test_the_frame_is_that_of_the_moment(toy: Path) -> None:
+    middle = prepare_toy(toy / "middle", toy / "videos", "middle", None, CLIPS, 1)
+    chosen = Selection({"name": "x"}, {}, {"val/toy-val-000001": ("silent", "toy-val-000001.mp4: is silent")})
+    for split in CLIPS:
+        for truth in read_truth(toy / "videos", split):
+            name = f"{split}/{truth.key}"
+            if name not in chosen.rejected:
+                chosen.videos[name] = Choice((truth.moment_true_s, 1.0), (2.0, 1.0), 10.0)  # type: ignore[index]
+    chosen.save(toy / "selection.json")
+    selected = prepare_toy(toy / "selected", toy / "videos", "localizer", toy / "selection.json", CLIPS, 1)
+    assert (card(middle)["notes"]["frame"], card(selected)["notes"]["frame"]) == ("middle", "localizer")
+    assert card(selected)["notes"]["scorer"] == {"name": "x"}
+    assert sizes(selected) == {"train": 3, "val": 1, "test": 2}
+    assert card(selected)["splits"]["val"]["kinds"] == {"silent": 1}
+    true, other, same = (ShardDataset(toy / name, "train") for name in ("true", "middle", "selected"))
+    assert {other[n].moment_s for n in range(3)} == {5.0}
+    seen = [(true[n].jpeg == same[n].jpeg, true[n].jpeg == other[n].jpeg) for n in range(3)]
+    assert seen == [(True, False)] * 3
+
+
+def test_a_choice_of_a_localizer_needs_its_selection_and_every_video_in_it(toy: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="needs a selection"):
+        prepare_toy(tmp_path / "s", toy / "videos", "localizer", None, CLIPS, 1)
+    Selection({"name": "x"}, {}, {}).save(tmp_path / "selection.json")
+    with pytest.raises(InputError, match=r"toy-train-000000.mp4: not in the selection; select the moments"):
+        prepare_toy(tmp_path / "s", toy / "videos", "localizer", tmp_path / "selection.json", CLIPS, 1)
+    with pytest.raises(InputError, match="prepare toy --frame localizer -o"):
+        ToyDataModule(str(tmp_path / "s"), str(toy / "videos"), "localizer", 3).prepare_data()
 
 
 def moment(truth: Any) -> float:

@@ -1,11 +1,9 @@
-import io
 import shutil
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from PIL import Image
 
 from sound2scene.data import toy, toy_picture, video
 from sound2scene.types import InputError
@@ -77,26 +75,6 @@ def test_decoded_videos_match_their_truth(world: Path) -> None:
             error = np.abs(image_HWC.astype(float) - frames_THWC[int(second * 10)]).mean()
             assert error < 6
         assert path.stat().st_size < 250_000
-
-
-def test_a_clip_holds_the_frame_that_was_chosen(world: Path) -> None:
-    truth = next(t for t in toy.read_truth(world, "train") if not is_seen(t, 5.0))
-    still_HWC = toy_picture.background(truth.background, truth.seed).transpose(1, 2, 0)
-    difference = {}
-    for choice in ("true", "middle"):
-        clip = toy.make_clip((str(path_of(world, truth)), truth.as_json(), choice))
-        image_HWC = np.asarray(Image.open(io.BytesIO(clip.jpeg)), dtype=float)
-        difference[choice] = np.abs(image_HWC - still_HWC).max()
-        assert (clip.key, clip.label) == (truth.key, truth.sources[0].kind)
-        assert clip.moment_s == {"true": truth.moment_true_s, "middle": 5.0}[choice]
-        assert clip.waveform_T.shape == (160_000,)
-        assert clip.waveform_T.dtype == np.float32
-        assert np.abs(clip.waveform_T).max() <= 1
-        assert toy.Truth.from_json(clip.metadata) == truth
-    assert difference["true"] > 100
-    assert difference["middle"] < 60
-    with pytest.raises(InputError, match="frame choice 'last'"):
-        toy.make_clip((str(path_of(world, truth)), truth.as_json(), "last"))
 
 
 def test_mixed_clips_are_in_the_test_split_alone(world: Path) -> None:

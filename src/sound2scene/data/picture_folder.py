@@ -107,7 +107,3 @@ class PictureFolderDataModule(ClipDataModule):
         """Fingerprint of each split that is there."""
         splits = [split for split in ("train", "val", "test") if (Path(self.shards) / split).is_dir()]
         return {split: self.dataset(split).fingerprint for split in splits}
-
-    def coverage(self) -> dict[str, dict[str, int]]:
-        """Empty: nobody says what a folder should hold."""
-        return {}

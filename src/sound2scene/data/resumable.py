@@ -55,6 +55,10 @@ class ResumableDataModule(pl.LightningDataModule):
         self._progress = Progress()
         self._train_batches = 1
 
+    def coverage(self) -> dict[str, dict[str, int]]:
+        """How much of its source the data covers, per split of the source; empty where that was not counted."""
+        return {}
+
     def _epochs(self, items: int) -> EpochSampler:
         """The order of training."""
         sampler = EpochSampler(items, self.batch_size, self.seed, *world(), where=self._position)

@@ -5,46 +5,72 @@ Each is :class:`~sound2scene.data.module.ClipDataModule` with a `prepare_data`; 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from sound2scene.data import toy
+from sound2scene.data import toy, toy_picture
 from sound2scene.data.module import ClipDataModule
 from sound2scene.data.pairs import Splits, folder_jobs, make_pair, manifest_jobs
+from sound2scene.data.selection import Selection
 from sound2scene.data.sharding import Plan, write_dataset
 from sound2scene.data.shards import Folder
 from sound2scene.data.vegas import CLASSES, FIVE_CLASSES
 from sound2scene.data.vggsound import read_classes, read_table, vggsound_jobs
+from sound2scene.data.video_clips import make_video_clip
 from sound2scene.types import InputError
 
-Frame = Literal["true", "middle"]
+Frame = Literal["localizer", "middle", "random", "true"]
 
 
 def prepare_toy(
-    shards: str | Path, videos: str | Path, frame: Frame = "true", clips: dict[str, int] | None = None, mixed: int = 32,
-    seed: int = 0, workers: int = 2,
+    shards: str | Path, videos: str | Path, frame: Frame = "true", selection: str | Path | None = None,
+    clips: Mapping[str, int] | None = None, mixed: int = toy.MIXED, seed: int = 0, workers: int = 2,
 ) -> Path:  # fmt: skip
     """Write the toy world's videos, then its shards from those videos.
 
     Args:
         shards: Target folder.
         videos: Folder of the videos; those that are there are kept.
-        frame: Moment of the picture: the true one, or the middle of the video, which often misses the object.
+        frame: Moment of the picture: the true one, the middle of the video, which often misses the object, a random
+            one, or the one that a localizer chose.
+        selection: File of the moments that it chose, of the videos' folder.
         clips: Clips per split.
         mixed: Clips of the test split with two sources.
         seed: Of the world.
         workers: Processes.
+
+    Raises:
+        InputError: If the choice needs a selection that is not there or lacks a video.
     """
-    counts = clips or {"train": 1280, "val": 256, "test": 256}
+    counts = toy.clip_counts() if clips is None else clips
     toy.write_videos(Path(videos), counts, mixed, seed, workers)
+    if (frame == "localizer") != (selection is not None):
+        raise InputError(f"frame {frame!r}: the choice of a localizer needs a selection, the others none")
+    chosen = None if selection is None else Selection.load(selection)
     splits = {
-        split: [(str(Path(videos, split, f"{truth.key}.mp4")), truth.as_json(), frame) for truth in found]
+        split: [_toy_job(Path(videos), truth, frame, chosen) for truth in found]
         for split in counts
         if (found := toy.read_truth(Path(videos), split))
     }
-    notes = {"frame": frame, "seed": seed, "videos": counts | {"test_mixed": mixed}}
-    return write_dataset(shards, splits, toy.make_clip, Plan("toy", toy.KINDS, workers=workers, notes=notes))
+    notes = {"frame": frame, "seed": seed, "videos": {**counts, "test_mixed": mixed}}
+    notes |= {} if chosen is None else {"scorer": dict(chosen.scorer)}
+    return write_dataset(shards, splits, make_video_clip, Plan("toy", toy.KINDS, workers=workers, notes=notes))
+
+
+def _toy_job(videos: Path, truth: toy.Truth, frame: Frame, chosen: Selection | None) -> dict[str, Any]:
+    path = toy.video_path(videos, truth)
+    job: dict[str, Any] = {"key": truth.key, "label": truth.label, "video": str(path)}
+    job |= {"moment_s": truth.moment_true_s if frame == "true" else frame, "side_px": toy_picture.SIDE_PX}
+    job |= {"metadata": truth.as_json()}
+    if chosen is None:
+        return job
+    name = path.relative_to(videos).with_suffix("").as_posix()
+    if name in chosen.rejected:
+        return job | {"rejected": chosen.rejected[name]}
+    if name not in chosen.videos:
+        raise InputError(f"{path}: not in the selection; select the moments of this folder again")
+    return job | {"moment_s": chosen.videos[name].moments_s[0]}
 
 
 def is_missing(shards: str) -> bool:
@@ -56,7 +82,7 @@ class ToyDataModule(ClipDataModule):
     """The procedural toy world.
 
     Args:
-        shards: Folder of the shards.
+        shards: Folder of the shards; None: `data/toy/shards-<frame>`.
         videos: Folder of the videos.
         frame: Moment of the picture.
         train_clips: Clips to train on; val and test have 256 each, test 32 more with two sources.
@@ -64,20 +90,25 @@ class ToyDataModule(ClipDataModule):
     """
 
     def __init__(
-        self, shards: str = "data/toy/shards", videos: str = "data/toy/videos", frame: Frame = "true",
+        self, shards: str | None = None, videos: str = "data/toy/videos", frame: Frame = "true",
         train_clips: int = 1280, **settings: Any,
     ) -> None:  # fmt: skip
-        super().__init__(shards, **settings)
+        super().__init__(f"data/toy/shards-{frame}" if shards is None else shards, **settings)
         self.videos, self.frame, self.train_clips = videos, frame, train_clips
 
     def prepare_data(self) -> None:
         """Write videos and shards that are not there.
 
         Raises:
-            InputError: If the shards that are there are of other moments or of another number of clips.
+            InputError: If the shards that are there are of other moments or of another number of clips, or a localizer
+                has not chosen the moments yet.
         """
         if is_missing(self.shards):
-            prepare_toy(self.shards, self.videos, self.frame, {"train": self.train_clips, "val": 256, "test": 256})
+            if self.frame == "localizer":
+                raise InputError(
+                    f"{self.shards}: missing; run `sound2scene prepare toy --frame localizer -o {self.shards}`"
+                )
+            prepare_toy(self.shards, self.videos, self.frame, clips=toy.clip_counts(self.train_clips))
         notes = Folder(self.shards).card.get("notes", {})
         found = notes.get("frame"), notes.get("videos", {}).get("train")
         if found != (self.frame, self.train_clips):

@@ -7,7 +7,6 @@ frame of the video often misses it.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,15 +19,14 @@ from typing import Any
 import av
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from tqdm import tqdm
 
-from sound2scene.data import toy_picture, toy_sound, video
+from sound2scene.data import toy_picture, toy_sound
 from sound2scene.data.processes import process_pool
 from sound2scene.data.toy_truth import KINDS, Source, Truth, draw_truth
-from sound2scene.types import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE_HZ, Clip, InputError
+from sound2scene.types import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE_HZ, InputError
 
-__all__ = ["KINDS", "Source", "Truth", "draw_truth", "make_clip", "read_truth", "render", "write_videos"]
+__all__ = ["KINDS", "Source", "Truth", "draw_truth", "read_truth", "render", "write_videos"]
 
 FRAME_RATE_HZ = 10
 WORLD = 1  # raise it when the same seed no longer gives the same clip: older folders are then refused
@@ -92,12 +90,13 @@ def _encode(path: Path, frames_THWC: NDArray[np.uint8], waveform_T: NDArray[np.f
         container.mux(tones.encode(None))
 
 
-def _video_path(folder: Path, truth: Truth) -> Path:
+def video_path(folder: Path, truth: Truth) -> Path:
+    """The file of a clip."""
     return folder / truth.split / f"{truth.key}.mp4"
 
 
 def _write_video(folder: Path, truth: Truth) -> None:
-    path = _video_path(folder, truth)
+    path = video_path(folder, truth)
     partial_path = path.with_suffix(".mp4.partial")
     try:
         _encode(partial_path, *render(truth))
@@ -166,7 +165,7 @@ def write_videos(folder: Path, clips: Mapping[str, int], mixed: int, seed: int, 
     with progress, _processes(min(total, workers or os.cpu_count() or 1)) as each:
         for split, wanted in truths.items():
             (folder / split).mkdir(exist_ok=True)
-            missing = [truth for truth in wanted if not _video_path(folder, truth).exists()]
+            missing = [truth for truth in wanted if not video_path(folder, truth).exists()]
             progress.update(len(wanted) - len(missing))
             for _ in each(partial(_write_video, folder), missing):
                 progress.update()
@@ -179,25 +178,3 @@ def read_truth(folder: Path, split: str) -> list[Truth]:
     if not path.exists():
         raise InputError(f"{path}: missing; write the toy world first (it is written when a split is complete)")
     return [Truth.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def make_clip(job: tuple[str, Mapping[str, Any], str]) -> Clip:
-    """Decode one clip from its video file; picklable for process pools.
-
-    Args:
-        job: Path of the video, ``Truth.as_json()``, and which frame: ``"true"`` (middle of the sounding interval) or
-            ``"middle"`` (of the video).
-
-    Raises:
-        InputError: Another frame choice, or a video that cannot be decoded.
-    """
-    path, values, choice = job
-    truth = Truth.from_json(values)
-    moments_s = {"true": truth.moment_true_s, "middle": CLIP_S / 2}
-    if choice not in moments_s:
-        raise InputError(f"frame choice {choice!r}: give one of {', '.join(moments_s)}")
-    jpeg = io.BytesIO()
-    Image.fromarray(video.frame_at(Path(path), moments_s[choice])).save(jpeg, "JPEG", quality=95)
-    sound_T = video.sound(Path(path))[:CLIP_SAMPLES]
-    waveform_T = np.clip(np.pad(sound_T, (0, CLIP_SAMPLES - len(sound_T))), -1, 1)
-    return Clip(truth.key, jpeg.getvalue(), waveform_T, moments_s[choice], truth.label, values)
