@@ -9,12 +9,15 @@ INSTALLED := .venv/.installed
 UV        := $(BIN)/uv
 PYTHONS   := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 RUNS      := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
-SHARDS    := data/toy/shards/dataset.json
+# Moment of a toy video that becomes its picture in train-align: localizer, middle, random or true.
+FRAME     := localizer
+SHARDS    := data/toy/shards-$(FRAME)/dataset.json
+TRUE      := data/toy/shards-true/dataset.json
 # In git: a fresh clone aligns and draws at once. `make train-encoder`, `train-judge`, `train-gan` make them anew.
 TOY       := experiments/artifacts/toy
 FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
 
-.PHONY: help install lock check format test test-slow test-cov golden data-toy train-encoder train-judge train-gan train-align clean
+.PHONY: help install lock check format test test-slow test-cov golden data-toy train-localizer train-encoder train-judge train-gan train-align clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,36 +49,42 @@ test-cov: $(INSTALLED) ## The quick tests, with the share of src they run
 golden: $(INSTALLED) ## Rewrite the golden losses (then say so in CHANGELOG.md under "Numbers")
 	$(BIN)/python tests/golden.py
 
-data-toy: $(SHARDS) ## The toy world: videos with sound, then shards
+data-toy: $(SHARDS) ## The toy world: videos with sound, moments chosen by the localizer (FRAME=...), shards
 
-train-encoder: $(SHARDS) ## Make the toy image encoder anew (SwAV; 3 minutes on 2 cores; the generator then has to follow)
+train-localizer: $(INSTALLED) ## Make the toy localizer anew, which chooses the moments (6 minutes on 2 cores)
+	$(FIT) -c experiments/localizer/toy.yaml
+
+train-encoder: $(TRUE) ## Make the toy image encoder anew (SwAV; 3 minutes on 2 cores; the generator then has to follow)
 	$(FIT) -c experiments/encoder/toy.yaml
 
-train-judge: $(SHARDS) ## Make the toy judge anew, whose features FID and IS use (1 minute)
+train-judge: $(TRUE) ## Make the toy judge anew, whose features FID and IS use (1 minute)
 	$(FIT) -c experiments/judge/toy.yaml
 
-train-gan: $(SHARDS) $(TOY)/image-encoder/card.json $(TOY)/judge/card.json ## Make the toy generator anew (30 minutes)
+train-gan: $(TRUE) $(TOY)/image-encoder/card.json $(TOY)/judge/card.json ## Make the toy generator anew (30 minutes)
 	$(FIT) -c experiments/gan/toy.yaml
 
 train-align: $(SHARDS) $(TOY)/generator/card.json ## The main job: train the audio encoder on the toy world, and draw
-	$(FIT) -c experiments/align/toy.yaml
+	$(FIT) -c experiments/align/toy.yaml --data.init_args.frame $(FRAME)
 
 clean: ## Remove caches, coverage and builds; keep .venv, data, artifacts and runs
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find src tests experiments -name __pycache__ -prune -exec rm -rf {} +
 
 # What is present is never made again: delete it to renew it.
-$(SHARDS): | $(INSTALLED)
-	$(BIN)/sound2scene prepare toy -o data/toy/shards --videos data/toy/videos
+data/toy/shards-%/dataset.json: | $(INSTALLED) $(TOY)/localizer/card.json
+	$(BIN)/sound2scene prepare toy -o $(@D) --videos data/toy/videos --frame $*
 
-$(TOY)/image-encoder/card.json: | $(SHARDS)
-	$(FIT) -c experiments/encoder/toy.yaml
+$(TOY)/localizer/card.json:
+	$(MAKE) train-localizer
 
-$(TOY)/judge/card.json: | $(SHARDS)
-	$(FIT) -c experiments/judge/toy.yaml
+$(TOY)/image-encoder/card.json:
+	$(MAKE) train-encoder
 
-$(TOY)/generator/card.json: | $(SHARDS) $(TOY)/image-encoder/card.json $(TOY)/judge/card.json
-	$(FIT) -c experiments/gan/toy.yaml
+$(TOY)/judge/card.json:
+	$(MAKE) train-judge
+
+$(TOY)/generator/card.json:
+	$(MAKE) train-gan
 
 # The environment: uv stands in .venv only when .venv is whole, .installed only when every package is.
 $(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)

@@ -42,7 +42,11 @@ def figure(folder: Path, name: str, start: str) -> float:
 @pytest.mark.timeout(1800)
 def test_the_toy_chain_rebuilt_at_reduced_length_learns_at_every_stage(tmp_path: Path) -> None:
     sizes = ["--train", "384", "--val", "64", "--test", "16", "--mixed", "2"]
-    run(tmp_path, "prepare", "toy", "-o", "data/toy/shards", *sizes)
+    run(tmp_path, "prepare", "toy", "-o", "data/toy/shards-true", *sizes)
+    fit(tmp_path, "localizer/toy.yaml")
+    assert figure(tmp_path, f"{TOY}/localizer", "val/top1_inside") >= 0.8
+    localizer = ["--frame", "localizer", "--localizer", f"{TOY}/localizer"]
+    run(tmp_path, "prepare", "toy", "-o", "data/toy/shards-localizer", *localizer, *sizes)
     few = ["--data.init_args.train_clips", "384"]
     fit(tmp_path, "encoder/toy.yaml", *few, "--trainer.max_epochs", "24")
     assert figure(tmp_path, f"{TOY}/image-encoder", "val/neighbour_accuracy") >= 3 / 8
@@ -73,7 +77,9 @@ def test_the_artifacts_in_git_fit_together_and_are_small() -> None:
     assert figure(toy, "judge", "val/accuracy") >= 0.97
     assert figure(toy, "generator", "val/fid/") <= figure(toy, "generator", "val/fid_of_class_means/") / 2
     assert figure(toy, "generator", "val/inception_score/") > 0.6 * 8
-    for name in ("image-encoder", "generator", "judge"):
+    assert figure(toy, "localizer", "val/top1_inside") >= 0.9
+    assert figure(toy, "localizer", "val/ciou_at_50") >= 0.6
+    for name in ("image-encoder", "generator", "judge", "localizer"):
         assert sum(path.stat().st_size for path in (toy / name).iterdir()) < 5_000_000
         assert artifacts.load(toy / name) is not None  # weights and card belong together
 

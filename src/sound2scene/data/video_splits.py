@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from sound2scene.data import toy
 from sound2scene.data.toy_truth import Truth
+from sound2scene.data.vggsound import ClipName, read_classes, read_table
+from sound2scene.data.video_jobs import MomentChoice, clip_name, vggsound_videos
 from sound2scene.data.videos import Entry
 from sound2scene.moments import Known
+from sound2scene.types import CLIP_S, InputError
+
+Boxes = tuple[tuple[float, float, float, float], ...]
 
 
 class ToyVideos:
@@ -43,3 +49,80 @@ def known(truth: Truth) -> Known:
     """When and where the source of a toy clip sounds and shows."""
     source = truth.sources[0]
     return Known((source.start_s, source.end_s), (source.box,), source.middle_s)
+
+
+class VGGSoundVideos:
+    """VGGSound's videos in its official splits; validation is held out of `train` by whole videos.
+
+    Args:
+        folder: Of the videos, searched recursively; names in any of VGGSound's spellings.
+        csv: `vggsound.csv`, plain or gzipped.
+        boxes: VGG-SS, `lvs_vggss.json`: with it, `val` and `test` hold the clips of the official test split that have
+            boxes, for nothing else has any; a checkpoint is then chosen on the even ones and `test` has the odd ones.
+        classes: File with the class names to take, or `50` for the published ones; None takes all 309.
+        val_share: Share of the training videos held out for validation, without boxes.
+    """
+
+    def __init__(
+        self, folder: str, csv: str, boxes: str | None = None, classes: str | None = None, val_share: float = 0.05
+    ) -> None:
+        self.folder, self.csv, self.boxes, self.val_share = folder, csv, boxes, val_share
+        self.names = None if classes is None else read_classes(classes)
+        self._splits: dict[str, list[Entry]] | None = None
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Class names, sorted where all 309 are taken."""
+        if self.names is None:
+            self.names = sorted({row.label for row in read_table(self.csv).values()})
+        return self.names
+
+    def entries(self, split: str) -> list[Entry]:
+        """Videos of a split.
+
+        Raises:
+            InputError: If folder, table or boxes cannot be read, or there are none.
+        """
+        if self._splits is None:
+            self._splits = self._found()
+        if not self._splits[split]:
+            raise InputError(f"{self.folder}: no video of the split {split}; download some, or check the table")
+        return self._splits[split]
+
+    def _found(self) -> dict[str, list[Entry]]:
+        source = vggsound_videos(
+            self.folder, read_table(self.csv), MomentChoice(spelling=clip_name), self.classes, self.val_share
+        )
+        splits = {
+            split: [Entry(job["key"], job["video"], job["label"]) for job in source.splits[split]]
+            for split in ("train", "val", "test")
+        }
+        if self.boxes is None:
+            return splits
+        boxes = read_vggss(self.boxes)
+        known = [
+            Entry(entry.key, entry.path, entry.label, Known(None, boxes[entry.key], CLIP_S / 2))
+            for entry in splits["test"]
+            if entry.key in boxes
+        ]
+        return {"train": splits["train"] + splits["val"], "val": known[::2], "test": known[1::2]}
+
+
+def read_vggss(path: str | Path) -> dict[str, Boxes]:
+    """Boxes of VGG-SS by clip name, `<id>_<start ms>_<end ms>`, in shares of the picture; drawn in the middle frame.
+
+    Source: Chen et al. (CVPR 2021), `metadata/lvs_vggss.json`: a list of `file`, `class` and `bbox`, each box
+    (x0, y0, x1, y1). In the published file 12 of the boxes hold a number that has overflown; they are left out.
+
+    Raises:
+        InputError: If the file is anything else.
+    """
+    found: dict[str, Boxes] = {}
+    try:
+        for item in json.loads(Path(path).read_text(encoding="utf-8")):
+            boxes = [(float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in item["bbox"]]
+            name = ClipName.parse(item["file"]).in_ms()
+            found[name] = found.get(name, ()) + tuple(box for box in boxes if 0 <= min(box) <= max(box) <= 1)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise InputError(f"{path}: not VGG-SS's list of file, class and bbox ({error}); check the path") from None
+    return {name: boxes for name, boxes in found.items() if boxes}
