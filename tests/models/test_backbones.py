@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from sound2scene.models.backbones import initialise_resnet, timm_backbone
+from sound2scene.models.backbones import initialise_resnet, shorten, timm_backbone
 from sound2scene.types import InputError
 
 
@@ -48,3 +48,17 @@ def test_last_norm_of_a_branch_starts_at_one():
     assert backbone.layer1[0].bn2.weight.max() == 0
     initialise_resnet(backbone, norm_std=0.0)
     assert backbone.layer1[0].bn2.weight.min() == 1
+
+
+def test_a_shortened_resnet_ends_at_its_stage_and_has_no_more_parameters():
+    backbone, _ = timm_backbone("resnet18", in_chans=3)
+    assert shorten(backbone, 2) == 128
+    assert backbone.forward_features(torch.zeros(1, 3, 64, 64)).shape == (1, 128, 8, 8)
+    assert not any(name.startswith(("layer3", "layer4")) for name, _ in backbone.named_parameters())
+
+
+@pytest.mark.parametrize(("name", "stages"), [("resnet18", 0), ("resnet18", 5), ("mobilenetv3_small_050", 2)])
+def test_a_stage_that_is_not_there_is_refused(name, stages):
+    backbone, _ = timm_backbone(name, in_chans=3)
+    with pytest.raises(InputError, match=f"stages {stages}"):
+        shorten(backbone, stages)

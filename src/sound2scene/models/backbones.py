@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 import timm
 from timm.models import ResNet
@@ -42,6 +42,19 @@ def timm_backbone(name: str, options: Mapping[str, Any] | None = None, *, in_cha
         raise InputError(f"backbone_options {options} do not fit {name!r} ({reason}); mend or remove them") from None
     # Where a network has a layer between pooling and classifier, its pooled output is as wide as that layer.
     return backbone, int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)
+
+
+def shorten(backbone: Any, stages: int) -> int:
+    """Take all but the first so many stages out of a timm ResNet, and return the channels of what is left.
+
+    Raises:
+        InputError: If it is no ResNet, or has no such stage.
+    """
+    if not isinstance(backbone, ResNet) or not 1 <= stages < len(backbone.feature_info):
+        raise InputError(f"stages {stages}: give 1 to 4, and a ResNet as backbone, or leave the key out")
+    backbone.prune_intermediate_layers([stages])
+    channels: int = cast(Any, backbone).feature_info[stages]["num_chs"]
+    return channels
 
 
 def initialise_resnet(backbone: nn.Module, *, norm_std: float) -> None:

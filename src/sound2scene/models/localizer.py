@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize, pad
 
 from sound2scene.images import MEAN, STD
-from sound2scene.models.backbones import initialise_resnet, timm_backbone
+from sound2scene.models.backbones import initialise_resnet, shorten, timm_backbone
 from sound2scene.moments import Moments, Scored, windows
 from sound2scene.spectrogram import spectrogram
 from sound2scene.types import InputError
@@ -36,18 +36,27 @@ class ImageBranch(nn.Module):
         backbone: Any timm network whose last features are a map.
         backbone_options: Further arguments of its timm constructor; `output_stride` sets how fine the map is
             (16: 14 x 14 at 224 px, as in LVS).
+        stages: Use so many of the backbone's stages; None uses all. A cell that sees the whole frame can answer for
+            another one, and a map may then point beside the source: fewer stages see less.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, dim: int, side_px: int = 224, backbone: str = "resnet18", backbone_options: dict[str, Any] | None = None
+        self,
+        dim: int,
+        side_px: int = 224,
+        backbone: str = "resnet18",
+        backbone_options: dict[str, Any] | None = None,
+        stages: int | None = None,
     ) -> None:
         super().__init__()
         options = {"output_stride": 16} if backbone_options is None else backbone_options
         self.side_px = side_px
         self.backbone, width = timm_backbone(backbone, options, in_chans=3)
+        if stages is not None:
+            width = shorten(self.backbone, stages)
         initialise_resnet(self.backbone, norm_std=0.0)
         self.project = nn.Conv2d(width, dim, 1)
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1) * 255, persistent=False)
