@@ -117,6 +117,19 @@ def test_sounds_of_one_name_are_numbered(pair: tuple[Path, Path], sounds: list[P
     assert (tmp_path / "out" / "grid-2.png").read_bytes() == (tmp_path / "out" / "tone0-2.png").read_bytes()
 
 
+def test_a_grid_that_is_replaced_is_never_half_written(
+    pair: tuple[Path, Path], sounds: list[Path], tmp_path: Path
+) -> None:
+    out, kept = tmp_path / "out", tmp_path / "kept.png"
+    assert generate(pair, out, sounds[:1], "-n", "1") == 0
+    kept.hardlink_to(out / "grid.png")
+    before = kept.read_bytes()
+    assert generate(pair, out, sounds[1:2], "-n", "1") == 0
+    assert (out / "grid.png").read_bytes() != before
+    assert kept.read_bytes() == before  # another file took its name; its own bytes were never touched
+    assert {path.name for path in out.iterdir()} == {"tone0.png", "tone1.png", "grid.png"}
+
+
 def test_a_wrong_pair_is_refused(
     pair: tuple[Path, Path], sounds: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

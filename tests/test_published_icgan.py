@@ -158,6 +158,104 @@ def test_another_layout_is_refused_by_name(folder: Path, tmp_path: Path) -> None
         import_icgan(tmp_path / "empty", tmp_path / "artifact")
 
 
+def changed(path: Path, **tensors: Any) -> None:
+    torch.save(torch.load(path, weights_only=True) | tensors, path)
+
+
+HOSTILE = {
+    "a scalar": {"linear.weight": torch.tensor(1.0)},
+    "one axis": {"linear.weight": torch.zeros(3)},
+    "one axis of a gain": {"blocks.0.0.bn1.gain.weight": torch.zeros(3)},
+    "three axes": {"shared_feat.weight": torch.zeros(2, 2, 2)},
+    "nothing": {"linear.weight": torch.zeros(0, 0)},
+    "a far block": {f"blocks.{10**15}.1.gamma": torch.zeros(())},
+    "a block without end": {f"blocks.{'9' * 5000}.1.gamma": torch.zeros(())},
+    "a name of two lines": {"one\nother": torch.zeros(())},
+    "attention where there is no block": {"blocks.7.1.gamma": torch.zeros(())},
+    "whole numbers": {"output_layer.0.gain": torch.ones(16, dtype=torch.int64)},
+}
+
+
+@pytest.mark.parametrize("tensors", HOSTILE.values(), ids=HOSTILE)
+def test_a_generator_of_odd_tensors_is_refused_in_one_line(
+    folder: Path, tmp_path: Path, tensors: dict[str, Tensor]
+) -> None:
+    changed(folder / "G_ema_best1.pth", **tensors)
+    with pytest.raises(InputError, match=r"^\S*G_ema_best1\.pth: [^\n]{,400}$"):
+        import_icgan(folder, tmp_path / "artifact")
+    assert not (tmp_path / "artifact").exists()
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"module.linear_feat.weight": torch.zeros(3)},
+        {"module.blocks.0.0.conv1.weight": torch.tensor(1.0)},
+        {f"module.blocks.{10**15}.1.gamma": torch.zeros(())},
+        {"module.blocks.8.1.gamma": torch.zeros(())},
+    ],
+    ids=["one axis", "a scalar", "a far block", "attention where there is no block"],
+)
+def test_a_discriminator_of_odd_tensors_is_refused_in_one_line(
+    folder: Path, tmp_path: Path, tensors: dict[str, Tensor]
+) -> None:
+    changed(folder / "D_best1.pth", **tensors)
+    with pytest.raises(InputError, match=r"^\S*D_best1\.pth: [^\n]{,400}$"):
+        import_icgan(folder, tmp_path / "artifact")
+
+
+ENTRY = {"step": 7, "exp_avg": torch.zeros(6, 7), "exp_avg_sq": torch.ones(6, 7)}  # of shared_feat.weight
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *(ENTRY | {"step": step} for step in ("7", [7], None, torch.zeros(2), torch.tensor(1j), 10**400, float("nan"))),
+        ENTRY | {"exp_avg": torch.zeros(6, 7, dtype=torch.complex64)},
+        ENTRY | {"exp_avg": torch.zeros(6, 7).to_sparse()},
+        [7],
+        None,
+        torch.zeros(3),
+    ],
+    ids=[
+        *(f"step {word}" for word in ("text", "list", "none", "two", "complex", "huge", "nan")),
+        "complex",
+        "sparse",
+        "list",
+        "none",
+        "tensor",
+    ],
+)
+def test_an_optimizer_of_odd_entries_is_refused_in_one_line(folder: Path, tmp_path: Path, entry: Any) -> None:
+    path = folder / "G_optim_best1.pth"
+    content = torch.load(path, weights_only=True)
+    assert content["state"][1]["exp_avg"].shape == ENTRY["exp_avg"].shape
+    content["state"][1] = entry
+    torch.save(content, path)
+    with pytest.raises(InputError, match=r"G_optim_best1\.pth: not the optimizer of G_best1\.pth; remove it"):
+        import_icgan(folder, tmp_path / "artifact")
+
+
+def test_an_optimizers_numbers_count_from_zero(folder: Path, tmp_path: Path) -> None:
+    path = folder / "G_optim_best1.pth"
+    content = torch.load(path, weights_only=True)
+    content["state"][1 - len(network_state(5))] = ENTRY
+    torch.save(content, path)
+    with pytest.raises(InputError, match=r"G_optim_best1\.pth: not the optimizer"):
+        import_icgan(folder, tmp_path / "artifact")
+
+
+@pytest.mark.parametrize(
+    "fid",
+    [torch.zeros(3), torch.zeros(0), float("nan"), 10**400, torch.tensor(1j)],
+    ids=["three", "none", "nan", "huge", "complex"],
+)
+def test_a_fid_that_is_not_one_number_is_refused(folder: Path, tmp_path: Path, fid: Any) -> None:
+    torch.save({"best_FID": fid}, folder / "state_dict_best1.pth")
+    with pytest.raises(InputError, match=r"state_dict_best1\.pth: holds no best_FID; remove one of the two"):
+        import_icgan(folder, tmp_path / "artifact")
+
+
 def test_the_command_names_the_image_encoder_and_prints_the_licence(
     folder: Path, tmp_path: Path, tiny_image_encoder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import numpy as np
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
@@ -157,26 +157,26 @@ def write_pictures(drawn: Iterator[Drawn | Rejected], folder: str | os.PathLike[
                 name, number = f"{one.path.stem}-{number}", number + 1
             taken.add(name)
             strip_HWC = torch.cat(list(one.pixels_JCHW), dim=2).permute(1, 2, 0).numpy()
-            _save(folder / f"{name}.png", strip_HWC)
+            _save(folder / f"{name}.png", Image.fromarray(strip_HWC).save)
             if len(shown) < GRID_ROWS:
                 shown.append(one)
         if shown:
-            _write_grid(shown, folder / "grid.png")
+            _save(folder / "grid.png", partial(_grid(shown).savefig, dpi=80))
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error}); choose another folder") from None
     return len(taken) - 1, rejected
 
 
-def _save(path: Path, pixels_HWC: np.ndarray[Any, Any]) -> None:
-    partial = path.with_suffix(".partial")
+def _save(path: Path, write: Callable[..., None]) -> None:
+    temporary = path.with_suffix(".partial")
     try:
-        Image.fromarray(pixels_HWC).save(partial, "PNG")
-        partial.replace(path)
+        write(temporary, format="png")
+        temporary.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _write_grid(shown: list[Drawn], path: Path) -> None:
+def _grid(shown: list[Drawn]) -> Figure:
     draws = len(shown[0].pixels_JCHW)
     figure = Figure(figsize=(1.6 * (draws + 1), 1.75 * len(shown)), layout="constrained")
     grid = figure.subplots(len(shown), draws + 1, squeeze=False)
@@ -185,4 +185,4 @@ def _write_grid(shown: list[Drawn], path: Path) -> None:
         row[0].set_ylabel(one.path.stem[:24], fontsize=9)
         for axes, pixels_CHW in zip(row[1:], one.pixels_JCHW, strict=True):
             show_pixels(axes, pixels_CHW)
-    figure.savefig(path, dpi=80)
+    return figure

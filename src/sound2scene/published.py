@@ -165,19 +165,22 @@ def read(path: Path) -> Any:
 def fill(network: nn.Module, given: dict[str, Tensor], path: Path) -> None:
     """Copy tensors into a network whose names and shapes they must have, one for one."""
     own = network.state_dict()
+    both = own.keys() & given.keys()
     faults = {
         "missing": own.keys() - given.keys(),
         "unexpected": given.keys() - own.keys(),
-        "of another shape": {name for name in own.keys() & given.keys() if own[name].shape != given[name].shape},
+        "of another shape": {name for name in both if own[name].shape != given[name].shape},
+        "of another type": {n for n in both if own[n].is_floating_point() != given[n].is_floating_point()},
     }
-    told = [
-        f"{len(names)} {fault} ({', '.join(sorted(name.removeprefix('backbone.') for name in names)[:3])} ...)"
-        for fault, names in faults.items()
-        if names
-    ]
+    told = [f"{len(names)} {fault} ({_few(names)} ...)" for fault, names in faults.items() if names]
     if told:
         raise InputError(f"{path}: not the published layout: tensors {'; '.join(told)}; check which network it holds")
     for name, tensor in given.items():
         if not torch.isfinite(tensor).all():
             raise InputError(f"{path}: tensor {name!r} holds NaN or infinity; download it again")
     network.load_state_dict(given, assign=True)
+
+
+def _few(names: set[str]) -> str:
+    """The first of them, on one line: a file may hold any names."""
+    return ", ".join(repr(name)[1:-1][:80] for name in sorted(name.removeprefix("backbone.") for name in names)[:3])

@@ -7,12 +7,13 @@ every width follows from the shapes of the tensors.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -33,8 +34,10 @@ ICGAN = Published(
     "no commercial use, name the authors (Casanova et al., arXiv:2109.05070). Trained on ImageNet, whose own terms "
     "apply.",
 )
-_ATTENTION = re.compile(r"blocks\.(\d+)\.1\.gamma")
+_ATTENTION = re.compile(r"blocks\.([0-9])\.1\.gamma")  # no published network has ten blocks
+_MOMENTS = ("exp_avg", "exp_avg_sq")
 _BUFFERS = ("u0", "sv0", "stored_mean", "stored_var")
+_Network = TypeVar("_Network", Generator, Discriminator)
 
 
 def import_icgan(
@@ -111,15 +114,39 @@ def _fid(path: Path) -> float:
             content = read(path)
     except InputError as error:
         raise InputError(f"{error} (or remove the worse of the two G_ema_best*.pth)") from None
-    if not isinstance(content, Mapping) or not isinstance(content.get("best_FID"), (int, float, Tensor)):
+    fid = _number(content.get("best_FID")) if isinstance(content, Mapping) else None
+    if fid is None:
         raise InputError(f"{path}: holds no best_FID; remove one of the two G_ema_best*.pth")
-    return float(content["best_FID"])
+    return fid
 
 
-def _shapes(state: dict[str, Tensor], path: Path, names: tuple[str, ...]) -> list[torch.Size]:
-    if missing := [name for name in names if name not in state or state[name].ndim < 1]:
-        raise InputError(f"{path}: not the published layout: no tensor {missing[0]}; check which network it holds")
-    return [state[name].shape for name in names]
+def _number(stored: Any) -> float | None:
+    """A finite number, plain or as a tensor of one element; None for anything else."""
+    if not isinstance(stored, (int, float, Tensor)):
+        return None
+    try:
+        number = float(stored)
+    except (OverflowError, RuntimeError, ValueError):  # beyond a float; several elements; complex
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _shapes(state: dict[str, Tensor], path: Path, axes: Mapping[str, int]) -> list[torch.Size]:
+    if missing := [name for name in axes if name not in state or state[name].ndim != axes[name]]:
+        raise InputError(
+            f"{path}: not the published layout: no tensor {missing[0]} of {axes[missing[0]]} axes; check which network "
+            "it holds"
+        )
+    return [state[name].shape for name in axes]
+
+
+def _built(network: Callable[[], _Network], path: Path) -> _Network:
+    """A network without memory, from what its file tells of it."""
+    try:
+        with torch.device("meta"):
+            return network()
+    except InputError as error:
+        raise InputError(f"{path}: not the published layout: {error}") from None
 
 
 def _generator(path: Path) -> Generator:
@@ -127,7 +154,9 @@ def _generator(path: Path) -> Generator:
     state = state_of(path)
     state.pop("shared.weight", None)  # the unused table of labels
     feature, linear, last, gain = _shapes(
-        state, path, ("shared_feat.weight", "linear.weight", "output_layer.0.gain", "blocks.0.0.bn1.gain.weight")
+        state,
+        path,
+        {"shared_feat.weight": 2, "linear.weight": 2, "output_layer.0.gain": 1, "blocks.0.0.bn1.gain.weight": 2},
     )
     blocks = len({name.split(".")[1] for name in state if name.startswith("blocks.")})
     chunk, resolution = linear[1], 4 << blocks
@@ -135,25 +164,24 @@ def _generator(path: Path) -> Generator:
         raise InputError(f"{path}: conditioned on more than an instance (a class, perhaps); give an IC-GAN without")
     if resolution not in (64, 128, 256):
         raise InputError(f"{path}: {blocks} blocks, which no published generator has; give one of 64, 128 or 256 px")
-    with torch.device("meta"):
-        network = Generator(
-            resolution=resolution,
-            channels=last[0] // biggan.WIDTHS[resolution][-1],
-            attention=[8 << int(match[1]) for name in state if (match := _ATTENTION.fullmatch(name))],
-            z_dim=chunk * (blocks + 1),
-            feature_dim=feature[0],
-            z_image_dim=feature[1],
-        )
+    arguments: dict[str, Any] = {
+        "resolution": resolution,
+        "channels": last[0] // biggan.WIDTHS[resolution][-1],
+        "attention": [8 << int(match[1]) for name in state if (match := _ATTENTION.fullmatch(name))],
+        "z_dim": chunk * (blocks + 1),
+        "feature_dim": feature[0],
+        "z_image_dim": feature[1],
+    }
+    network = _built(lambda: Generator(**arguments), path)
     fill(network, state, path)
     return network
 
 
 def _discriminator(path: Path, resolution: int) -> Discriminator:
     state = state_of(path)
-    first, feature = _shapes(state, path, ("blocks.0.0.conv1.weight", "linear_feat.weight"))
+    first, feature = _shapes(state, path, {"blocks.0.0.conv1.weight": 4, "linear_feat.weight": 2})
     attention = [resolution >> (int(match[1]) + 1) for name in state if (match := _ATTENTION.fullmatch(name))]
-    with torch.device("meta"):
-        network = Discriminator(resolution, first[0], attention, feature[1])
+    network = _built(lambda: Discriminator(resolution, first[0], attention, feature[1]), path)
     fill(network, state, path)
     return network
 
@@ -177,15 +205,22 @@ def _moments(path: Path, network: Path) -> dict[str, Tensor]:
     content = read(path)
     names = [name for name in state_of(network) if name.rpartition(".")[2] not in _BUFFERS]
     state = content.get("state") if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping) or any(not isinstance(number, int) or number >= len(names) for number in state):
-        raise InputError(f"{path}: not the optimizer of {network.name}; remove it to import the networks alone")
+    refused = InputError(f"{path}: not the optimizer of {network.name}; remove it to import the networks alone")
+    if not isinstance(state, Mapping) or any(number not in range(len(names)) for number in state):
+        raise refused
     tensors = state_of(network)
     found: dict[str, Tensor] = {}
     for number, entries in state.items():
         name = names[number]
-        for moment in ("exp_avg", "exp_avg_sq"):
-            if not isinstance(entries.get(moment), Tensor) or entries[moment].shape != tensors[name].shape:
-                raise InputError(f"{path}: not the optimizer of {network.name}; remove it to import the networks alone")
-            found[f"{name}.{moment}"] = entries[moment].float().contiguous()
-        found[f"{name}.step"] = torch.as_tensor(entries.get("step", 0), dtype=torch.float32).reshape(())
+        step = _number(entries.get("step", 0)) if isinstance(entries, Mapping) else None
+        if step is None or not all(_moves(entries.get(moment), tensors[name]) for moment in _MOMENTS):
+            raise refused
+        found |= {f"{name}.{moment}": entries[moment].float().contiguous() for moment in _MOMENTS}
+        found[f"{name}.step"] = torch.tensor(step, dtype=torch.float32)
     return {name: tensor for name, tensor in found.items() if not name.startswith("shared.weight.")}
+
+
+def _moves(moment: Any, parameter: Tensor) -> bool:
+    """Whether it can be a moment of that parameter."""
+    dense = isinstance(moment, Tensor) and moment.layout == torch.strided and moment.is_floating_point()
+    return dense and moment.shape == parameter.shape

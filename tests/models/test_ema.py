@@ -46,6 +46,17 @@ def test_before_the_start_the_average_equals_the_live_network():
     assert not torch.equal(average.module.mean, net.mean)
 
 
+def test_a_buffer_of_whole_numbers_is_that_of_the_live_network():
+    net = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    average = AveragedGenerator(net, decay=0.75)
+    for steps in range(1, 4):
+        net(torch.randn(4, 3))
+        average.update(net, started=True)
+        assert int(average.module[1].num_batches_tracked) == steps
+    assert average.module[1].num_batches_tracked.dtype == torch.int64
+    assert not torch.equal(average.module[1].running_mean, net[1].running_mean)
+
+
 def test_the_average_asks_for_no_gradient_and_stays_in_eval_mode():
     average = AveragedGenerator(Net(), decay=0.9)
     nn.ModuleList([average]).train()

@@ -37,6 +37,17 @@ def test_a_timm_network_with_given_weights_gives_its_pooled_features(
     torch.testing.assert_close(seen.feature_BD, whole((resized - mean) / std), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("tag", ["ra_in1k", "ra4_e3600_r224_in1k"])
+def test_pictures_are_prepared_as_the_named_weights_saw_them(tmp_path: Path, tag: str) -> None:
+    # The second is not the default of its network, and was trained with another mean.
+    name, path = f"efficientnet_b0.{tag}", tmp_path / "weights.pth"
+    torch.save(timm.create_model("efficientnet_b0", pretrained=False).state_dict(), path)
+    extractor, cfg = TimmExtractor(name, str(path)), timm.get_pretrained_cfg(name)
+    assert cfg is not None
+    assert (extractor.mean, extractor.std, extractor.side) == (cfg.mean, cfg.std, cfg.input_size[-1])
+    assert extractor.protocol == f"{name}_{cfg.input_size[-1]}px"
+
+
 def test_weights_of_another_network_or_none_at_all_are_refused(tmp_path: Path) -> None:
     save_file({"conv1.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
     for name in ("other.safetensors", "nowhere.pth"):
@@ -44,6 +55,8 @@ def test_weights_of_another_network_or_none_at_all_are_refused(tmp_path: Path) -
             TimmExtractor("resnet10t", str(tmp_path / name))
     with pytest.raises(InputError, match="unknown to timm"):
         TimmExtractor("resnet9000")
+    with pytest.raises(InputError, match=r"'resnet10t\.c4_in1k' is unknown to timm; did you mean .*resnet10t\.c3_in1k"):
+        TimmExtractor("resnet10t.c4_in1k", str(tmp_path / "other.safetensors"))
 
 
 def test_inception_with_weights_of_the_published_layout(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from torch.nn.functional import normalize
 from parity_fill import input_tensor, relative_error, state
 from sound2scene.models.heads import FeatureQueue, PrototypeHead, Prototypes
 from sound2scene.models.image_encoder import ImageEncoder
+from sound2scene.types import InputError
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +65,10 @@ def test_the_queue_keeps_the_newest_first_and_is_used_when_it_is_full() -> None:
     assert torch.equal(torch.cat(halves, dim=1), queue.share(4, 0, 1))
 
 
-def test_a_queue_shorter_than_a_batch_is_never_used() -> None:
-    queue = FeatureQueue(length=3, dim=3)
-    for step in range(4):
-        queue.push(rows(1.0), step)
-        assert not queue.full(4)
+def test_a_queue_shorter_than_a_batch_could_never_be_used_and_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^queue\.length is 3, less than one global batch of 4 clips; make it"):
+        FeatureQueue(length=3, dim=3).full(4)
+    assert not FeatureQueue(length=4, dim=3).full(4)
 
 
 def test_the_queue_lives_in_the_state_dict() -> None:

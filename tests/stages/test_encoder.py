@@ -129,6 +129,12 @@ def test_a_queue_of_another_width_is_refused() -> None:
         stage(queue=FeatureQueue(12, dim=5))
 
 
+def test_a_queue_shorter_than_a_batch_is_refused_at_the_first_step(tiny_shards: Path, tmp_path: Path) -> None:
+    one = stage(queue=FeatureQueue(5, dim=8, from_step=9))
+    with pytest.raises(InputError, match=r"queue\.length is 5, less than one global batch of 6 clips"):
+        tiny_trainer(tmp_path, limit_val_batches=0).fit(one, data(tiny_shards))
+
+
 def test_a_run_that_goes_on_from_a_checkpoint_equals_one_that_never_stopped(tiny_shards: Path, tmp_path: Path) -> None:
     def run(folder: Path, steps: int, checkpoint: Path | None = None) -> EncoderStage:
         one = stage(queue=FeatureQueue(12, dim=8), frozen_steps=1)

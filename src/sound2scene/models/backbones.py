@@ -21,15 +21,16 @@ def timm_backbone(name: str, options: Mapping[str, Any] | None = None, *, in_cha
     """A timm network without its classifier, untrained, and the width of the pooled features it returns.
 
     Args:
-        name: What `timm.list_models()` calls it. Hub and folder addresses are refused: a card may carry this name.
+        name: What `timm.list_models()` calls it, with or without the tag of some weights, whose settings the network
+            then has. Hub and folder addresses are refused: a card may carry this name.
         options: Further arguments of the timm constructor, such as `drop_path_rate`.
         in_chans: Channels of its input.
 
     Raises:
         InputError: If the name or an option is unknown, or the option is not the user's to set.
     """
-    if not timm.is_model(name):
-        near = ", ".join(get_close_matches(name, timm.list_models(), n=3))
+    if not _is_known(name):
+        near = ", ".join(get_close_matches(name, timm.list_pretrained() if "." in name else timm.list_models(), n=3))
         remedy = f"did you mean {near}?" if near else "timm.list_models() prints the names"
         raise InputError(f"backbone {name!r} is unknown to timm; {remedy}")
     options = dict(options or {})
@@ -55,6 +56,13 @@ def shorten(backbone: Any, stages: int) -> int:
     backbone.prune_intermediate_layers([stages])
     channels: int = cast(Any, backbone).feature_info[stages]["num_chs"]
     return channels
+
+
+def _is_known(name: str) -> bool:
+    try:
+        return timm.is_model(name) and (timm.get_pretrained_cfg(name) is not None or "." not in name)
+    except RuntimeError:  # it knows the network and not the tag
+        return False
 
 
 def initialise_resnet(backbone: nn.Module, *, norm_std: float) -> None:

@@ -10,7 +10,7 @@ _Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class AveragedGenerator(AveragedModel):
-    """Exponential moving average of a network, buffers included (IC-GAN `BigGAN_PyTorch/utils.py`).
+    """Exponential moving average of a network, its buffers of floats included (IC-GAN `BigGAN_PyTorch/utils.py`).
 
     A step too early to count makes the average equal to the live network. Never asks for gradients, always in eval
     mode: batch norms use the averaged running statistics.
@@ -22,7 +22,11 @@ class AveragedGenerator(AveragedModel):
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         def lerp(averaged: _Tensors, live: _Tensors, count: Tensor | int) -> None:
-            torch._foreach_lerp_(list(averaged), list(live), 1 - decay)
+            # One dtype at a time; whole numbers (batches that a norm has seen) have no average.
+            if averaged[0].is_floating_point():
+                torch._foreach_lerp_(list(averaged), list(live), 1 - decay)
+            else:
+                torch._foreach_copy_(list(averaged), list(live))
 
         super().__init__(network, multi_avg_fn=lerp, use_buffers=True)
         self.requires_grad_(False)

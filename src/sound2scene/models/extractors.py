@@ -64,17 +64,18 @@ class TimmExtractor(nn.Module):
     """Pooled features of a timm network; it has no scores, so no inception score comes from it.
 
     Args:
-        name: As timm calls it, with the tag of its weights (`resnet50.a1_in1k`).
+        name: As timm calls it, with the tag of its weights (`resnet50.a1_in1k`), which also says how pictures are
+            prepared.
         weights: File of its weights (safetensors, or a state dict that is read without running code); timm downloads
             them by default.
 
     Raises:
-        InputError: If timm does not know the network, or the file is missing or does not fit.
+        InputError: If timm does not know the network or the tag, or the file is missing or does not fit.
     """
 
     def __init__(self, name: str, weights: str | None = None) -> None:
         super().__init__()
-        backbone, self.feature_dim = timm_backbone(name.partition(".")[0], in_chans=3)
+        backbone, self.feature_dim = timm_backbone(name, in_chans=3)
         if weights is None:
             backbone = timm.create_model(name, pretrained=True, num_classes=0)
         else:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from sound2scene.types import InputError
+
 
 class ProjectionHead(nn.Sequential):
     """SwAV's projection: linear, batch norm, ReLU, linear, unit rows (SwAV `src/resnet50.py`; 2048, 2048, 128 there).
@@ -104,8 +106,17 @@ class FeatureQueue(nn.Module):
         return self.rows_AND.shape[1] // batch * batch
 
     def full(self, batch: int) -> bool:
-        """Whether it holds all it can for global batches of this size."""
-        return 0 < self._kept(batch) <= int(self.filled)
+        """Whether it holds all it can for global batches of this size.
+
+        Raises:
+            InputError: If it is shorter than one, and so could never be used.
+        """
+        if (length := self.rows_AND.shape[1]) < batch:
+            raise InputError(
+                f"queue.length is {length}, less than one global batch of {batch} clips; make it a multiple of that, "
+                "or leave the queue out"
+            )
+        return self._kept(batch) <= int(self.filled)
 
     def share(self, batch: int, rank: int, ranks: int) -> Tensor:
         """This rank's part of the vectors, (A, N / ranks, D)."""
