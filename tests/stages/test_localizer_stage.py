@@ -88,6 +88,7 @@ def test_figures_of_a_localizer_whose_answers_are_known(monkeypatch: pytest.Monk
     stage.on_validation_epoch_end()
     assert logged["val/top1_inside"] == 0.5
     assert logged["val/middle_inside"] == 0.5
+    assert logged["val/random_inside"] == pytest.approx(11 / 50)
     assert logged["val/ciou_at_50"] == 0.5
     assert logged["val/ciou_videos"] == 2
     assert logged["val/rejected"] == 1

@@ -19,6 +19,9 @@ from sound2scene.moments import Drawn, Scored, Watched
 from sound2scene.optimization import WarmupCosine, adam
 from sound2scene.types import DivergedError, Export, InputError
 
+# How often the best moment, the middle one and one drawn at random (in expectation) show what is heard.
+_INSIDE = {"top1": "inside", "middle": "middle", "random": "random"}
+
 
 class LocalizerStage(pl.LightningModule):
     """Trains a localizer on moments drawn from videos.
@@ -54,7 +57,7 @@ class LocalizerStage(pl.LightningModule):
         self.mode, self.instances, self.threshold = mode, instances, threshold
         self.optimizer, self.schedule = optimizer, schedule or WarmupCosine(10, None, 0.0)
         # Plain lists: some videos have no known moment, some no box, and so may all of one rank.
-        self.seen: dict[str, list[float]] = {name: [] for name in ("inside", "middle", "margin", "ciou")}
+        self.seen: dict[str, list[float]] = {name: [] for name in ("inside", "middle", "random", "margin", "ciou")}
         self.rejected: Counter[str] = Counter()
 
     def setup(self, stage: str) -> None:
@@ -110,6 +113,7 @@ class LocalizerStage(pl.LightningModule):
             middle_s = float(second_S[len(second_S) // 2])
             self.seen["inside"].append(float(first_s <= float(second_S[found.score_S.argmax()]) <= last_s))
             self.seen["middle"].append(float(first_s <= middle_s <= last_s))
+            self.seen["random"].append(float(((second_S >= first_s) & (second_S <= last_s)).float().mean()))
         if batch.known.boxes and batch.known.box_s is not None:
             self._measure_map(batch, found, second_S)
 
@@ -139,7 +143,7 @@ class LocalizerStage(pl.LightningModule):
         self.seen = {name: [] for name in seen}
         found: dict[str, float] = {}
         if len(seen["inside"]):
-            found["top1_inside"], found["middle_inside"] = float(seen["inside"].mean()), float(seen["middle"].mean())
+            found |= {f"{name}_inside": float(seen[of].mean()) for name, of in _INSIDE.items()}
         if len(seen["ciou"]):
             found["ciou_at_50"], found["ciou_auc"] = success(seen["ciou"]), area_under_curve(seen["ciou"])
             found["ciou_videos"] = float(len(seen["ciou"]))
