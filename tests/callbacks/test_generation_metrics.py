@@ -70,6 +70,22 @@ def test_the_name_tells_draws_and_reference_and_real_features_are_computed_once(
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")} == written
 
 
+def test_more_pictures_per_subset_of_kid_than_there_are_is_refused_in_one_line(
+    tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"^kid_subset is 10, and there are 18 real and 9 generated pictures; [^\n]*$"):
+        figures(tiny_shards, tiny_image_encoder, judge, tmp_path, reference="train", kid_subset=10)
+
+
+def test_class_means_need_no_more_pictures_than_fid_does(
+    tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
+) -> None:
+    given = {"reference": "train", "draws": 2, "class_means": True}
+    found = figures(tiny_shards, tiny_image_encoder, judge, tmp_path, kid_subset=10, **given)
+    assert f"val/fid_of_class_means/{PROTOCOL.replace('val', 'train')}" in found
+    assert f"val/kid/{PROTOCOL.replace('n9_val', 'n18_train')}" in found
+
+
 def test_an_alignment_is_measured_beside_its_ceiling(
     tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
 ) -> None:

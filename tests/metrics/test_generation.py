@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sound2scene.metrics.generation import GenerationScores
-from sound2scene.types import Measured
+from sound2scene.types import InputError, Measured
 from two_ranks import on_two_ranks
 
 WIDTH, KINDS = 4, 3
@@ -96,7 +96,15 @@ def test_computing_leaves_the_chance_of_the_run_alone() -> None:
     assert first == again
 
 
-def _scores_of_rank(rank: int) -> dict[str, float]:
+def _whole() -> GenerationScores:
+    scores = GenerationScores(WIDTH, splits=1, kid_subset=30)
+    scores.add_real(features(60, 0))
+    scores.add_fake(Measured(features(41, 1, 0.7), logits(41, 0)), torch.arange(41) % KINDS)
+    return scores
+
+
+def _scores_of_rank(rank: int) -> list[dict[str, float]]:
+    """Where either has its share of the pictures, and where rank 1 has none."""
     real, fake, seen = features(60, 0), features(41, 1, 0.7), logits(41, 0)
     mine = slice(rank, None, 2)
     scores = GenerationScores(WIDTH, splits=1, kid_subset=30)
@@ -106,18 +114,35 @@ def _scores_of_rank(rank: int) -> dict[str, float]:
     for part in range(0, len(wanted), 6 + rank):
         rows = slice(part, part + 6 + rank)
         scores.add_fake(Measured(fake[mine][rows], seen[mine][rows]), wanted[rows])
-    count, found = scores.compute()
-    return found | {"count": count}
+    uneven = GenerationScores(WIDTH, splits=1, kid_subset=30) if rank else _whole()
+    computed = [scores.compute(), uneven.compute()]
+    return [found | {"count": count} for count, found in computed]
 
 
-def test_two_processes_measure_what_one_does(tmp_path: Path) -> None:
-    whole = GenerationScores(WIDTH, splits=1)
-    whole.add_real(features(60, 0))
-    whole.add_fake(Measured(features(41, 1, 0.7), logits(41, 0)), torch.arange(41) % KINDS)
-    count, expected = whole.compute()
+def test_two_processes_measure_what_one_does_even_where_the_other_has_no_pictures(tmp_path: Path) -> None:
+    count, expected = _whole().compute()
     one, other = on_two_ranks(_scores_of_rank, tmp_path)
     assert one == other
-    for found in (one, other):
-        assert found.pop("kid") > 0  # of subsets that are drawn from another order
-        assert found.pop("count") == count == 41
-        assert found == pytest.approx(expected, rel=1e-5)
+    shared, uneven = one
+    assert uneven == pytest.approx(expected | {"count": count}, rel=1e-5)
+    assert shared.pop("kid") > 0  # of subsets that are drawn from another order
+    assert shared.pop("count") == count == 41
+    del expected["kid"]
+    assert shared == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("real", "fake"), [(19, 40), (40, 19)])
+def test_fewer_pictures_than_a_subset_of_kid_are_refused(real: int, fake: int) -> None:
+    scores = filled(features(real, 0), features(fake, 1), kid_subset=20)
+    with pytest.raises(
+        InputError, match=rf"^kid_subset is 20, and there are {real} real and {fake} generated pictures"
+    ):
+        scores.compute()
+    assert "kid" in filled(features(20, 0), features(20, 1), kid_subset=20).compute()[1]
+
+
+@pytest.mark.parametrize(("real", "fake"), [(1, 9), (9, 1), (9, 0)])
+def test_fewer_than_two_pictures_are_refused(real: int, fake: int) -> None:
+    told = rf"^{real} real and {fake} generated pictures are too few for FID, which needs two of either; [^\n]*draws"
+    with pytest.raises(InputError, match=told):
+        filled(features(real, 0), features(fake, 1)).compute()

@@ -109,11 +109,11 @@ class GenerationMetrics(pl.Callback):
         if isinstance(pl_module, CeilingSampling):
             self.scores[f"{split} ceiling"] = self._with(real, device)
         if self.class_means:
-            self._measure_class_means(data, split, side, self._with(real, device), device)
+            self._measure_class_means(data, split, side, self._with(real, device, kid_subset=0), device)
 
-    def _with(self, real: FeatureCache, device: torch.device) -> GenerationScores:
+    def _with(self, real: FeatureCache, device: torch.device, **change: int) -> GenerationScores:
         """Scores that know the real pictures; each process brings its share."""
-        scores = GenerationScores(self.network.feature_dim, **self.settings).to(device)
+        scores = GenerationScores(self.network.feature_dim, **(self.settings | change)).to(device)
         rank, ranks = world()
         rows = [torch.tensor(real.row(position)) for position in range(rank, real.clips, ranks)]
         for start in range(0, len(rows), 1024):

@@ -7,12 +7,12 @@ import warnings
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, Metric, SumMetric
+from torchmetrics import MaxMetric, MeanMetric, Metric, SumMetric
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from sound2scene.types import Measured
+from sound2scene.types import InputError, Measured
 
 
 class _Given(nn.Module):
@@ -40,6 +40,7 @@ class GenerationScores(nn.Module):
 
     def __init__(self, feature_dim: int, splits: int = 10, kid_subset: int = 0) -> None:
         super().__init__()
+        self.feature_dim = feature_dim
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that features are kept: so it is meant
             self.fid = FrechetInceptionDistance(_Given(feature_dim), reset_real_features=False)
@@ -49,11 +50,15 @@ class GenerationScores(nn.Module):
                 if kid_subset
                 else None
             )
-        self.right, self.count, self.scored = MeanMetric(), SumMetric(), False
+        # A process without pictures takes part in sums too, for which torchmetrics has to have seen a dtype.
+        self.fid.update(torch.zeros(0, feature_dim), real=False)
+        self.right, self.count, self.real_count = MeanMetric(), SumMetric(), SumMetric()
+        self.kinds = MaxMetric()  # width of the scores; a process without pictures learns it from the others
 
     def add_real(self, feature_BD: Tensor) -> None:
         """Take in features of real pictures."""
         self.fid.update(feature_BD, real=True)
+        self.real_count.update(len(feature_BD))
         if self.kid is not None:
             self.kid.update(feature_BD, real=True)
 
@@ -70,7 +75,7 @@ class GenerationScores(nn.Module):
             self.kid.update(seen.feature_BD, real=False)
         if seen.logits_BK is None:
             return
-        self.scored = True
+        self.kinds.update(seen.logits_BK.shape[1])
         self.inception.update(seen.logits_BK)
         if wanted_B is not None and (known_B := wanted_B >= 0).any():
             right_B = seen.logits_BK.argmax(1) == wanted_B
@@ -82,32 +87,49 @@ class GenerationScores(nn.Module):
         `judged_as_label` is the share of pictures that the network takes for the class they are to show. The inception
         score with one split, FID and that share do not depend on the order of pictures; the rest does, by a seed that
         is always the same.
+
+        Raises:
+            InputError: If there are fewer than two real or two generated pictures, or fewer than `kid_subset`.
         """
-        self._stack_lists()
-        found = {"fid": float(self.fid.compute())}
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that one split has no standard deviation
+            warnings.simplefilter("ignore")  # that nothing was counted; that one split has no standard deviation
             torch.default_generator.manual_seed(0)
+            count, kinds = int(self.count.compute()), max(int(self.kinds.compute().nan_to_num()), 0)
+            self._check_counts(int(self.real_count.compute()), count)
+            self._stack_lists(kinds)
+            found = {"fid": float(self.fid.compute())}
             if self.kid is not None:
                 found["kid"] = float(self.kid.compute()[0])
-            if self.scored:
+            if kinds:
                 found["inception_score"] = float(self.inception.compute()[0])
                 found["judged_as_label"] = float(self.right.compute())
                 if math.isnan(found["judged_as_label"]):  # no picture has a label
                     del found["judged_as_label"]
-        return int(self.count.compute()), found
+        return count, found
 
-    def _stack_lists(self) -> None:
+    def _check_counts(self, real: int, fake: int) -> None:
+        if min(real, fake) < 2:
+            raise InputError(
+                f"{real} real and {fake} generated pictures are too few for FID, which needs two of either; give a "
+                "split of more clips, or more draws"
+            )
+        if self.kid is not None and min(real, fake) < self.kid.subset_size:
+            raise InputError(
+                f"kid_subset is {self.kid.subset_size}, and there are {real} real and {fake} generated pictures; "
+                "choose one that is no larger than either, or 0"
+            )
+
+    def _stack_lists(self, kinds: int) -> None:
         """One tensor for a list of them: torchmetrics gathers entry by entry, and ranks may differ in batches."""
-        lists: list[tuple[Metric, str]] = [(self.inception, "features")]
-        lists += [(self.kid, "real_features"), (self.kid, "fake_features")] if self.kid is not None else []
-        for metric, name in lists:
-            if parts := getattr(metric, name):
-                setattr(metric, name, [torch.cat(list(parts))])
+        lists: list[tuple[Metric, str, int]] = [(self.inception, "features", kinds)]
+        if self.kid is not None:
+            lists += [(self.kid, f"{of}_features", self.feature_dim) for of in ("real", "fake")]
+        for metric, name, width in lists:
+            nothing = torch.zeros(0, width, device=metric.device)
+            setattr(metric, name, [torch.cat([nothing, *getattr(metric, name)])])
 
     def forget_fakes(self) -> None:
         """Begin anew with the same real pictures."""
-        for metric in (self.fid, self.inception, self.kid, self.right, self.count):
+        for metric in (self.fid, self.inception, self.kid, self.right, self.count, self.kinds):
             if metric is not None:
                 metric.reset()
-        self.scored = False

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from torchmetrics.classification import MulticlassAccuracy
 
 from sound2scene.data.module import ClipDataModule
+from sound2scene.distributed import gather, world
 from sound2scene.models.judge import Judge
 from sound2scene.optimization import WarmupCosine, adam
 from sound2scene.types import Batch, DivergedError, Export, InputError
@@ -28,7 +29,7 @@ class JudgeStage(pl.LightningModule):
         smoothing: Of the labels.
 
     Raises:
-        InputError: At the start, if the judge has another number of classes than the data.
+        InputError: At the start, if the judge has another number of classes than the data, or a split has no labels.
     """
 
     def __init__(
@@ -48,32 +49,48 @@ class JudgeStage(pl.LightningModule):
         self.class_names: list[str] = []
 
     def setup(self, stage: str) -> None:
-        """Look whether classes fit."""
+        """Look whether classes fit, and whether there are labels to learn from and to measure by."""
         data = cast(ClipDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
         self.class_names = list(data.dataset("test" if stage == "test" else "val").classes)
         if len(self.class_names) != self.judge.classes:
             raise InputError(
                 f"judge.classes is {self.judge.classes} and the data has {len(self.class_names)}; make them the same"
             )
+        for split in {"fit": ["train", "val"], "test": ["test"]}.get(stage, ["val"]):
+            shards = data.dataset(split)
+            if not (shards.label_N >= 0).any():
+                raise InputError(
+                    f"split {split!r} of {shards.folder.address} has no labels, from which a judge learns; give a "
+                    "dataset with labels"
+                )
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Cross-entropy of labelled pictures."""
+        """Mean cross-entropy of the labelled pictures of the global batch, 0 where there are none.
+
+        Pictures without a label pass the judge too, so that its batch norms always see whole batches.
+        """
         assert batch.image_BCHW is not None
-        known_B = batch.label_B >= 0
-        scores_BK = self.judge(batch.image_BCHW[known_B]).float()
-        loss = cross_entropy(scores_BK, batch.label_B[known_B], label_smoothing=self.smoothing)
-        if not torch.isfinite(loss):
+        scores_BK = self.judge(batch.image_BCHW).float()
+        total = cross_entropy(
+            scores_BK, batch.label_B, ignore_index=-1, reduction="sum", label_smoothing=self.smoothing
+        )
+        known = gather((batch.label_B >= 0).sum(dtype=torch.float32)[None]).sum()
+        loss = total * world()[1] / known.clamp(min=1)  # of which DDP takes the mean over processes
+        mean = gather(loss.detach()[None]).mean()
+        if not torch.isfinite(mean):
             raise DivergedError(
-                f"step {self.global_step}: cross-entropy is {loss.item()} for clips {', '.join(batch.key)}"
+                f"step {self.global_step}: cross-entropy is {mean.item()} for clips {', '.join(batch.key)}"
             )
-        self.log("train/loss", loss, prog_bar=True)
+        if known:
+            self.log("train/loss", mean, prog_bar=True)
         return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Count right answers."""
         assert batch.image_BCHW is not None
         known_B = batch.label_B >= 0
-        self.accuracy.update(self.judge(batch.image_BCHW[known_B]).float(), batch.label_B[known_B])
+        if known_B.any():
+            self.accuracy.update(self.judge(batch.image_BCHW[known_B]).float(), batch.label_B[known_B])
 
     test_step = validation_step
 
