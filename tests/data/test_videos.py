@@ -90,10 +90,22 @@ def test_clips_of_two_sources_measure_nothing(world: Path) -> None:
     assert len((world / "test" / "truth.jsonl").read_text().splitlines()) == 3
 
 
-def test_measured_spreads_over_the_split(world: Path) -> None:
-    data = VideoDataModule(ToyVideos(str(world)), workers=0, measured=2)
-    assert [entry.key[-1] for entry in data.entries("val")] == ["0", "2"]
-    assert len(data.entries("test")) == 2
+def test_the_videos_measured_are_always_the_same_and_not_every_nth(tmp_path: Path) -> None:
+    found = [Entry(str(number), f"{number}.mp4") for number in range(64)]
+
+    class Listed:
+        classes: tuple[str, ...] = ()
+
+        def entries(self, split: str) -> list[Entry]:
+            return found
+
+    data = VideoDataModule(Listed(), workers=0, measured=16)
+    measured = [int(entry.key) for entry in data.entries("val")]
+    assert measured == [int(entry.key) for entry in VideoDataModule(Listed(), measured=16).entries("val")]
+    assert measured == sorted(set(measured))
+    assert len(measured) == 16
+    assert len({number % 4 for number in measured}) == 4  # classes that take turns are all there
+    assert len(data.entries("test")) == 64
 
 
 def test_batches_have_the_shapes_that_a_stage_asked_for(world: Path) -> None:

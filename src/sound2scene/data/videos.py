@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,7 +168,8 @@ class VideoDataModule(ResumableDataModule):
         """Videos of a split; of `val` those that are measured."""
         found = self.splits.entries(split)
         if split == "val" and self.measured is not None and len(found) > self.measured:
-            found = [found[index * len(found) // self.measured] for index in range(self.measured)]
+            # Drawn and not every n-th: a list may hold its classes in turns.
+            found = [found[index] for index in sorted(random.Random(0).sample(range(len(found)), self.measured))]
         return found
 
     def prepare_data(self) -> None:
