@@ -15,6 +15,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -24,14 +25,15 @@ from sound2scene.data.module import ClipDataModule
 from sound2scene.data.sources import prepare_folder
 
 
-def own_bytes() -> int:
-    """Anonymous and shared memory of this process and its children, each shared page divided by its holders."""
-    process = psutil.Process()
+def own_bytes(process: psutil.Process | None = None) -> int:
+    """Anonymous and shared memory of a process (this one) and its children, each shared page divided by its holders."""
+    process = process or psutil.Process()
     total_kb = 0
     for one in (process, *process.children(recursive=True)):
-        for line in Path(f"/proc/{one.pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith(("Pss_Anon:", "Pss_Shmem:")):
-                total_kb += int(line.split()[1])
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            for line in Path(f"/proc/{one.pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith(("Pss_Anon:", "Pss_Shmem:")):
+                    total_kb += int(line.split()[1])
     return 1024 * total_kb
 
 

@@ -1,0 +1,61 @@
+"""Measure memory of `select` and `prepare`: the largest over a run on N videos and on 10 N, in fresh processes.
+
+The videos are one folder's, linked again and again under other names. What counts as memory is said in `memory.py`.
+
+Run `python experiments/benchmarks/selection_memory.py FOLDER` (of videos).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from itertools import cycle, islice
+from pathlib import Path
+
+import psutil
+from memory import own_bytes
+
+from sound2scene.data.selection import find_videos
+
+
+def largest(*command: str) -> int:
+    """The most that a command of ours and its children held, looked at ten times a second."""
+    process = psutil.Popen([sys.executable, "-m", "sound2scene.cli", *command])
+    most = 0
+    while process.poll() is None:
+        most = max(most, own_bytes(process))
+        time.sleep(0.1)
+    if process.returncode:
+        sys.exit(f"sound2scene {' '.join(command)} failed")
+    return most
+
+
+def main() -> None:
+    """Print MiB at 1x and 10x, and the growth, of either command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--videos", type=int, default=50)
+    parser.add_argument("--localizer", default="experiments/artifacts/toy/localizer")
+    options = parser.parse_args()
+    sizes: dict[str, list[int]] = {"select": [], "prepare": []}
+    with tempfile.TemporaryDirectory() as scratch:
+        for times in (1, 10):
+            root = Path(scratch) / str(times)
+            (root / "videos").mkdir(parents=True)
+            for number, path in enumerate(islice(cycle(find_videos(options.folder).values()), times * options.videos)):
+                (root / "videos" / f"{number:06d}{path.suffix}").symlink_to(path.absolute())
+            chosen = ["--selection", str(root / "s.json")]
+            machine = ["--localizer", options.localizer, "--accelerator", "cpu", "--devices", "1"]
+            sizes["select"].append(largest("select", str(root / "videos"), "-o", str(root / "s.json"), *machine))
+            sizes["prepare"].append(
+                largest("prepare", "videos", str(root / "videos"), *chosen, "-o", str(root / "shards"))
+            )
+    for command, (few, many) in sizes.items():
+        sizes_mib = f"{few / 2**20:.0f} MiB for {options.videos} videos, {many / 2**20:.0f} for ten times as many"
+        print(f"{command}: {sizes_mib} ({100 * (many / few - 1):+.1f} %)")
+
+
+if __name__ == "__main__":
+    main()
