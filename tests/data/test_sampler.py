@@ -5,9 +5,9 @@ import drawn_clips
 import pytest
 from torch.utils.data import DataLoader
 
-from sound2scene.data import module
+from sound2scene.data import module, resumable
 from sound2scene.data.module import ClipDataModule
-from sound2scene.data.sampler import Draw, EpochSampler, Progress, WholeSplitSampler, clip_seed
+from sound2scene.data.sampler import Draw, EpochSampler, Progress, WholeSplitSampler, clip_seed, fixed_sample
 from sound2scene.types import Batch, InputError
 
 GLOBAL_BATCH = 6
@@ -18,7 +18,8 @@ WHOLE_BATCHES = CLIPS // GLOBAL_BATCH
 def loader(split: str, dataset: Path, rank: int, ranks: int, workers: int, seed: int = 0) -> DataLoader[Batch]:
     """What rank `rank` of `ranks` reads."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "world", lambda: (rank, ranks))
+        for asking in (module, resumable):
+            patch.setattr(asking, "world", lambda: (rank, ranks))
         data = ClipDataModule(str(dataset), GLOBAL_BATCH // ranks, workers, seed)
         made: DataLoader[Batch] = getattr(data, f"{split}_dataloader")()
     return made
@@ -114,3 +115,11 @@ def test_the_augmentation_seeds_of_clips_and_epochs_are_all_different() -> None:
     seeds = [clip_seed(seed, Draw(epoch, position)) for seed, epoch, position in grid]
     assert len(set(seeds)) == len(grid)
     assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_a_fixed_sample_is_always_the_same_in_order_and_not_every_nth():
+    chosen = fixed_sample(range(64), 16)
+    assert chosen == fixed_sample(range(64), 16) == sorted(set(chosen))
+    assert len(chosen) == 16
+    assert {number % 4 for number in chosen} == {0, 1, 2, 3}
+    assert fixed_sample("abc", 5) == ["a", "b", "c"]

@@ -19,6 +19,7 @@ from torch.nn.functional import interpolate
 from sound2scene.callbacks.panels import SHOWN, show_pixels
 from sound2scene.data import video
 from sound2scene.data.footage import Footage, FootageDataset
+from sound2scene.data.sampler import fixed_sample
 from sound2scene.data.selection import Choice, Selection
 from sound2scene.moments import STEP_HZ, Moments, Scored, Scorer
 from sound2scene.types import SAMPLE_RATE_HZ, InputError
@@ -52,7 +53,7 @@ class Row(NamedTuple):
 
 
 class ContactSheet(pl.Callback):
-    """Draws up to 12 videos, spread over the list, when the selection is finished.
+    """Draws up to 12 videos, the same ones for the same list, when the selection is finished.
 
     They are decoded and scored once more, on the first rank: a run that goes on has not seen the others.
 
@@ -71,9 +72,7 @@ class ContactSheet(pl.Callback):
             return
         chosen = Selection.load(self.target).videos
         keys = [key for key in sorted(chosen) if key in self.videos]
-        count = min(COUNT, len(keys))
-        spread = [keys[place * len(keys) // count] for place in range(count)]
-        dataset = FootageDataset([(key, self.videos[key]) for key in spread], self.scorer.side_px)
+        dataset = FootageDataset([(key, self.videos[key]) for key in fixed_sample(keys, COUNT)], self.scorer.side_px)
         shown = (dataset[position] for position in range(len(dataset)))
         # A file may have changed since.
         rows = [self._row(one, chosen[one.key], pl_module.device) for one in shown if one.moments is not None]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch.utils.data import DistributedSampler
@@ -19,6 +20,7 @@ class Draw(NamedTuple):
 
 
 Where = Callable[[], tuple[int, int]]
+Item = TypeVar("Item")
 
 
 class EpochSampler(DistributedSampler[Draw]):
@@ -131,3 +133,12 @@ def _mixed(*numbers: int) -> int:
 def clip_seed(seed: int, draw: Draw) -> int:
     """Seed of one clip's augmentation: the same on any rank, in any worker, after any restart."""
     return _mixed(seed, draw.epoch, draw.position)
+
+
+def fixed_sample(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of the items, in their order, always the same ones of the same list.
+
+    They are drawn and not every n-th, because a list may hold its classes in turns.
+    """
+    chosen = random.Random(0).sample(range(len(items)), min(count, len(items)))
+    return [items[position] for position in sorted(chosen)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from sound2scene.data import video
 from sound2scene.data.resumable import ResumableDataModule
-from sound2scene.data.sampler import Draw, WholeSplitSampler, clip_seed
+from sound2scene.data.sampler import Draw, WholeSplitSampler, clip_seed, fixed_sample
 from sound2scene.distributed import world
 from sound2scene.moments import Drawn, Known, Moments, Watched, windows
 from sound2scene.types import InputError
@@ -167,10 +166,7 @@ class VideoDataModule(ResumableDataModule):
     def entries(self, split: str) -> list[Entry]:
         """Videos of a split; of `val` those that are measured."""
         found = self.splits.entries(split)
-        if split == "val" and self.measured is not None and len(found) > self.measured:
-            # Drawn and not every n-th: a list may hold its classes in turns.
-            found = [found[index] for index in sorted(random.Random(0).sample(range(len(found)), self.measured))]
-        return found
+        return fixed_sample(found, self.measured) if split == "val" and self.measured is not None else found
 
     def prepare_data(self) -> None:
         """Let the splits write what is not there, where they can."""
