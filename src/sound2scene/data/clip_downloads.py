@@ -10,6 +10,7 @@ import fcntl
 import json
 import random
 import shutil
+import signal
 import threading
 import time
 from collections import Counter
@@ -129,6 +130,19 @@ def ledger_of(folder: Path) -> Iterator[Ledger]:
         yield Ledger(file)
 
 
+@contextmanager
+def _stopped_by_ctrl_c(stop: threading.Event) -> Iterator[None]:
+    """Let Ctrl-C set an event: an exception could come where Python drops it, and the run would go on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @dataclass
 class Visit:
     """A run over clips.
@@ -192,14 +206,16 @@ class Visit:
             return None if self.stop.is_set() else self._visit(names[position], ledger)
 
         seen = 0
-        with tqdm(total=len(names), unit="clip", disable=None) as bar, ThreadPoolExecutor(self.workers) as pool:
+        with (
+            _stopped_by_ctrl_c(self.stop),
+            tqdm(total=len(names), unit="clip", disable=None) as bar,
+            ThreadPoolExecutor(self.workers) as pool,
+        ):
             try:
                 for outcome in filter(None, pool.map(one, range(len(names)))):
                     counts[outcome.state, outcome.kind] += 1
                     seen += 1
                     bar.update()
-            except KeyboardInterrupt:
-                pass
             finally:
                 self.stop.set()
         return seen == len(names)
