@@ -38,7 +38,7 @@ def test_features_are_the_artifacts_without_gradient(tiny_image_encoder: Path, t
 
 
 def test_pictures_meet_the_network_on_its_device(tiny_image_encoder: Path, tmp_path: Path) -> None:
-    # On `meta` all is computed and nothing is kept, so only the way back can fail.
+    # On `meta` all is computed and nothing is kept, so only the way back can fail; this is how torch says so.
     away = torch.device("meta")
     encode = load_frozen(str(tiny_image_encoder), str(tmp_path), away, "audio_encoder.z_dim", Z_DIM).encode
     with pytest.raises(NotImplementedError, match="Cannot copy out of meta tensor"):
