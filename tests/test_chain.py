@@ -33,8 +33,9 @@ TOY = "experiments/artifacts/toy"
 
 
 def figure(folder: Path, name: str, start: str) -> float:
-    """A figure of an artifact's card, by the beginning of its name."""
-    (found,) = [value for key, value in artifacts.read_card(folder / name).metrics.items() if key.startswith(start)]
+    """A figure of an artifact's card, by its name, or by the beginning of it up to a slash."""
+    metrics = artifacts.read_card(folder / name).metrics
+    (found,) = [value for key, value in metrics.items() if key == start or (start[-1] == "/" and key.startswith(start))]
     return found
 
 
@@ -64,7 +65,7 @@ def test_the_toy_chain_rebuilt_at_reduced_length_learns_at_every_stage(tmp_path:
     (pictures,) = tmp_path.glob("runs/align/toy/version_0")
     expected = {"reals.png", "retrieval.png", "generated.png", "curves.png", "table.md"}
     assert expected <= {path.name for path in pictures.iterdir()}
-    (sound,) = [path for path in tmp_path.glob("data/toy/videos/test/*000000.mp4")]
+    sound = min(tmp_path.glob("data/toy/videos/test/*.mp4"))
     run(tmp_path, "generate", str(sound), "-o", "drawn", "-n", "2")  # a video's sound is a sound
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {f"{sound.stem}.png", "grid.png"}
 
