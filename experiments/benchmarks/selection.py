@@ -1,8 +1,9 @@
 """Measure `select` and `prepare` against extracting every 10-fps frame to JPEG with FFmpeg and reading it back.
 
-Both sides use one thread and read the same videos, in turn. Ours decodes a video, scores its steps with a localizer and
-makes the clip (the chosen frame's JPEG, 10 s of FLAC). The other side is the published recipe: `ffmpeg` to a folder of
-JPEGs and a WAV, and reading all of them back at the localizer's size; in the second line it scores them, too.
+Both sides use one thread and pass over the same videos in turn: the ratio is one of videos per second and core. Ours
+decodes a video, scores its steps with a localizer and makes the clip (the chosen frame's JPEG, 10 s of FLAC). The other
+side is the published recipe: `ffmpeg` to a folder of JPEGs and a WAV, and reading all of them back at the localizer's
+size; in the second line it scores them, too.
 
 Run `python experiments/benchmarks/selection.py FOLDER` (of videos; needs the command `ffmpeg`).
 """
@@ -13,9 +14,7 @@ import argparse
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from functools import partial
-from itertools import cycle
 from pathlib import Path
 from typing import cast
 
@@ -26,39 +25,41 @@ from PIL import Image
 from timing import compare, print_table
 
 from sound2scene import artifacts, audio
-from sound2scene.data import video
-from sound2scene.data.selection import find_videos
+from sound2scene.data.footage import FootageDataset
+from sound2scene.data.selection import Choice, find_videos
 from sound2scene.data.video_clips import make_video_clip
-from sound2scene.data.videos import read_moments
 from sound2scene.moments import Moments, Scorer
-from sound2scene.stages.selection import best_moments
+from sound2scene.stages.selection import SelectionStage
+from sound2scene.types import Clip
 
 
-def usable(folder: Path, scorer: Scorer) -> list[Path]:
+def usable(folder: Path, scorer: Scorer) -> FootageDataset:
     """The videos that can be decoded; the others are named."""
-    found = []
-    for path in find_videos(folder).values():
-        try:
-            video.decode(path, scorer.side_px)
-            found.append(path)
-        except video.VideoError as error:
-            print(f"left out: {error}")
-    return found
+    every = FootageDataset(list(find_videos(folder).items()), scorer.side_px)
+    refused = {footage.key: footage.refused for footage in (every[i] for i in range(len(every))) if footage.refused}
+    for reason in refused.values():
+        print(f"left out: {reason.reason}")
+    return FootageDataset([video for video in every.videos if video[0] not in refused], scorer.side_px)
 
 
-def ours(paths: Iterator[Path], scorer: Scorer) -> None:
-    """Select and prepare one video."""
-    path = next(paths)
-    moments = read_moments("a", path, scorer.side_px)
-    chosen = best_moments(scorer, moments, len(moments.second_S) / 10, 10)
-    job = {"key": "a", "label": None, "video": str(path), "moment_s": chosen.moments_s[0], "side_px": 256}
-    clip = make_video_clip(job | {"duration_s": chosen.duration_s})
-    audio.encode_flac(clip.waveform_T)  # type: ignore[union-attr]
+def ours(videos: FootageDataset, stage: SelectionStage) -> None:
+    """Select and prepare every video."""
+    for number, (key, path) in enumerate(videos.videos):
+        _, chosen = stage.predict_step(videos[number], 0)
+        assert isinstance(chosen, Choice)
+        job = {"key": key, "label": None, "video": str(path), "moment_s": chosen.moments_s[0], "side_px": 256}
+        clip = make_video_clip(job | {"duration_s": chosen.duration_s})
+        assert isinstance(clip, Clip)
+        audio.encode_flac(clip.waveform_T)
 
 
-def extracted(paths: Iterator[Path], scorer: Scorer, score: bool) -> None:
-    """Extract one video's frames and sound with FFmpeg, read them back, and score them if asked to."""
-    path = next(paths)
+def extracted(videos: FootageDataset, stage: SelectionStage, score: bool) -> None:
+    """Extract frames and sound of every video with FFmpeg, read them back, and score them if asked to."""
+    for _, path in videos.videos:
+        _extract(path, stage.scorer, score)
+
+
+def _extract(path: Path, scorer: Scorer, score: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = ["ffmpeg", "-v", "error", "-threads", "1", "-i", str(path.absolute()), "-filter_threads", "1"]
         pictures = ["-r", "10", "-threads", "1", f"{folder}/%03d.jpg"]
@@ -79,19 +80,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--localizer", default="experiments/artifacts/toy/localizer")
-    parser.add_argument("--repeats", type=int, default=25, help="videos timed")
+    parser.add_argument("--repeats", type=int, default=3, help="passes over the videos")
     options = parser.parse_args()
     if shutil.which("ffmpeg") is None:
         parser.exit(1, "ffmpeg is not on PATH: install it to compare with it\n")
     torch.set_num_threads(1)
-    scorer = cast(Scorer, artifacts.load(options.localizer, kind="localizer"))
-    paths = usable(options.folder, scorer)
+    stage = SelectionStage(cast(Scorer, artifacts.load(options.localizer, kind="localizer")))
+    videos = usable(options.folder, stage.scorer)
     rows = {}
     for name, score in (("select + prepare", False), ("the same, other side scores too", True)):
-        one, other = cycle(paths), cycle(paths)
-        rows[name] = compare(partial(ours, one, scorer), partial(extracted, other, scorer, score), options.repeats)
-    print(f"{len(paths)} videos, one thread; other: FFmpeg to JPEG and back")
-    print_table(rows, 1, "video")
+        other = partial(extracted, videos, stage, score)
+        rows[name] = compare(partial(ours, videos, stage), other, options.repeats)
+    print(f"{len(videos)} videos, one thread; other: FFmpeg to JPEG and back")
+    print_table(rows, len(videos), "video")
 
 
 if __name__ == "__main__":

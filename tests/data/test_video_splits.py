@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sound2scene.data import toy
-from sound2scene.data.video_splits import ToyVideos, VGGSoundVideos, read_vggss
+from sound2scene.data.video_splits import FolderVideos, ToyVideos, VGGSoundVideos, read_vggss
 from sound2scene.types import InputError
 
 TRAIN, TEST = [f"train{n:06d}" for n in range(4)], [f"tests{n:06d}" for n in range(4)]
@@ -79,3 +79,21 @@ def test_a_complete_toy_world_of_any_size_is_taken_as_it_is(tmp_path: Path) -> N
     splits = ToyVideos(str(tmp_path))
     splits.prepare()
     assert [len(splits.entries(split)) for split in ("train", "val", "test")] == [2, 1, 1]
+
+
+def test_a_folder_without_labels_and_one_folder_per_class(tmp_path: Path) -> None:
+    for number in range(10):
+        path = tmp_path / ("bell", "rain")[number % 2] / f"{number}.mp4"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"never opened")
+    plain = FolderVideos(str(tmp_path), val_share=0.2)
+    assert list(plain.classes) == []
+    assert [len(plain.entries(split)) for split in ("train", "val")] == [8, 2]
+    with pytest.raises(InputError, match="no video of the split test"):
+        plain.entries("test")
+    labelled = FolderVideos(str(tmp_path), "folders", val_share=0.2, test_share=0.3)
+    assert list(labelled.classes) == ["bell", "rain"]
+    keys = {split: {entry.key for entry in labelled.entries(split)} for split in ("train", "val", "test")}
+    assert [len(keys[split]) for split in ("train", "val", "test")] == [6, 1, 3]
+    assert set.union(*keys.values()) == {f"{('bell', 'rain')[number % 2]}-{number}" for number in range(10)}
+    assert all(entry.label == entry.key.partition("-")[0] for entry in labelled.entries("train"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sound2scene.data.selection import SUFFIXES
 from sound2scene.types import InputError
@@ -43,6 +44,11 @@ def read_labels(path: str | Path) -> dict[str, Labelled]:
             "keep one line of each"
         )
     return {key: Labelled(row["label"] or None, row.get("split")) for key, row in zip(keys, rows, strict=True)}
+
+
+def labels_of(source: str | Path | None) -> Mapping[str, Labelled] | Literal["folders"] | None:
+    """What a setting says of labels: a CSV for :func:`read_labels`, `folders` (one per class), or None."""
+    return "folders" if source == "folders" else None if source is None else read_labels(source)
 
 
 def _without_suffix(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import av
 import numpy as np
@@ -64,7 +65,7 @@ class Sound:
     def __init__(self) -> None:
         self._form: tuple[int, str, str] | None = None
         self._end_s = 0.0
-        self._stretch: list[NDArray[np.float32]] = []
+        self._stretch: list[NDArray[Any]] = []  # (channels, samples) of float32
         self._resampled: list[NDArray[np.float32]] = []
 
     def add(self, frame: AudioFrame, second: float) -> None:
@@ -75,15 +76,17 @@ class Sound:
             self._form, self._planar = form, av.AudioResampler(format="fltp")
         hole_s = second - self._end_s
         if hole_s > (0 if is_first else _HOLE_S):
-            self._stretch.append(np.zeros(round(hole_s * rate_hz), np.float32))
+            self._stretch.append(np.zeros((frame.layout.nb_channels, round(hole_s * rate_hz)), np.float32))
             self._end_s = second
-        # The mean of the channels: FFmpeg's own mix adds them at 0.707 and can leave [-1, 1].
-        self._stretch += [part.to_ndarray().mean(axis=0, dtype=np.float32) for part in self._planar.resample(frame)]
+        parts = [frame] if frame.format.name == "fltp" else self._planar.resample(frame)
+        self._stretch += [part.to_ndarray() for part in parts]
         self._end_s += frame.samples / rate_hz
 
     def _close(self) -> None:
         if self._form:
-            self._resampled.append(soxr.resample(np.concatenate(self._stretch), self._form[0], SAMPLE_RATE_HZ, "HQ"))
+            # The mean of the channels: FFmpeg's own mix adds them at 0.707 and can leave [-1, 1].
+            mono_T = np.concatenate(self._stretch, axis=1).mean(axis=0, dtype=np.float32)
+            self._resampled.append(soxr.resample(mono_T, self._form[0], SAMPLE_RATE_HZ, "HQ"))
         self._stretch = []
 
     def joined(self) -> NDArray[np.float32]:

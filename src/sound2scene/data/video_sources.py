@@ -7,11 +7,11 @@ through. Pictures have at most 256 pixels on their short side, which is what the
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from sound2scene.data.labels import Labelled, read_labels
+from sound2scene.data.labels import labels_of
 from sound2scene.data.module import ClipDataModule
 from sound2scene.data.pairs import Source
 from sound2scene.data.sharding import Plan, write_dataset
@@ -78,10 +78,7 @@ def prepare_videos(
         workers: Processes.
         choice: Of the moments.
     """
-    known: Mapping[str, Labelled] | Literal["folders"] | None = None
-    if labels is not None:
-        known = "folders" if labels == "folders" else read_labels(labels)
-    found = folder_videos(videos, MomentChoice(**choice), known, (val_share, test_share))
+    found = folder_videos(videos, MomentChoice(**choice), labels_of(labels), (val_share, test_share))
     return _write(shards, found, Path(videos).resolve().name, None, workers)
 
 

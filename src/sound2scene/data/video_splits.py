@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sound2scene.data import toy
+from sound2scene.data.labels import labels_of
+from sound2scene.data.pairs import Splits
 from sound2scene.data.toy_truth import Truth
 from sound2scene.data.vggsound import ClipName, read_classes, read_table
-from sound2scene.data.video_jobs import MomentChoice, clip_name, vggsound_videos
+from sound2scene.data.video_jobs import MomentChoice, clip_name, folder_videos, vggsound_videos
 from sound2scene.data.videos import Entry
 from sound2scene.moments import Known
 from sound2scene.types import CLIP_S, InputError
@@ -51,6 +53,41 @@ def known(truth: Truth) -> Known:
     return Known((source.start_s, source.end_s), (source.box,), source.middle_s)
 
 
+class FolderVideos:
+    """Any folder of videos; nothing is known of where and when a source sounds.
+
+    Args:
+        folder: Of the videos, searched recursively.
+        labels: A CSV with the columns key, label and, optionally, split; `folders`: one folder per class; None: none.
+        val_share: Share of the videos held out for validation, by a hash of the name.
+        test_share: Share held out for the test, where `labels` has no splits.
+    """
+
+    def __init__(self, folder: str, labels: str | None = None, val_share: float = 0.1, test_share: float = 0.0) -> None:
+        self.folder, self.labels, self.shares = folder, labels, (val_share, test_share)
+        self._splits: dict[str, list[Entry]] | None = None
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Labels in the alphabet's order; none where there are no labels."""
+        return sorted({entry.label for found in self._found().values() for entry in found if entry.label})
+
+    def entries(self, split: str) -> list[Entry]:
+        """Videos of a split.
+
+        Raises:
+            InputError: If folder or labels cannot be read, or there are no videos.
+        """
+        return _some(self._found(), split, self.folder, "add some, or give it a share")
+
+    def _found(self) -> dict[str, list[Entry]]:
+        if self._splits is None:
+            self._splits = _entries(
+                folder_videos(self.folder, MomentChoice(), labels_of(self.labels), self.shares).splits
+            )
+        return self._splits
+
+
 class VGGSoundVideos:
     """VGGSound's videos in its official splits; validation is held out of `train` by whole videos.
 
@@ -85,18 +122,13 @@ class VGGSoundVideos:
         """
         if self._splits is None:
             self._splits = self._found()
-        if not self._splits[split]:
-            raise InputError(f"{self.folder}: no video of the split {split}; download some, or check the table")
-        return self._splits[split]
+        return _some(self._splits, split, self.folder, "download some, or check the table")
 
     def _found(self) -> dict[str, list[Entry]]:
         source = vggsound_videos(
             self.folder, read_table(self.csv), MomentChoice(spelling=clip_name), self.classes, self.val_share
         )
-        splits = {
-            split: [Entry(job["key"], job["video"], job["label"]) for job in source.splits[split]]
-            for split in ("train", "val", "test")
-        }
+        splits = _entries(source.splits)
         if self.boxes is None:
             return splits
         boxes = read_vggss(self.boxes)
@@ -106,6 +138,19 @@ class VGGSoundVideos:
             if entry.key in boxes
         ]
         return {"train": splits["train"] + splits["val"], "val": known[::2], "test": known[1::2]}
+
+
+def _entries(splits: Splits) -> dict[str, list[Entry]]:
+    return {
+        split: [Entry(job["key"], job["video"], job["label"]) for job in splits.get(split, ())]
+        for split in ("train", "val", "test")
+    }
+
+
+def _some(splits: dict[str, list[Entry]], split: str, folder: str, remedy: str) -> list[Entry]:
+    if not splits[split]:
+        raise InputError(f"{folder}: no video of the split {split}; {remedy}")
+    return splits[split]
 
 
 def read_vggss(path: str | Path) -> dict[str, Boxes]:

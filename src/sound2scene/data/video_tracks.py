@@ -59,9 +59,12 @@ class Track:
     spoilt_s: float = 0.0
     _spoilt_from_s: float | None = None
 
+    def __post_init__(self) -> None:
+        self._tick_s = float(self.stream.time_base or 0)  # asked for at every packet
+
     def second(self, ticks: int | None) -> float | None:
         """Second of a timestamp of the stream."""
-        return None if ticks is None else ticks * float(self.stream.time_base or 0) - self.origin_s
+        return None if ticks is None else ticks * self._tick_s - self.origin_s
 
     def promised_s(self) -> float | None:
         """Second at which the track ends by the word of the file; None where it says so of the whole alone."""
@@ -91,7 +94,7 @@ class Track:
         if isinstance(frame, AudioFrame):
             length_s = frame.samples / frame.sample_rate
         else:
-            length_s = (frame.duration or 0) * float(self.stream.time_base or 0)
+            length_s = (frame.duration or 0) * self._tick_s
         self.begin_s = time_s if self.begin_s is None else self.begin_s
         self.end_s = max(self.end_s, time_s + length_s)
         return time_s
