@@ -38,7 +38,7 @@ format: $(INSTALLED) ## Mend what ruff can mend
 	$(BIN)/ruff format
 
 test: $(INSTALLED) ## The quick tests
-	$(BIN)/python -m pytest -n 2 -m 'not slow'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
 
 test-slow: $(INSTALLED) ## The tests that take minutes
 	$(BIN)/python -m pytest -n 2 -m slow

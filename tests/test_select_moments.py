@@ -109,7 +109,7 @@ def test_kills_at_any_moment_leave_no_trace(
     folder: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dice = random.Random(0)
-    kills = [(ready, dice.uniform(0, 0.2)) for ready in (0, 2, 6, 9)]
+    kills = [(ready, dice.uniform(0, 0.2)) for ready in (0, 6)]
     assert_kills_leave_no_trace(folder, undisturbed, tmp_path, monkeypatch, kills)
 
 
@@ -203,7 +203,7 @@ def test_the_command_prints_the_counts_and_takes_a_dotted_path(
         output = tmp_path / scorer / "selection.json"
         given = [str(folder), "-o", str(output), "--scorer", scorer, "--top-k", "3", "--workers", "0"]
         assert cli.main(["select", *given, "--accelerator", "cpu"]) == 0
-        assert output.read_bytes() == undisturbed.read_bytes()
+        assert output.read_bytes() == undisturbed.read_bytes().replace(b"listening.Loudest", scorer.encode())
         printed = capsys.readouterr().out.splitlines()
         assert printed[-1] == f"{output}: 12 videos with moments, 1 rejected (undecodable 1)"
 

@@ -1,5 +1,6 @@
 """Run a function as rank 0 and 1 of a gloo group, each in a process of its own."""
 
+import multiprocessing
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,7 +16,11 @@ LIMIT_S = 120
 
 def on_two_ranks(work: Callable[[int], Any], folder: Path) -> list[Any]:
     """What `work(rank)`, a function at the top of a module, returns on either rank; plain containers of tensors."""
-    processes = mp.start_processes(_rank, (work, folder), nprocs=2, join=False, start_method="spawn")
+    # Forked from a server that has done the imports: these take longer than most tests.
+    multiprocessing.set_forkserver_preload(
+        ["torch.distributed", "pytorch_lightning", "torchmetrics", "sound2scene.cli"]
+    )
+    processes = mp.start_processes(_rank, (work, folder), nprocs=2, join=False, start_method="forkserver")
     deadline = time.monotonic() + LIMIT_S
     while not processes.join(timeout=1):
         if time.monotonic() > deadline:

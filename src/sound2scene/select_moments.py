@@ -29,7 +29,7 @@ from sound2scene.types import InputError
 
 def select(
     videos: Mapping[str, Path], scorer: Scorer, output: str | os.PathLike[str], top_k: int = 10, workers: int = 2,
-    **machine: Any,
+    name: str | None = None, **machine: Any,
 ) -> Selection:  # fmt: skip
     """Score every step of every video and keep the best; what an earlier run has finished is kept.
 
@@ -41,6 +41,7 @@ def select(
         output: The selection's file; a contact sheet of its name is drawn beside it as PNG.
         top_k: Moments to keep of each video.
         workers: Decoding processes for each scoring one.
+        name: Of the scorer in the selection; by default the path of its class.
         machine: `accelerator`, `devices` and `num_nodes` of a Lightning Trainer; one process by default.
 
     Raises:
@@ -50,7 +51,7 @@ def select(
     if workers < 0:
         raise InputError(f"--workers {workers}: give 0 or more")
     stage = SelectionStage(scorer, top_k)
-    parts = Parts(output, {**identity(scorer), "settings": {"top_k": top_k, **_arguments(scorer)}})
+    parts = Parts(output, {**identity(scorer, name), "settings": {"top_k": top_k, **_arguments(scorer)}})
     done = parts.selection()
     missing = {key: path for key, path in videos.items() if key not in done.videos and key not in done.rejected}
     callbacks: list[pl.Callback] = [SelectionWriter(parts), ContactSheet(parts.target, videos, scorer)]
@@ -60,9 +61,9 @@ def select(
     return Selection.load(parts.target)
 
 
-def identity(scorer: Scorer) -> dict[str, Any]:
-    """What names a scorer in a selection: the path of its class, and the fingerprint of its weights if it has any."""
-    name = f"{type(scorer).__module__}.{type(scorer).__qualname__}"
+def identity(scorer: Scorer, name: str | None = None) -> dict[str, Any]:
+    """What names a scorer in a selection: `name`, or the path of its class, and the fingerprint of weights if any."""
+    name = name or f"{type(scorer).__module__}.{type(scorer).__qualname__}"
     return {"name": name, "fingerprint": artifacts.fingerprint(scorer) if isinstance(scorer, nn.Module) else None}
 
 
@@ -96,7 +97,8 @@ def main(
 ) -> int:  # fmt: skip
     """`sound2scene select`; status 1 if no video has a moment."""
     videos = find_videos(folder)
-    chosen = select(videos, scorer_of(scorer, localizer, seed), output, top_k, workers, **machine)
+    named = scorer if "." in scorer else None  # two objects of one class are two scorers
+    chosen = select(videos, scorer_of(scorer, localizer, seed), output, top_k, workers, named, **machine)
     if world()[0] == 0:
         print(f"{output}: {describe(chosen)}")
     return 0 if chosen.videos else 1

@@ -103,3 +103,13 @@ def test_titles_say_the_seconds_and_the_chosen_moment_is_marked() -> None:
     assert line.get_xdata()[47] == pytest.approx(4.7)
     assert list(chosen.get_xdata()) == [4.7, 4.7]
     assert list(middle.get_xdata()) == [5.0, 5.0]
+
+
+def test_a_name_with_dollars_is_a_name_and_no_formula(folder: Path, tmp_path: Path) -> None:
+    toy.write_videos(tmp_path, {"val": 1}, 0, 1, workers=1)
+    (tmp_path / "val" / "toy-val-000000.mp4").rename(tmp_path / "$1_vs_$1000_Hotel.mp4")
+    target = tmp_path / "a.json"
+    Selection(SCORER, {"$1_vs_$1000_Hotel": Choice((1.0,), (1.0,), 10.0)}, {}).save(target)
+    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    ContactSheet(target, find_videos(tmp_path), Middle()).teardown(trainer, pl.LightningModule(), "predict")
+    assert target.with_suffix(".png").exists()

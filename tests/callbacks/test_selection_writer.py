@@ -1,7 +1,10 @@
+import os
+import signal
 from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from sound2scene.callbacks.selection_writer import SelectionWriter
 from sound2scene.data import toy
@@ -51,3 +54,23 @@ def test_a_failed_run_keeps_what_it_has_and_the_next_one_ends_it(tmp_path: Path)
     found = Selection.load(target)
     assert len(found.videos) == 4
     assert {choice.moments_s[0] for choice in found.videos.values()} == {5.0}
+
+
+class Terminated(Middle):
+    """Is told to end at its second video, as by a batch system."""
+
+    count = 0
+
+    def score(self, moments: Moments) -> Scored:
+        self.count += 1
+        if self.count == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().score(moments)
+
+
+def test_sigterm_ends_a_run_after_the_video_at_hand(tmp_path: Path) -> None:
+    videos, target = tmp_path / "videos", tmp_path / "out" / "s.json"
+    toy.write_videos(videos, {"val": 4}, 0, 1, workers=1)
+    with pytest.raises(SIGTERMException):
+        predict(Terminated(), videos, target)
+    assert list(Parts(target, SCORER).selection().videos) == ["val/toy-val-000000", "val/toy-val-000001"]

@@ -270,3 +270,22 @@ def test_lines_of_many_threads_stay_whole(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
     assert len({entry["clip"] for entry in entries(tmp_path)}) == 400
+
+
+def test_what_failed_before_is_asked_for_after_all_others(web: VideoServer, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(clip_downloads, "FAILED_IN_A_ROW", 2)
+    web.behaviour |= {A.video: 503, B.video: 503}
+    with pytest.raises(InputError, match="the last 2 clips failed"):
+        visit(web, tmp_path).run([A, B, C, D])
+    with pytest.raises(InputError, match="the last 2 clips failed"):  # and yet C and D have come
+        visit(web, tmp_path).run([A, B, C, D])
+    assert [(entry["clip"], entry["state"]) for entry in entries(tmp_path)[2:]] == [
+        (C.in_ms(), "ok"), (D.in_ms(), "ok"), (A.in_ms(), "failed"), (B.in_ms(), "failed"),
+    ]  # fmt: skip
+
+
+def test_a_clip_that_is_there_in_another_spelling_or_folder_is_not_asked_for(web: VideoServer, tmp_path: Path) -> None:
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / f"{A.video}_000002.mp4").write_bytes(b"a clip")
+    assert visit(web, tmp_path).run([A, B])[0] == {THERE: 1, OK: 1}
+    assert not web.asked[A.video]

@@ -169,3 +169,20 @@ def test_two_files_of_one_key_an_empty_folder_and_none_are_named(tmp_path: Path)
     (tmp_path / "a.webm").touch()
     with pytest.raises(InputError, match=r"a\.webm: has the name of a\.mp4"):
         find_videos(tmp_path)
+
+
+def test_linked_folders_are_searched_once_and_one_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "disk" / "dog").mkdir(parents=True)
+    (tmp_path / "disk" / "dog" / "a.mp4").touch()
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "b.mp4").touch()
+    (tmp_path / "videos" / "dog").symlink_to(tmp_path / "disk" / "dog")
+    (tmp_path / "videos" / "self").symlink_to(tmp_path / "videos")
+    assert list(find_videos(tmp_path / "videos")) == ["b", "dog/a"]
+
+    def refused(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("os.scandir", refused)
+    with pytest.raises(InputError, match="videos: cannot be read \\(Permission denied\\)"):
+        find_videos(tmp_path / "videos")

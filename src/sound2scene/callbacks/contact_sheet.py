@@ -74,8 +74,11 @@ class ContactSheet(pl.Callback):
         keys = [key for key in sorted(chosen) if key in self.videos]
         dataset = FootageDataset([(key, self.videos[key]) for key in fixed_sample(keys, COUNT)], self.scorer.side_px)
         shown = (dataset[position] for position in range(len(dataset)))
+        mode = pl_module.training
+        pl_module.eval()  # the scorer belongs to it, and Lightning has put back the mode in which that came
         # A file may have changed since.
         rows = [self._row(one, chosen[one.key], pl_module.device) for one in shown if one.moments is not None]
+        pl_module.train(mode)
         if rows:
             _save(draw_sheet(rows), self.target.with_suffix(".png"))
 
@@ -109,7 +112,7 @@ def draw_sheet(rows: list[Row]) -> Figure:
     for row, panels in zip(rows, grid, strict=True):
         show_pixels(panels[0], row.pixels_CHW)
         panels[0].set_title(f"chosen, {row.second:.1f} s", fontsize=9)
-        panels[0].set_ylabel(row.key[-28:], fontsize=8)
+        panels[0].set_ylabel(row.key[-28:], fontsize=8, parse_math=False)
         if heat:
             _show_heat(panels[1], row)
         _show_scores(panels[-2], row)

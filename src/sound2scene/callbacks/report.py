@@ -84,7 +84,7 @@ def table_lines(figures: dict[str, float]) -> list[str]:
         level, direction = rows.split("/")
         cells = [f"{plain[f'{rows}/recall_at_{k}']:.3f} ({plain[f'{level}/chance_at_{k}']:.3f})" for k in ks]
         lines.append(f"| {level}, {direction.replace('_', ' ')} | {' | '.join(cells)} |")
-    rest = [name for name in sorted(plain) if "_at_" not in name]
+    rest = [name for name in sorted(plain) if "/recall_at_" not in name and "/chance_at_" not in name]
     return lines + [f"{name}: {plain[name]:.4f}" for name in rest]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import BasePredictionWriter
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from sound2scene.data.selection_parts import Parts
 
@@ -34,6 +35,9 @@ class SelectionWriter(BasePredictionWriter):
     ) -> None:
         """Append one video."""
         self.parts.add(trainer.global_rank, *prediction)
+        # Lightning notes the signal, and looks at its note only where it trains.
+        if trainer.received_sigterm:
+            raise SIGTERMException
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Merge. A rank whose share is empty runs no other hook of prediction, so that all meet here."""

@@ -10,7 +10,6 @@ import fcntl
 import json
 import random
 import shutil
-import signal
 import threading
 import time
 from collections import Counter
@@ -23,8 +22,10 @@ from typing import BinaryIO
 
 from tqdm import tqdm
 
-from sound2scene.data.processes import run_within
+from sound2scene.data.processes import run_within, stopped_by_ctrl_c
+from sound2scene.data.selection import SUFFIXES
 from sound2scene.data.vggsound import ClipName, Row, check_classes
+from sound2scene.data.video_jobs import clip_name
 from sound2scene.data.youtube import Fetcher, Outcome, require
 from sound2scene.download import FIRST_WAIT_S
 from sound2scene.types import InputError
@@ -75,7 +76,7 @@ class Ledger:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._lock = file, threading.Lock()
-        self._dead: dict[str, tuple[str, Outcome]] = {}
+        self._lost: dict[str, tuple[str, Outcome]] = {}  # dead or failed: address and outcome
         file.seek(0)
         data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
@@ -89,14 +90,18 @@ class Ledger:
                 raise InputError(f"{file.name}:{number}: not a line of a ledger; remove the line") from None
 
     def _note(self, clip: str, address: str, outcome: Outcome) -> None:
-        self._dead.pop(clip, None)
-        if outcome.state == "dead":
-            self._dead[clip] = (address, outcome)
+        self._lost.pop(clip, None)
+        if outcome.state != "ok":
+            self._lost[clip] = (address, outcome)
 
     def dead(self, name: ClipName, address: str) -> Outcome | None:
         """Why a clip is never to be asked for again at that address; None where it may be."""
-        known = self._dead.get(name.in_ms())
-        return known[1] if known and known[0] == address else None
+        known = self._lost.get(name.in_ms())
+        return known[1] if known and known[0] == address and known[1].state == "dead" else None
+
+    def failed(self, name: ClipName) -> bool:
+        """Whether a clip did not come when it was last asked for."""
+        return name.in_ms() in self._lost
 
     def add(self, name: ClipName, address: str, outcome: Outcome, tries: int) -> None:
         """Write a line at once; may be called from several threads."""
@@ -130,19 +135,6 @@ def ledger_of(folder: Path) -> Iterator[Ledger]:
         yield Ledger(file)
 
 
-@contextmanager
-def _stopped_by_ctrl_c(stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C set an event: an exception could come where Python drops it, and the run would go on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 @dataclass
 class Visit:
     """A run over clips.
@@ -170,7 +162,7 @@ class Visit:
         self._failed_in_a_row = 0
 
     def run(self, names: Collection[ClipName]) -> tuple[Counter[tuple[str, str]], bool]:
-        """Download what is neither there nor dead.
+        """Download what is neither there, in any of VGGSound's spellings below the folder, nor dead.
 
         Returns:
             Clips by state and kind: ("ok", "") and ("ok", "there before"), ("dead", "private") ...; and whether all
@@ -183,17 +175,18 @@ class Visit:
         folder = self.fetcher.folder
         with ledger_of(folder) as ledger:
             shutil.rmtree(self.fetcher.workplace(), ignore_errors=True)
-            there = {path.name for path in folder.iterdir()}
+            there = {clip_name(path.stem) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES}
             counts: Counter[tuple[str, str]] = Counter()
             asked = list[ClipName]()
             for name in names:
-                if self.fetcher.target(name).name in there:
+                if name.in_ms() in there:
                     counts["ok", "there before"] += 1
                 elif known := ledger.dead(name, self.fetcher.address_of(name)):
                     counts["dead", known.kind] += 1
                 else:
                     asked.append(name)
-            whole = self._ask(asked, ledger, counts)
+            # Last those that failed before: a row of them would end every run at the same place.
+            whole = self._ask(sorted(asked, key=ledger.failed), ledger, counts)
             shutil.rmtree(self.fetcher.workplace(), ignore_errors=True)
         if self._failed_in_a_row >= FAILED_IN_A_ROW:
             raise InputError(f"{folder}: the last {FAILED_IN_A_ROW} clips failed; see {LEDGER} and run again later")
@@ -207,7 +200,7 @@ class Visit:
 
         seen = 0
         with (
-            _stopped_by_ctrl_c(self.stop),
+            stopped_by_ctrl_c(self.stop),
             tqdm(total=len(names), unit="clip", disable=None) as bar,
             ThreadPoolExecutor(self.workers) as pool,
         ):

@@ -167,15 +167,22 @@ class Selection:
 def find_videos(folder: str | os.PathLike[str]) -> dict[str, Path]:
     """Every video below a folder under its path there without suffix, sorted; hidden files and folders are skipped.
 
+    Links are followed; a folder that is linked twice is searched once.
+
     Raises:
-        InputError: If there is no such folder, no video in it, or two files have one key.
+        InputError: If there is no such folder, no video in it, one that cannot be read, or two files have one key.
     """
     root = Path(folder)
     if not root.is_dir():
         raise InputError(f"{root}: not a folder; check the path")
     found: dict[str, Path] = {}
-    for parent, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(root, onerror=_refuse, followlinks=True):
+        if (real := os.path.realpath(parent)) in seen:  # a linked folder may hold itself
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for path in (Path(parent, name) for name in sorted(names)):
             if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES:  # a download's .part is no suffix
                 continue
@@ -186,6 +193,10 @@ def find_videos(folder: str | os.PathLike[str]) -> dict[str, Path]:
     if not found:
         raise InputError(f"{root}: no video ({', '.join(SUFFIXES)}) in it; check the path")
     return dict(sorted(found.items()))
+
+
+def _refuse(error: OSError) -> None:
+    raise InputError(f"{error.filename}: cannot be read ({error.strerror}); mend its rights or move it away") from None
 
 
 def _published_name(key: str) -> str:

@@ -187,10 +187,15 @@ def frame_at(path: Path, second: float) -> NDArray[np.uint8]:
         return upright(frame.to_ndarray(format="rgb24", threads=1).astype(np.uint8, copy=False), frame)
 
 
-def sound(path: Path) -> NDArray[np.float32]:
-    """The whole first sound track, as far as it decodes; see ``Decoded.waveform_T``. Silence is a sound here.
+def sound(path: Path, whole: bool = False) -> NDArray[np.float32]:
+    """The first sound track, as far as it decodes; see ``Decoded.waveform_T``. Silence is a sound here.
+
+    Args:
+        path: Of the file.
+        whole: Refuse a track that lacks something, where the file says how long it should be.
 
     Raises:
+        TruncatedError: As for :func:`decode`, if it has to be whole.
         UndecodableError: The file cannot be decoded, nothing of its sound decodes, or it goes on for more than an hour.
         NoAudioError: There is no sound track.
     """
@@ -199,6 +204,10 @@ def sound(path: Path) -> NDArray[np.float32]:
             raise NoAudioError(f"{path}: has no sound; leave it out")
         tones = Sound()
         _add_all(file, None, tones)
+        if whole:
+            _check_bytes(path)
+            if file.sound.promised_s() is not None:  # else the pictures would have to be decoded, too
+                _check(file, file.sound, "sound")
         if file.sound.begin_s is None:
             raise UndecodableError(f"{path}: nothing of its sound decodes; replace the file or leave it out")
         return _finite(path, tones)

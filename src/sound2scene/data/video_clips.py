@@ -40,7 +40,7 @@ def make_video_clip(job: Mapping[str, Any]) -> Clip | Rejected:
         kind, reason = job["rejected"]
         return Rejected(job["key"], reason, kind)
     path = Path(job["video"])
-    waveform_T = video.sound(path)
+    waveform_T = video.sound(path, whole=True)
     duration_s = len(waveform_T) / SAMPLE_RATE_HZ
     if duration_s < SHORTEST_S:
         raise video.TooShortError(f"{path}: has {duration_s:.2f} s of sound; {SHORTEST_S:g} s are needed, leave it out")

@@ -104,7 +104,8 @@ class MomentReader(Dataset[Any]):
     ) -> tuple[str, int, Tensor, Tensor, list[tuple[str, str]]]:
         assert self.moments is not None
         part_M = (torch.arange(self.moments) + torch.rand(self.moments, generator=dice)) / self.moments
-        step_M = (part_M * len(found.second_S)).long()
+        # float32 may round the last share up to 1.
+        step_M = (part_M * len(found.second_S)).long().clamp(max=len(found.second_S) - 1)
         frames_MCHW = found.frames_SCHW[step_M]
         if torch.rand((), generator=dice) < 0.5:
             frames_MCHW = frames_MCHW.flip(-1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, Literal, cast
 
 import pytorch_lightning as pl
@@ -58,7 +57,8 @@ class LocalizerStage(pl.LightningModule):
         self.optimizer, self.schedule = optimizer, schedule or WarmupCosine(10, None, 0.0)
         # Plain lists: some videos have no known moment, some no box, and so may all of one rank.
         self.seen: dict[str, list[float]] = {name: [] for name in ("inside", "middle", "random", "margin", "ciou")}
-        self.rejected: Counter[str] = Counter()
+        self.rejected: set[str] = set()  # of those that are measured
+        self.listed: set[str] = set()
 
     def setup(self, stage: str) -> None:
         """Tell the data what the network looks at, and look whether classes fit."""
@@ -71,7 +71,7 @@ class LocalizerStage(pl.LightningModule):
 
     def training_step(self, batch: Drawn, batch_index: int) -> Tensor:
         """Loss over the moments of this batch; contrastive ones see the moments of every rank."""
-        self._count(batch.rejected)
+        self._list(batch.rejected)
         frames_NCHW, window_NT = batch.frames_BMCHW.flatten(0, 1), batch.window_BMT.flatten(0, 1)
         streams = self.localizer.streams(frames_NCHW, window_NT)
         loss = self._contrastive(batch, *streams) if self.mode == "contrastive" else self._classes(batch, *streams)
@@ -103,7 +103,8 @@ class LocalizerStage(pl.LightningModule):
 
     def validation_step(self, batch: Watched, batch_index: int) -> None:
         """Score a whole video."""
-        self._count(batch.rejected)
+        self._list(batch.rejected)
+        self.rejected |= {key for key, _ in batch.rejected}
         if batch.moments is None:
             return
         found, second_S = self.localizer.score(batch.moments), batch.moments.second_S.cpu()
@@ -124,11 +125,12 @@ class LocalizerStage(pl.LightningModule):
         step = int((second_S - cast(float, batch.known.box_s)).abs().argmin())
         self.seen["ciou"].append(ciou(found.map_SHW[step], batch.known.boxes, self.threshold))
 
-    def _count(self, rejected: list[tuple[str, str]]) -> None:
-        """Videos that cannot be read: counted, by kind, and listed in the log the first time."""
+    def _list(self, rejected: list[tuple[str, str]]) -> None:
+        """Name videos that cannot be read, each the first time."""
         for key, kind in rejected:
-            self.rejected[kind] += 1
-            print(f"cannot be read, left out: {key} ({kind})", flush=True)
+            if key not in self.listed:
+                self.listed.add(key)
+                print(f"cannot be read, left out: {key} ({kind})", flush=True)
 
     def on_validation_epoch_end(self) -> None:
         """Figures over the held-out split."""
@@ -149,7 +151,8 @@ class LocalizerStage(pl.LightningModule):
             found["ciou_videos"] = float(len(seen["ciou"]))
         scores = [found[name] for name in ("top1_inside", "ciou_at_50") if name in found]
         found["localization"] = sum(scores) / len(scores) if scores else float(seen["margin"].mean())
-        found["rejected"] = float(sum(gather_lists([self.rejected.total()])))
+        found["rejected"] = float(len(set(gather_lists(sorted(self.rejected)))))
+        self.rejected = set()
         self.log_dict({f"{split}/{name}": value for name, value in found.items()}, rank_zero_only=False)
 
     def configure_optimizers(self) -> Any:

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import pytorch_lightning as pl
 import torch
-from torch import nn
 
 from sound2scene.data.footage import Footage
 from sound2scene.data.selection import Choice
 from sound2scene.data.selection_parts import Refused
+from sound2scene.models.localizer import Localizer
 from sound2scene.moments import Moments, Scorer
 from sound2scene.types import InputError
 
@@ -38,7 +38,7 @@ class SelectionStage(pl.LightningModule):
         if top_k < 1:
             raise InputError(f"--top-k {top_k}: keep at least 1 moment")
         # As for training: convolutions on CPUs are faster with channels last.
-        self.scorer = scorer.to(memory_format=torch.channels_last) if isinstance(scorer, nn.Module) else scorer
+        self.scorer = scorer.to(memory_format=torch.channels_last) if isinstance(scorer, Localizer) else scorer
         self.top_k = top_k
 
     def predict_step(self, footage: Footage, batch_index: int) -> Found:
