@@ -51,7 +51,7 @@ golden: $(INSTALLED) ## Rewrite the golden losses (then say so in CHANGELOG.md u
 
 data-toy: $(SHARDS) ## The toy world: videos with sound, moments chosen by the localizer (FRAME=...), shards
 
-train-localizer: $(INSTALLED) ## Make the toy localizer anew, which chooses the moments (6 minutes on 2 cores)
+train-localizer: $(INSTALLED) ## Make the toy localizer anew, which chooses the moments (4 minutes on 2 cores)
 	$(FIT) -c experiments/localizer/toy.yaml
 
 train-encoder: $(TRUE) ## Make the toy image encoder anew (SwAV; 3 minutes on 2 cores; the generator then has to follow)
