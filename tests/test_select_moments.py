@@ -252,3 +252,18 @@ def test_words_name_scorers_and_the_seed_is_part_of_the_settings(folder: Path, t
 def test_numbers_that_make_no_sense_are_refused(settings: dict[str, int], message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
         select_moments.select({}, Middle(), tmp_path / "selection.json", **settings)
+
+
+def test_a_mended_video_is_tried_again_when_asked_for(folder: Path, tmp_path: Path) -> None:
+    good = min((folder / "train").glob("toy*.mp4"))
+    (tmp_path / "a.mp4").write_text("not a video yet")
+    (tmp_path / "b.mp4").write_bytes(good.read_bytes())
+    given = ["select", str(tmp_path), "-o", str(tmp_path / "s.json"), "--scorer", "middle", "--workers", "0"]
+    assert cli.main(given) == 0
+    (tmp_path / "a.mp4").write_bytes(good.read_bytes())
+    assert cli.main(given) == 0
+    assert set(Selection.load(tmp_path / "s.json").rejected) == {"a"}
+    assert cli.main([*given, "--retry-rejected"]) == 0
+    mended = Selection.load(tmp_path / "s.json")
+    assert not mended.rejected
+    assert mended.videos["a"] == mended.videos["b"]

@@ -29,7 +29,7 @@ from sound2scene.types import InputError
 
 def select(
     videos: Mapping[str, Path], scorer: Scorer, output: str | os.PathLike[str], top_k: int = 10, workers: int = 2,
-    name: str | None = None, **machine: Any,
+    name: str | None = None, retry_rejected: bool = False, **machine: Any,
 ) -> Selection:  # fmt: skip
     """Score every step of every video and keep the best; what an earlier run has finished is kept.
 
@@ -42,6 +42,7 @@ def select(
         top_k: Moments to keep of each video.
         workers: Decoding processes for each scoring one.
         name: Of the scorer in the selection; by default the path of its class.
+        retry_rejected: Try those again that could not be used; their files may have been mended.
         machine: `accelerator`, `devices` and `num_nodes` of a Lightning Trainer; one process by default.
 
     Raises:
@@ -53,7 +54,8 @@ def select(
     stage = SelectionStage(scorer, top_k)
     parts = Parts(output, {**identity(scorer, name), "settings": {"top_k": top_k, **_arguments(scorer)}})
     done = parts.selection()
-    missing = {key: path for key, path in videos.items() if key not in done.videos and key not in done.rejected}
+    known = done.videos.keys() | (set() if retry_rejected else done.rejected.keys())
+    missing = {key: path for key, path in videos.items() if key not in known}
     callbacks: list[pl.Callback] = [SelectionWriter(parts), ContactSheet(parts.target, videos, scorer)]
     # Lightning warns of an empty loader, but not of no batch.
     trainer = _trainer(callbacks, **({} if missing else {"limit_predict_batches": 0}), **machine)
@@ -93,12 +95,12 @@ def scorer_of(name: str, localizer: str, seed: int = 0) -> Scorer:
 
 
 def main(
-    folder: str, output: str, scorer: str, localizer: str, seed: int, top_k: int, workers: int, **machine: Any
+    folder: str, output: str, scorer: str, localizer: str, seed: int, top_k: int, workers: int, **more: Any
 ) -> int:  # fmt: skip
     """`sound2scene select`; status 1 if no video has a moment."""
     videos = find_videos(folder)
     named = scorer if "." in scorer else None  # two objects of one class are two scorers
-    chosen = select(videos, scorer_of(scorer, localizer, seed), output, top_k, workers, named, **machine)
+    chosen = select(videos, scorer_of(scorer, localizer, seed), output, top_k, workers, named, **more)
     if world()[0] == 0:
         print(f"{output}: {describe(chosen)}")
     return 0 if chosen.videos else 1

@@ -64,6 +64,7 @@ def _add_select(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--localizer", default="experiments/artifacts/toy/localizer", help="artifact (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the scorer random (%(default)s)")
     parser.add_argument("--top-k", type=int, default=10, help="moments to keep of each video (%(default)s)")
+    parser.add_argument("--retry-rejected", action="store_true", help="try videos again that could not be used")
     parser.add_argument("--workers", type=int, default=2, help="decoding processes per device (%(default)s)")
     parser.add_argument("--accelerator", default="auto", help="of Lightning: cpu, gpu, auto (%(default)s)")
     parser.add_argument("--devices", default="auto", help="how many, or all with auto (%(default)s)")

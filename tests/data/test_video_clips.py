@@ -2,15 +2,17 @@ import io
 from pathlib import Path
 from typing import Any
 
+import made_videos
 import numpy as np
 import pytest
 from drawn_videos import GREY, sounding, write_video
 from PIL import Image
 
+from sound2scene.data import video
 from sound2scene.data.sharding import Plan, write_dataset
 from sound2scene.data.shards import ShardDataset
 from sound2scene.data.video_clips import make_video_clip
-from sound2scene.types import CLIP_SAMPLES, Clip, InputError, Rejected
+from sound2scene.types import CLIP_SAMPLES, SAMPLE_RATE_HZ, Clip, InputError, Rejected
 
 
 def job(path: Path, moment_s: float | str = "middle", **more: Any) -> dict[str, Any]:
@@ -126,3 +128,12 @@ def test_videos_that_cannot_be_used_are_counted_by_kind(tmp_path: Path) -> None:
     card = shards.folder.split("train")
     assert card["kinds"] == {"no_audio": 1, "silent": 1, "too_short": 1, "undecodable": 2}
     assert card["rejected"] == 5
+
+
+def test_half_a_file_is_truncated_though_what_is_left_decodes(tmp_path: Path) -> None:
+    whole = made_videos.write_video(tmp_path / "whole.mp4", 12.0, index_first=True)
+    half = tmp_path / "half.mp4"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert len(video.sound(half)) > 4 * SAMPLE_RATE_HZ
+    with pytest.raises(video.TruncatedError, match=r"half\.mp4: \d\.\d s of its sound are missing"):
+        make_video_clip(job(half))

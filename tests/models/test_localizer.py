@@ -99,3 +99,12 @@ def test_an_artifact_scores_as_the_network_did(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_named(settings: dict[str, object], named: str) -> None:
     with pytest.raises(InputError, match=named):
         Localizer(**settings)  # type: ignore[arg-type]
+
+
+def test_cells_that_do_not_fill_the_side_are_drawn_a_stride_apart() -> None:
+    map_NHW = torch.zeros(1, 13, 13)
+    map_NHW[0, 12, 12] = 1
+    large_HW = upsampled(map_NHW, 200)[0]  # stride 16
+    assert large_HW.shape == (200, 200)
+    assert large_HW[192, 192] == 1
+    assert large_HW[176, 176] == 0

@@ -59,6 +59,7 @@ class Parts:
                     rejected[key] = (found.kind, found.reason)
                 else:
                     videos[key] = found
+                    rejected.pop(key, None)  # it was tried again
         return Selection(self.scorer, videos, rejected)
 
     def add(self, rank: int, key: str, found: Choice | Refused) -> None:

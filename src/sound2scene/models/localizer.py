@@ -220,7 +220,7 @@ def upsampled(map_NHW: Tensor, side_px: int) -> Tensor:
     Strided convolutions with odd kernels centre cell i on pixel i * stride: the first cell lies at the left edge and
     not half a cell inside, as `interpolate` would have it, which would move every object by half a cell.
     """
-    stride = side_px // map_NHW.shape[-1]
+    stride = -(-side_px // map_NHW.shape[-1])  # the last cell may look at less than a stride
     inner = [stride * (cells - 1) + 1 for cells in map_NHW.shape[-2:]]
     between = interpolate(map_NHW[:, None].float(), inner, mode="bilinear", align_corners=True)
     return pad(between, (0, side_px - inner[1], 0, side_px - inner[0]), mode="replicate")[:, 0]
