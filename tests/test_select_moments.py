@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from listening import Loudest, Slow
 from sound2scene import cli, select_moments
@@ -16,6 +17,7 @@ from sound2scene.callbacks import contact_sheet
 from sound2scene.data import toy
 from sound2scene.data.selection import Selection, find_videos
 from sound2scene.models.scorers import Middle, Random
+from sound2scene.moments import Moments, Scored
 from sound2scene.types import InputError
 
 COUNT = 12
@@ -109,7 +111,7 @@ def test_kills_at_any_moment_leave_no_trace(
     folder: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dice = random.Random(0)
-    kills = [(ready, dice.uniform(0, 0.2)) for ready in (0, 6)]
+    kills = [(ready, dice.uniform(0, 0.2)) for ready in (0, 2, 6, 9)]
     assert_kills_leave_no_trace(folder, undisturbed, tmp_path, monkeypatch, kills)
 
 
@@ -267,3 +269,26 @@ def test_a_mended_video_is_tried_again_when_asked_for(folder: Path, tmp_path: Pa
     mended = Selection.load(tmp_path / "s.json")
     assert not mended.rejected
     assert mended.videos["a"] == mended.videos["b"]
+
+
+class Watching(nn.Module):
+    """Notes in which mode it is asked."""
+
+    side_px = 32
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.modes: set[bool] = set()
+
+    def score(self, moments: Moments) -> Scored:
+        self.modes.add(self.training)
+        return Scored(moments.second_S.float())
+
+
+def test_a_network_scores_in_eval_mode_for_the_sheet_too_and_keeps_the_mode_it_came_in(
+    folder: Path, tmp_path: Path
+) -> None:
+    scorer = Watching().train()
+    select_moments.select(find_videos(folder), scorer, tmp_path / "selection.json", workers=0, accelerator="cpu")
+    assert scorer.modes == {False}
+    assert scorer.training

@@ -36,6 +36,10 @@ def test_other_figures_stand_one_per_line_without_a_table() -> None:
     assert table_lines(figures) == ["effective_rank: 12.3457", "neighbour_accuracy: 0.2500"]
 
 
+def test_a_figure_at_a_level_that_is_no_recall_is_not_lost() -> None:
+    assert table_lines({"test/ciou_at_50": 0.9}) == ["ciou_at_50: 0.9000"]
+
+
 @pytest.fixture(scope="module")
 def run_folder(tiny_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose second validation of three was the best."""

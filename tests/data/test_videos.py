@@ -49,6 +49,16 @@ def test_the_draw_depends_on_seed_epoch_and_video_alone(world: Path) -> None:
     assert not torch.equal(one[Draw(2, 2)][3], first[3])
 
 
+def test_a_draw_that_rounds_up_to_the_end_takes_the_last_step(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = MomentReader(entries(world), toy.KINDS, 32, 0.5)[Draw(0, 0)].moments
+    reader = MomentReader(entries(world), toy.KINDS, 32, 0.5, moments=4)
+    almost_1 = torch.nextafter(torch.ones(()), torch.zeros(()))
+    assert (3 + almost_1) / 4 == 1
+    monkeypatch.setattr(torch, "rand", lambda *size, **_: almost_1.expand(size[0]))
+    _, _, frames_MCHW, _, _ = reader[Draw(0, 0)]
+    assert torch.equal(frames_MCHW[-1], whole.frames_SCHW[-1])
+
+
 def test_a_video_that_cannot_be_read_is_named_and_the_next_one_stands_in(world: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")

@@ -94,6 +94,22 @@ def test_figures_of_a_localizer_whose_answers_are_known(monkeypatch: pytest.Monk
     assert logged["val/rejected"] == 1
 
 
+def test_a_video_that_cannot_be_read_counts_once_an_epoch_and_is_listed_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = LocalizerStage(tiny_localizer())
+    stage.localizer = Scripted({"a": 10})  # type: ignore[assignment]
+    logged: dict[str, float] = {}
+    monkeypatch.setattr(stage, "log_dict", lambda found, **_: logged.update(found))
+    for times, counted in ((2, 1), (1, 1), (0, 0)):
+        stage.validation_step(watched("a", Known()), 0)
+        for number in range(times):
+            stage.validation_step(Watched(None, Known(), -1, [("d", "silent")]), 1 + number)
+        stage.on_validation_epoch_end()
+        assert logged["val/rejected"] == counted
+    assert capsys.readouterr().out == "cannot be read, left out: d (silent)\n"
+
+
 def test_classes_that_do_not_fit_are_one_line(world: Path, tmp_path: Path) -> None:
     data = VideoDataModule(ToyVideos(str(world)), batch_size=4, workers=0)
     for mode, classes, needed in (("classification", 3, len(toy.KINDS)), ("contrastive", 3, 0)):
