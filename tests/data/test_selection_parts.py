@@ -96,3 +96,12 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"s\.json: cannot be written"):
         Parts(tmp_path / "file" / "s.json", SCORER).add(0, "a", CHOICE)
+
+
+@pytest.mark.parametrize("ranks", [(0, 1), (1, 0), (0, 0)])
+def test_a_video_that_was_rejected_and_then_chosen_is_chosen_whoever_did_it(
+    tmp_path: Path, ranks: tuple[int, int]
+) -> None:
+    written(tmp_path / "s.json", ranks[0], b=BAD)
+    written(tmp_path / "s.json", ranks[1], b=CHOICE)
+    assert Parts(tmp_path / "s.json", SCORER).finish() == Selection(SCORER, {"b": CHOICE}, {})

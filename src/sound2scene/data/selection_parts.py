@@ -59,7 +59,8 @@ class Parts:
                     rejected[key] = (found.kind, found.reason)
                 else:
                     videos[key] = found
-                    rejected.pop(key, None)  # it was tried again
+        for key in rejected.keys() & videos.keys():  # tried again, by whichever process
+            del rejected[key]
         return Selection(self.scorer, videos, rejected)
 
     def add(self, rank: int, key: str, found: Choice | Refused) -> None:

@@ -202,12 +202,12 @@ def sound(path: Path, whole: bool = False) -> NDArray[np.float32]:
     with opened(path) as file:
         if file.sound is None:
             raise NoAudioError(f"{path}: has no sound; leave it out")
-        tones = Sound()
-        _add_all(file, None, tones)
         if whole:
             _check_bytes(path)
-            if file.sound.promised_s() is not None:  # else the pictures would have to be decoded, too
-                _check(file, file.sound, "sound")
+        tones = Sound()
+        _add_all(file, None, tones)
+        if whole and file.sound.promised_s() is not None:  # else the pictures would have to be decoded, too
+            _check(file, file.sound, "sound")
         if file.sound.begin_s is None:
             raise UndecodableError(f"{path}: nothing of its sound decodes; replace the file or leave it out")
         return _finite(path, tones)
