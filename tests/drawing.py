@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 
 from sound2scene import artifacts
-from sound2scene.data.module import ClipDataModule
+from sound2scene.data.clips import ClipDataModule
 from sound2scene.models.biggan import Generator
 from sound2scene.models.discriminator import Discriminator
 from sound2scene.models.judge import Judge

@@ -1,6 +1,7 @@
 """Golden losses: the first steps of each stage on a tiny generated dataset, to the last digits that machines share.
 
-`make golden` rewrites `tests/golden.json`; a change that moves a number says so in CHANGELOG.md under "Numbers".
+`make golden` rewrites `tests/golden.json`; a change that moves a number says so in CHANGELOG.md under
+"Numbers".
 """
 
 import json
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from sound2scene.data.augment import MultiCrop
-from sound2scene.data.module import ClipDataModule
+from sound2scene.data.clips import ClipDataModule
 from sound2scene.losses.infonce import CosineInfoNCE
 from sound2scene.models.heads import PrototypeHead
 from sound2scene.models.image_encoder import ImageEncoder
@@ -38,9 +39,17 @@ def losses_of(stage: pl.LightningModule, data: ClipDataModule) -> list[float]:
     """The losses of the first steps."""
     losses = Losses()
     trainer = pl.Trainer(
-        max_steps=STEPS, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False, callbacks=[losses],
-        enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0, use_distributed_sampler=False,
-    )  # fmt: skip
+        max_steps=STEPS,
+        accelerator="cpu",
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        callbacks=[losses],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        use_distributed_sampler=False,
+    )
     trainer.fit(stage, data)
     return losses.found
 
@@ -69,7 +78,8 @@ def measure() -> dict[str, list[float]]:
                 tiny_stage(encoder, cache, spectrogram="paper"), ClipDataModule(shards, **sounds)
             ),
             "align, CosineInfoNCE learnable, log_mel": losses_of(
-                tiny_stage(encoder, cache, loss=CosineInfoNCE(0.1, learnable=True)), ClipDataModule(shards, **sounds)
+                tiny_stage(encoder, cache, loss=CosineInfoNCE(0.1, learnable=True)),
+                ClipDataModule(shards, **sounds),
             ),
             "encoder": losses_of(encoder_stage(), ClipDataModule(shards, **sounds, **views)),
         }

@@ -20,7 +20,9 @@ def command(recipe: Path, *more: str) -> list[str]:
 
 def run(recipe: Path, *more: str) -> None:
     """Run to the end, which must be a good one."""
-    done = subprocess.run(command(recipe, *more), env=_environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command(recipe, *more), env=_environment(), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating[Any]]
 
 
-# --- Spectrograms: the published way, one clip at a time in float64 ---------------------------------------------------
+# --- Spectrograms: the published way, one clip at a time in float64
+# ---------------------------------------------------
 
 
 def paper_log_density(waveform_T: FloatArray, density_floor: float = 1e-7) -> FloatArray:
@@ -36,7 +37,8 @@ def standardised(log_FT: FloatArray) -> FloatArray:
     return (log_FT - log_FT.mean()) / (log_FT.std() + 1e-9)
 
 
-# --- Alignment: losses as nested loops, ranks by sorting, chance by counting ------------------------------------------
+# --- Alignment: losses as nested loops, ranks by sorting, chance by counting
+# ------------------------------------------
 
 
 def _unit(row: FloatArray) -> FloatArray:

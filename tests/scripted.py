@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from sound2scene.data.module import ClipDataModule
+from sound2scene.data.clips import ClipDataModule
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.types import Batch, Export
 from tiny import NET
@@ -31,7 +31,9 @@ class ScriptedStage(pl.LightningModule):
         self.states: list[dict[str, Tensor]] = []
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        loss = self.network(torch.ones(len(batch.key), 3, 32, 32) * torch.arange(len(batch.key))[:, None, None, None])
+        loss = self.network(
+            torch.ones(len(batch.key), 3, 32, 32) * torch.arange(len(batch.key))[:, None, None, None]
+        )
         self.log("train/loss", loss.mean())
         return loss.mean()
 
@@ -64,10 +66,21 @@ class Spy(pl.Callback):
         Spy.data = trainer.datamodule  # type: ignore[attr-defined]
 
 
-def fit(stage: pl.LightningModule, shards: Path, folder: Path, *callbacks: pl.Callback, **settings: Any) -> pl.Trainer:
+def fit(
+    stage: pl.LightningModule, shards: Path, folder: Path, *callbacks: pl.Callback, **settings: Any
+) -> pl.Trainer:
     """Train in this process on pictures' keys alone, without files of Lightning's own."""
-    defaults: dict[str, Any] = {"max_epochs": 3, "accelerator": "cpu", "logger": False, "enable_checkpointing": False}
-    defaults |= {"enable_progress_bar": False, "enable_model_summary": False, "use_distributed_sampler": False}
+    defaults: dict[str, Any] = {
+        "max_epochs": 3,
+        "accelerator": "cpu",
+        "logger": False,
+        "enable_checkpointing": False,
+    }
+    defaults |= {
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "use_distributed_sampler": False,
+    }
     trainer = pl.Trainer(default_root_dir=folder, callbacks=list(callbacks), **(defaults | settings))
     trainer.fit(stage, ClipDataModule(str(shards), batch_size=6, workers=0, read=()))
     return trainer

@@ -76,7 +76,9 @@ def test_fingerprint_changes_with_every_tensor(network):
     for name, tensor in network.state_dict().items():
         kept = tensor.clone()
         flat = tensor.reshape(-1)
-        flat[-1] = flat[-1] + 1 if tensor.dtype == torch.int64 else torch.nextafter(flat[-1], torch.tensor(9.0))
+        flat[-1] = (
+            flat[-1] + 1 if tensor.dtype == torch.int64 else torch.nextafter(flat[-1], torch.tensor(9.0))
+        )
         assert artifacts.fingerprint(network) != original, name
         tensor.copy_(kept)
     assert artifacts.fingerprint(network) == original
@@ -100,7 +102,9 @@ def test_fingerprint_does_not_depend_on_mode(network):
 
 def test_network_without_stated_arguments_takes_them_from_the_caller(tmp_path):
     head = ProjectionHead(4, 3, 2)
-    artifacts.save(head, tmp_path / "a", card={"kind": "head"}, arguments={"in_dim": 4, "hidden_dim": 3, "out_dim": 2})
+    artifacts.save(
+        head, tmp_path / "a", card={"kind": "head"}, arguments={"in_dim": 4, "hidden_dim": 3, "out_dim": 2}
+    )
     assert artifacts.fingerprint(artifacts.load(tmp_path / "a")) == artifacts.fingerprint(head)
 
 
@@ -199,7 +203,8 @@ def test_weights_of_another_network_are_refused(artifact, change):
         tensors["fc.bias"] = torch.cat([bias, bias])
     save_file(tensors, path)
     refused(
-        artifact, {"missing": "Missing.*fc.bias", "unexpected": "Unexpected.*fc2", "shape": "size mismatch"}[change]
+        artifact,
+        {"missing": "Missing.*fc.bias", "unexpected": "Unexpected.*fc2", "shape": "size mismatch"}[change],
     )
 
 
@@ -302,5 +307,7 @@ def test_networks_of_different_image_encoders_are_no_pair(tmp_path, network):
     artifacts.check_pair(artifacts.read_card(fits), "abc", fits)
     with pytest.raises(InputError, match=r"fits: belongs to image encoder abc, not to abd"):
         artifacts.check_pair(artifacts.read_card(fits), "abd", fits)
-    with pytest.raises(InputError, match=r"silent: its card does not say .* import it again with --image-encoder"):
+    with pytest.raises(
+        InputError, match=r"silent: its card does not say .* import it again with --image-encoder"
+    ):
         artifacts.check_pair(artifacts.read_card(silent), "abc", silent)

@@ -23,7 +23,9 @@ def stereo_tone(rate_hz: int = 44_100, seconds: float = 4.0) -> NDArray[np.float
     return np.stack([0.3 * tone_T, 0.1 * tone_T], axis=1).astype(np.float32)
 
 
-def encoded(samples_TC: NDArray[np.float32], rate_hz: int, container: str, subtype: str | None = None) -> bytes:
+def encoded(
+    samples_TC: NDArray[np.float32], rate_hz: int, container: str, subtype: str | None = None
+) -> bytes:
     """A file written by libsndfile."""
     file = io.BytesIO()
     soundfile.write(file, samples_TC, rate_hz, format=container, subtype=subtype)
@@ -87,7 +89,9 @@ def assert_is_the_tone(waveform_T: NDArray[np.float32], rel: float) -> None:
         ("MP3", None, 2e-2),
     ],
 )
-def test_stereo_files_of_libsndfile_keep_pitch_and_level(container: str, subtype: str | None, rel: float) -> None:
+def test_stereo_files_of_libsndfile_keep_pitch_and_level(
+    container: str, subtype: str | None, rel: float
+) -> None:
     rate_hz = 48_000 if subtype == "OPUS" else 44_100
     assert_is_the_tone(load(encoded(stereo_tone(rate_hz), rate_hz, container, subtype)), rel)
 
@@ -119,7 +123,9 @@ def test_every_rate_gives_the_same_waveform(rate_hz: int) -> None:
 def test_published_sounds_come_back_sample_for_sample(real_data: Path) -> None:
     for path in sorted((real_data / "vggsound_samples" / "inference").glob("*.wav")):
         samples_T, _ = soundfile.read(path)
-        np.testing.assert_array_equal(load(path), np.tile(samples_T, 10)[:CLIP_SAMPLES].clip(-1, 1), err_msg=path.name)
+        np.testing.assert_array_equal(
+            load(path), np.tile(samples_T, 10)[:CLIP_SAMPLES].clip(-1, 1), err_msg=path.name
+        )
 
 
 def test_real_videos_give_ten_seconds_of_sound(real_data: Path) -> None:
@@ -182,7 +188,9 @@ def test_a_strange_name_is_a_name(name: str, tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     tone_TC = stereo_tone(seconds=10)
     Path(name).write_bytes(
-        encoded_by_ffmpeg(tone_TC, 44_100, "mp4", "aac") if name.endswith("mp4") else encoded(tone_TC, 44_100, "WAV")
+        encoded_by_ffmpeg(tone_TC, 44_100, "mp4", "aac")
+        if name.endswith("mp4")
+        else encoded(tone_TC, 44_100, "WAV")
     )
     assert_is_the_tone(load(name), 3e-2)
 
@@ -224,7 +232,10 @@ def broken_files(folder: Path) -> dict[str, tuple[bytes, str]]:
     with_nan_TC[22_050, 1], with_infinity_TC[11_025, 0] = np.nan, -np.inf
     return {
         "empty.wav": (b"", r"is empty \(0 bytes\); copy or download it again"),
-        "text.wav": (b"not a sound at all\n" * 100, "not a sound that libsndfile or FFmpeg reads; give a WAV"),
+        "text.wav": (
+            b"not a sound at all\n" * 100,
+            "not a sound that libsndfile or FFmpeg reads; give a WAV",
+        ),
         "no_header.raw": (
             b"\x01\x02" * 4_000,
             "(not a sound that libsndfile or FFmpeg reads|has no audio stream); give",
@@ -233,8 +244,14 @@ def broken_files(folder: Path) -> dict[str, tuple[bytes, str]]:
         "header_only.wav": (wav_with(b"", claimed_bytes=320_000), "holds no samples"),
         "head.wav": (encoded(tone_TC, 44_100, "WAV")[:20], "not a sound that libsndfile or FFmpeg reads"),
         "half.flac": (flac[: len(flac) // 2], r"is damaged after 1\.\d\d s; copy or download it again"),
-        "nan.wav": (encoded(with_nan_TC, 44_100, "WAV", "FLOAT"), r"sample 22050 \(0\.500 s\) is nan; write the file"),
-        "infinity.wav": (encoded(with_infinity_TC, 44_100, "WAV", "FLOAT"), r"sample 11025 \(0\.250 s\) is -inf"),
+        "nan.wav": (
+            encoded(with_nan_TC, 44_100, "WAV", "FLOAT"),
+            r"sample 22050 \(0\.500 s\) is nan; write the file",
+        ),
+        "infinity.wav": (
+            encoded(with_infinity_TC, 44_100, "WAV", "FLOAT"),
+            r"sample 11025 \(0\.250 s\) is -inf",
+        ),
         "names_another_file.m3u8": (playlist.encode(), "not a sound that libsndfile or FFmpeg reads"),
     }
 
@@ -250,7 +267,9 @@ def test_broken_files_are_refused_in_one_line_with_name_and_remedy(tmp_path: Pat
 
 
 def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"gone\.wav: cannot be opened \(No such file or directory\); give the path"):
+    with pytest.raises(
+        InputError, match=r"gone\.wav: cannot be opened \(No such file or directory\); give the path"
+    ):
         load(tmp_path / "gone.wav")
     with pytest.raises(InputError, match=r"cannot be opened \(Is a directory\)"):
         load(tmp_path)
@@ -281,7 +300,9 @@ def test_fit_length_repeats_then_cuts() -> None:
 
 @pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
 def test_gain_and_mix_scale_add_and_clip_arrays_and_tensors(kind) -> None:
-    first, second = (kind(np.array(values, np.float32)) for values in ([[0.5, -0.5, 0.01]], [[0.25, 0.25, 0.25]]))
+    first, second = (
+        kind(np.array(values, np.float32)) for values in ([[0.5, -0.5, 0.01]], [[0.25, 0.25, 0.25]])
+    )
 
     def close(result, expected: list[float]) -> bool:
         assert type(result) is type(first)

@@ -18,8 +18,12 @@ def run(folder: Path, *arguments: str) -> str:
     """A command in a folder of its own; what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "sound2scene.cli", *arguments],
-        cwd=folder, env=os.environ | {"WANDB_MODE": "offline"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        env=os.environ | {"WANDB_MODE": "offline"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
@@ -35,7 +39,11 @@ TOY = "experiments/artifacts/toy"
 def figure(folder: Path, name: str, start: str) -> float:
     """A figure of an artifact's card, by its name, or by the beginning of it up to a slash."""
     metrics = artifacts.read_card(folder / name).metrics
-    (found,) = [value for key, value in metrics.items() if key == start or (start[-1] == "/" and key.startswith(start))]
+    (found,) = [
+        value
+        for key, value in metrics.items()
+        if key == start or (start[-1] == "/" and key.startswith(start))
+    ]
     return found
 
 

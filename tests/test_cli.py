@@ -34,5 +34,7 @@ def test_an_unknown_command_is_refused_with_status_2() -> None:
 
 
 def test_a_misspelt_recipe_key_is_refused_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
-    message = fails_in_one_line(capsys, "fit", "-c", str(TRAINER), "-c", str(TOY), "--model.init_args.warmup_stepz=3")
+    message = fails_in_one_line(
+        capsys, "fit", "-c", str(TRAINER), "-c", str(TOY), "--model.init_args.warmup_stepz=3"
+    )
     assert "warmup_stepz" in message

@@ -27,7 +27,9 @@ BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # Character classes keep these patterns from matching the lines that define them.
 MACHINE_PATHS = re.compile(r"(?<![\w.~$}-])/(?:home|work|root|Users)/\w")
-REGISTRIES = re.compile(r"pypi[.]org|pythonhosted[.]org|[.]pytorch[.]org/whl|--(?:extra-)?index[-]url|--find[-]links")
+REGISTRIES = re.compile(
+    r"pypi[.]org|pythonhosted[.]org|[.]pytorch[.]org/whl|--(?:extra-)?index[-]url|--find[-]links"
+)
 
 Law = Callable[[ast.Module], Iterator[str]]
 
@@ -40,7 +42,10 @@ def long_module(tree: ast.Module) -> Iterator[str]:
 
 def long_functions(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, FUNCTIONS) and (lines := (node.end_lineno or 0) - node.lineno + 1) > FUNCTION_LINES:
+        if (
+            isinstance(node, FUNCTIONS)
+            and (lines := (node.end_lineno or 0) - node.lineno + 1) > FUNCTION_LINES
+        ):
             yield f"{node.lineno}: {node.name} has {lines} lines"
 
 
@@ -48,7 +53,12 @@ def wide_constructors(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
             words = node.args
-            named = [*words.posonlyargs, *words.args, *words.kwonlyargs, *filter(None, (words.vararg, words.kwarg))]
+            named = [
+                *words.posonlyargs,
+                *words.args,
+                *words.kwonlyargs,
+                *filter(None, (words.vararg, words.kwarg)),
+            ]
             if len(named) - 1 > CONSTRUCTOR_ARGUMENTS:
                 yield f"{node.lineno}: the constructor takes {len(named) - 1} arguments"
 
@@ -75,10 +85,14 @@ def unsafe_code(tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names if not alias.name.endswith("Error")]
+            names = [
+                f"{node.module}.{alias.name}" for alias in node.names if not alias.name.endswith("Error")
+            ]
         else:
             names = []
-        yield from (f"{node.lineno}: imports {name}" for name in names if name.split(".")[0] in UNSAFE_MODULES)
+        yield from (
+            f"{node.lineno}: imports {name}" for name in names if name.split(".")[0] in UNSAFE_MODULES
+        )
         if isinstance(node, ast.Call) and unsafe_call(node):
             yield f"{node.lineno}: {ast.unparse(node)}"
 
@@ -96,7 +110,9 @@ def unsafe_call(node: ast.Call) -> bool:
 
 def empty_class_names(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and EMPTY_WORDS & {w.lower() for w in re.findall("[A-Z][a-z]+", node.name)}:
+        if isinstance(node, ast.ClassDef) and EMPTY_WORDS & {
+            w.lower() for w in re.findall("[A-Z][a-z]+", node.name)
+        }:
             yield f"{node.lineno}: {node.name}"
 
 
@@ -144,7 +160,9 @@ def undeclared(tree: ast.Module, declared: set[str], owners: Mapping[str, list[s
 
 def imported_by(module: str) -> set[str]:
     code = f"import sys, {module}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     return set(done.stdout.split())
 
 
@@ -217,7 +235,9 @@ CASES: list[tuple[Law, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("law", "innocent", "offender"), CASES, ids=lambda case: getattr(case, "__name__", ""))
+@pytest.mark.parametrize(
+    ("law", "innocent", "offender"), CASES, ids=lambda case: getattr(case, "__name__", "")
+)
 def test_law_spares_the_innocent_and_finds_the_offender(law: Law, innocent: str, offender: str) -> None:
     assert list(law(ast.parse(innocent))) == []
     assert len(list(law(ast.parse(offender)))) == 1
@@ -250,10 +270,18 @@ def test_no_file_is_over_5_mb() -> None:
 
 @pytest.mark.parametrize(
     "offender",
-    [f"open('/{'home'}/me/x')", f"folder=/{'work'}/main", f"pip install --index{'-'}url x", f"https://pypi{'.'}org/x"],
+    [
+        f"open('/{'home'}/me/x')",
+        f"folder=/{'work'}/main",
+        f"pip install --index{'-'}url x",
+        f"https://pypi{'.'}org/x",
+    ],
 )
 def test_an_address_of_one_machine_is_found(offender: str) -> None:
-    assert len(list(foreign_addresses(f"fine ../{'work'}/x https://a.org/{'work'}/x /workspace/x\n{offender}"))) == 1
+    assert (
+        len(list(foreign_addresses(f"fine ../{'work'}/x https://a.org/{'work'}/x /workspace/x\n{offender}")))
+        == 1
+    )
 
 
 def test_no_file_names_a_machine_or_a_registry() -> None:
@@ -268,7 +296,10 @@ def test_a_lock_outside_the_ranges_is_found() -> None:
     shipped = "[options]\ninstall_requires =\n    torch >=2.11,<2.15\n    # why\n    PyYAML >=6\n"
     setup = f"{shipped}[options.extras_require]\ndev =\n    ruff\n"
     assert outside_lock(setup, "torch==2.14.1\npyyaml==6.0.3\nruff==1.0 ; x == 'y'\n") == []
-    assert outside_lock(setup, "torch==2.15.0\npyyaml==6.0.3\n") == ["torch<2.15,>=2.11: 2.15.0", "ruff: not locked"]
+    assert outside_lock(setup, "torch==2.15.0\npyyaml==6.0.3\n") == [
+        "torch<2.15,>=2.11: 2.15.0",
+        "ruff: not locked",
+    ]
 
 
 def test_the_lock_lies_inside_the_ranges_that_we_ship() -> None:
@@ -279,11 +310,17 @@ def test_the_lock_lies_inside_the_ranges_that_we_ship() -> None:
 def test_src_imports_only_packages_that_setup_cfg_names() -> None:
     parser = configparser.ConfigParser()
     parser.read(REPOSITORY / "setup.cfg")
-    lines = [line for line in parser["options"]["install_requires"].splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in parser["options"]["install_requires"].splitlines()
+        if line and not line.startswith("#")
+    ]
     declared = {normal(Requirement(line).name) for line in lines}
     owners = metadata.packages_distributions()  # reads the files of every installed package, so once
     assert list(undeclared(ast.parse("import yaml, os.path\nfrom PIL import Image"), declared, owners)) == []
-    assert list(undeclared(ast.parse("import numpy\nimport sympy.core"), declared, owners)) == ["2: imports sympy"]
+    assert list(undeclared(ast.parse("import numpy\nimport sympy.core"), declared, owners)) == [
+        "2: imports sympy"
+    ]
     assert offences(lambda tree: undeclared(tree, declared, owners)) == []
 
 
@@ -321,5 +358,7 @@ def test_make_without_a_fit_python_says_so_in_one_line_and_leaves_nothing(tmp_pa
     command = ["make", "-s", ".venv/bin/uv", "PYTHON=false"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0
-    assert "no Python 3.11 to 3.13 with venv among: false; install one or name it" in done.stderr.splitlines()[0]
+    assert (
+        "no Python 3.11 to 3.13 with venv among: false; install one or name it" in done.stderr.splitlines()[0]
+    )
     assert not (tmp_path / ".venv").exists()

@@ -9,7 +9,16 @@ from PIL import Image
 from torch.nn.functional import interpolate
 from torchvision import transforms
 
-from sound2scene.images import FORMATS, PRESETS, centre_square, decode_jpeg, encode_jpeg, preset, to_model, to_pixel
+from sound2scene.images import (
+    FORMATS,
+    PRESETS,
+    centre_square,
+    decode_jpeg,
+    encode_jpeg,
+    preset,
+    to_model,
+    to_pixel,
+)
 from sound2scene.types import InputError
 
 # Landscape, portrait, square, smaller than any output, and every remainder of the difference by 4.
@@ -33,7 +42,8 @@ def encoded(image, name="JPEG", **options):
     return buffer.getvalue()
 
 
-# --- Ranges -----------------------------------------------------------------------------------------------------------
+# --- Ranges
+# -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
@@ -67,7 +77,8 @@ def test_each_range_is_refused_where_the_other_is_meant():
         to_model(torch.tensor([0.0, 100.0]))
 
 
-# --- Preprocessing chains ---------------------------------------------------------------------------------------------
+# --- Preprocessing chains
+# ---------------------------------------------------------------------------------------------
 
 TO_INPUT = [transforms.ToTensor(), transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))]
 
@@ -125,7 +136,8 @@ def test_an_unknown_preset_is_refused_with_the_names_there_are():
         preset("squeze")
 
 
-# --- Files ------------------------------------------------------------------------------------------------------------
+# --- Files
+# ------------------------------------------------------------------------------------------------------------
 
 
 def test_jpeg_out_and_in_keeps_the_picture():

@@ -74,7 +74,9 @@ def test_building_and_stepping_a_schedule_warns_of_nothing():
 
 def test_adam_is_the_published_one():
     (group,) = adam([nn.Parameter(torch.zeros(1))]).param_groups
-    settings = {name: group[name] for name in ("lr", "betas", "eps", "weight_decay", "decoupled_weight_decay")}
+    settings = {
+        name: group[name] for name in ("lr", "betas", "eps", "weight_decay", "decoupled_weight_decay")
+    }
     assert settings == {
         "lr": 1e-3,
         "betas": (0.9, 0.999),

@@ -13,7 +13,10 @@ from sound2scene.types import CLIP_SAMPLES, InputError
 ORACLES = {"paper": paper_log_density, "log_mel": log_mel_density}
 PUBLISHED_BINS = [0, 1, 64, 128, 255, 256]
 SOUNDS = [
-    *(f"inference/{name}" for name in ("chainsaw", "church", "cow", "ocean", "printer", "scuba", "ski", "tractor")),
+    *(
+        f"inference/{name}"
+        for name in ("chainsaw", "church", "cow", "ocean", "printer", "scuba", "ski", "tractor")
+    ),
     *(f"training/audios/{name}" for name in ("1XjwssJT_ok_25000_35000", "1ieXYD-OKXw_30000_40000")),
     *(f"training/audios/{name}" for name in ("VNs8qiFvwfk_30000_40000", "XvuoIqLqMng_210000_220000")),
 ]
@@ -38,11 +41,15 @@ def test_paper_preset_equals_the_published_numbers(sound: str, real_data: Path, 
     assert spectrogram_FT.shape == preset.shape
     np.testing.assert_allclose(spectrogram_FT[PUBLISHED_BINS], published[f"{name}/rows"], rtol=0, atol=1e-4)
     np.testing.assert_allclose(spectrogram_FT.mean(1), published[f"{name}/time_mean"], rtol=0, atol=1e-4)
-    np.testing.assert_allclose([log_FT.mean(), log_FT.std()], published[f"{name}/log_mean_std"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(
+        [log_FT.mean(), log_FT.std()], published[f"{name}/log_mean_std"], rtol=0, atol=1e-4
+    )
     for factor in ("0.1", "0.3", "3.0"):
         louder_FT = preset(gain(waveform_BT, 20 * np.log10(float(factor))))[0].numpy()
         change = np.abs(louder_FT - spectrogram_FT).mean()
-        np.testing.assert_allclose(change, published[f"{name}/gain_{factor}_mean_abs_change"], rtol=0, atol=1e-4)
+        np.testing.assert_allclose(
+            change, published[f"{name}/gain_{factor}_mean_abs_change"], rtol=0, atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -66,7 +73,9 @@ def test_low_level_and_offset_keep_their_digits(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_silence_is_all_zeros_and_not_noise(name: str) -> None:
-    assert torch.equal(spectrogram(name)(torch.zeros(2, CLIP_SAMPLES)), torch.zeros(2, *spectrogram(name).shape))
+    assert torch.equal(
+        spectrogram(name)(torch.zeros(2, CLIP_SAMPLES)), torch.zeros(2, *spectrogram(name).shape)
+    )
 
 
 def test_a_gain_survives_only_by_floor_clipping_and_quantisation() -> None:

@@ -6,15 +6,27 @@ from torch.utils.data import DataLoader, Dataset
 
 from sound2scene.types import InputError
 
-HEAVY = {"pytorch_lightning", "torchmetrics", "torchvision", "torchaudio", "timm", "librosa", "wandb", "matplotlib"}
+HEAVY = {
+    "pytorch_lightning",
+    "torchmetrics",
+    "torchvision",
+    "torchaudio",
+    "timm",
+    "librosa",
+    "wandb",
+    "matplotlib",
+}
 
 
 def test_importing_a_part_does_not_import_the_world():
     parts = {
-        f"sound2scene.{part}" for part in ("types", "images", "distributed", "losses.infonce", "losses.regression")
+        f"sound2scene.{part}"
+        for part in ("types", "images", "distributed", "losses.infonce", "losses.regression")
     }
     code = f"import sys, {', '.join(parts)}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
     loaded = set(done.stdout.split())
     assert loaded >= parts
     assert loaded & HEAVY == set()

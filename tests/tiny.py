@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sound2scene import artifacts, images
-from sound2scene.data.sharding import Plan, write_dataset
+from sound2scene.data.shards.write import Plan, write_dataset
 from sound2scene.models.audio_encoder import AudioEncoder
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.models.localizer import Localizer
@@ -30,7 +30,9 @@ def make_clip(job: dict[str, Any]) -> Clip:
     waveform_T = (tone_T + 0.01 * rng.standard_normal(CLIP_SAMPLES)).astype(np.float32)
     pixels_HWC = rng.integers(0, 60, (32, 32, 3), dtype=np.uint8)
     pixels_HWC[8:24, 8:24, label] += 180
-    return Clip(job["key"], images.encode_jpeg(pixels_HWC), waveform_T, 5.0, CLASSES[label], {"number": job["number"]})
+    return Clip(
+        job["key"], images.encode_jpeg(pixels_HWC), waveform_T, 5.0, CLASSES[label], {"number": job["number"]}
+    )
 
 
 def tiny_dataset(folder: Path, train: int = 18, val: int = 9) -> Path:
@@ -92,7 +94,7 @@ def tiny_recipe(path: Path, shards: Path, encoder: Path, **run: Any) -> Path:
         "      class_path: sound2scene.models.audio_encoder.AudioEncoder",
         f"      init_args: {{z_dim: {Z_DIM}, backbone: resnet18, backbone_options: {NET}}}",
         "data:",
-        "  class_path: sound2scene.data.module.ClipDataModule",
+        "  class_path: sound2scene.data.clips.ClipDataModule",
         f"  init_args: {{shards: {shards}, batch_size: 4, workers: 0}}",
     ]
     path.write_text("\n".join(lines) + "\n")

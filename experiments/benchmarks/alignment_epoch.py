@@ -1,8 +1,9 @@
 """Measure an alignment epoch: cached z_image and batched spectrograms against the published loop, on the same clips.
 
-The published loop (Sound2Scene `train.py`, `a2s_dataloader.py`) reads WAV and JPEG files, computes a scipy spectrogram
-per clip, and runs the image encoder every step without `no_grad`, so that gradients reach it and are thrown away. Both
-loops use the same networks (random weights), loader processes and threads. Clips are generated.
+The published loop (Sound2Scene `train.py`, `a2s_dataloader.py`) reads WAV and JPEG files, computes a scipy
+spectrogram per clip, and runs the image encoder every step without `no_grad`, so that gradients reach it and
+are thrown away. Both loops use the same networks (random weights), loader processes and threads. Clips are
+generated.
 
 Run `python experiments/benchmarks/alignment_epoch.py`; it takes a few minutes on two cores.
 """
@@ -24,8 +25,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from sound2scene import images
-from sound2scene.data.module import ClipDataModule
-from sound2scene.data.sources import prepare_folder
+from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.prepare import prepare_folder
 from sound2scene.losses.infonce import L2InfoNCE
 from sound2scene.models.audio_encoder import AudioEncoder
 from sound2scene.models.image_encoder import ImageEncoder
@@ -50,7 +51,9 @@ class PublishedClips(Dataset[tuple[Tensor, Tensor]]):
         samples_T = np.clip(np.tile(samples_T, 10)[: 10 * rate_hz], -1, 1)
         log_FT = np.log(scipy_spectrogram(samples_T, rate_hz, nperseg=512, noverlap=353)[2] + 1e-7)
         log_FT = (log_FT - log_FT.mean()) / (log_FT.std() + 1e-9)
-        image_CHW = images.preset("squeeze")(Image.open(self.folder / "images" / f"{name}.jpg").convert("RGB"))
+        image_CHW = images.preset("squeeze")(
+            Image.open(self.folder / "images" / f"{name}.jpg").convert("RGB")
+        )
         return torch.from_numpy(log_FT), image_CHW
 
 
@@ -61,7 +64,9 @@ def write_files(folder: Path, clips: int) -> None:
     (folder / "audios").mkdir()
     for number in range(clips):
         name = f"clip{number:05d}"
-        soundfile.write(folder / "audios" / f"{name}.wav", 0.1 * rng.standard_normal(160_000), 16_000, subtype="PCM_16")
+        soundfile.write(
+            folder / "audios" / f"{name}.wav", 0.1 * rng.standard_normal(160_000), 16_000, subtype="PCM_16"
+        )
         picture = Image.fromarray(rng.integers(0, 255, (14, 14, 3), dtype=np.uint8)).resize((224, 224))
         picture.save(folder / "images" / f"{name}.jpg", quality=90)
 
@@ -69,7 +74,9 @@ def write_files(folder: Path, clips: int) -> None:
 def published_epoch(folder: Path, batch_size: int, audio: nn.Module, image: nn.Module, workers: int) -> None:
     """One epoch of the published loop."""
     loss, optimizer = L2InfoNCE(), torch.optim.Adam(audio.parameters(), lr=1e-3, weight_decay=1e-5)
-    for spectrogram_BFT, image_BCHW in DataLoader(PublishedClips(folder), batch_size, True, num_workers=workers):
+    for spectrogram_BFT, image_BCHW in DataLoader(
+        PublishedClips(folder), batch_size, True, num_workers=workers
+    ):
         value = loss(audio(spectrogram_BFT.float()), image(image_BCHW))
         optimizer.zero_grad()
         value.backward()
@@ -118,7 +125,9 @@ def main() -> None:
                 lambda: published_epoch(files, arguments.batch_size, theirs, image, arguments.workers),  # noqa: B023
                 arguments.repeats,
             )
-    print(f"epoch of {arguments.clips} clips, batch {arguments.batch_size}, {torch.get_num_threads()} threads")
+    print(
+        f"epoch of {arguments.clips} clips, batch {arguments.batch_size}, {torch.get_num_threads()} threads"
+    )
     print_table(rows, arguments.clips, "clip")
 
 

@@ -1,6 +1,7 @@
 """Measure what FID and IS cost beyond the network's own pass over the pictures.
 
-Ours: the network alone. Other: the network, the metrics' sums and their final computation, once per run over all
+Ours: the network alone. Other: the network, the metrics' sums and their final computation, once per run over
+    all
 pictures, as the callback does it with every validation.
 
 Run `python experiments/benchmarks/fid_overhead.py`.
@@ -32,7 +33,9 @@ def main() -> None:
     rows = {}
     for name, (network, pictures) in networks.items():
         network.eval().to(arguments.device)
-        parts = torch.randint(256, (pictures, 3, 64, 64), dtype=torch.uint8, device=arguments.device).split(64)
+        parts = torch.randint(256, (pictures, 3, 64, 64), dtype=torch.uint8, device=arguments.device).split(
+            64
+        )
         scores = GenerationScores(network.feature_dim, splits=1).to(arguments.device)
         for part in parts:
             scores.add_real(network.measure(part).feature_BD)
@@ -41,7 +44,9 @@ def main() -> None:
             return sum(float(network.measure(part).feature_BD.sum()) for part in parts)
 
         def measured(
-            network: Judge = network, parts: tuple[torch.Tensor, ...] = parts, scores: GenerationScores = scores
+            network: Judge = network,
+            parts: tuple[torch.Tensor, ...] = parts,
+            scores: GenerationScores = scores,
         ) -> object:
             for part in parts:
                 scores.add_fake(network.measure(part))

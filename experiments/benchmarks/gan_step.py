@@ -1,9 +1,10 @@
 """Measure one discriminator and one generator step: bf16, channels last and compiled against plain float32.
 
-The steps are those of the stage `gan` (hinge loss, fakes and reals in one pass of the discriminator) on one batch that
-stays where it is, so that nothing but the networks is timed.
+The steps are those of the stage `gan` (hinge loss, fakes and reals in one pass of the discriminator) on one
+batch that stays where it is, so that nothing but the networks is timed.
 
-Run `python experiments/benchmarks/gan_step.py` (`--resolution 128 --channels 96 --batch 64` for the published size).
+Run `python experiments/benchmarks/gan_step.py` (`--resolution 128 --channels 96 --batch 64` for the published
+size).
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from sound2scene.models.biggan import Generator
 from sound2scene.models.discriminator import Discriminator
 
 
-def make_step(options: argparse.Namespace, bf16: bool, channels_last: bool, compiled: bool) -> Callable[[], None]:
+def make_step(
+    options: argparse.Namespace, bf16: bool, channels_last: bool, compiled: bool
+) -> Callable[[], None]:
     """Both steps, with networks and optimizers of their own."""
     torch.manual_seed(0)
     device, width = torch.device(options.device), 256
@@ -63,7 +66,9 @@ def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--resolution", type=int, default=64)
-    parser.add_argument("--channels", type=int, default=8, help="of the generator; the discriminator has twice as many")
+    parser.add_argument(
+        "--channels", type=int, default=8, help="of the generator; the discriminator has twice as many"
+    )
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--repeats", type=int, default=11)
@@ -77,7 +82,8 @@ def main() -> None:
     }
     rows = {name: compare(make_step(options, *kind), plain, options.repeats) for name, kind in kinds.items()}
     print(
-        f"{options.resolution} px, channels {options.channels}, batch {options.batch}, {options.device}; other: float32"
+        f"{options.resolution} px, channels {options.channels}, batch {options.batch}, {options.device}; "
+        "other: float32"
     )
     print_table(rows, options.batch, "picture")
 

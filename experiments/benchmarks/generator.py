@@ -35,7 +35,9 @@ def main() -> None:
         noise_BZ = torch.randn(batch, plain.z_dim, device=arguments.device)
         z_image_BD = normalize(torch.randn(batch, plain.z_image_dim, device=arguments.device).abs(), dim=1)
 
-        def draw(network: object, noise_BZ: torch.Tensor = noise_BZ, z_BD: torch.Tensor = z_image_BD) -> torch.Tensor:
+        def draw(
+            network: object, noise_BZ: torch.Tensor = noise_BZ, z_BD: torch.Tensor = z_image_BD
+        ) -> torch.Tensor:
             with torch.inference_mode():
                 return network(noise_BZ, z_BD).cpu()  # type: ignore[operator]
 

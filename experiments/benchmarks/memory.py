@@ -1,9 +1,10 @@
 """Measure memory while streaming: the loading processes' memory after an epoch of N clips and of 10 N clips.
 
-Each size runs in a process of its own, with two loader workers; the figure is the largest sum, over the process and its
-workers, of what Linux counts as theirs: private memory, and their share of what they hand over to each other. Mapped
-files stay out: whether a library's pages count as private depends on what else the machine runs. The C library's
-allocator keeps what it once needed, and takes about a thousand clips to reach that level; N is beyond it.
+Each size runs in a process of its own, with two loader workers; the figure is the largest sum, over the
+process and its workers, of what Linux counts as theirs: private memory, and their share of what they hand
+over to each other. Mapped files stay out: whether a library's pages count as private depends on what else the
+machine runs. The C library's allocator keeps what it once needed, and takes about a thousand clips to reach
+that level; N is beyond it.
 
 Run `python experiments/benchmarks/memory.py`.
 """
@@ -21,8 +22,8 @@ from pathlib import Path
 import psutil
 from alignment_epoch import write_files
 
-from sound2scene.data.module import ClipDataModule
-from sound2scene.data.sources import prepare_folder
+from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.prepare import prepare_folder
 
 
 def own_bytes(process: psutil.Process | None = None) -> int:
@@ -47,7 +48,9 @@ def main() -> None:
     """Print bytes at 1x and 10x, and the growth."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=1600)
-    parser.add_argument("--stream", help="measure one dataset and print its bytes (used by the benchmark itself)")
+    parser.add_argument(
+        "--stream", help="measure one dataset and print its bytes (used by the benchmark itself)"
+    )
     arguments = parser.parse_args()
     if arguments.stream:
         print(json.dumps(stream(arguments.stream)))
@@ -59,7 +62,9 @@ def main() -> None:
             write_files(root / "files", times * arguments.clips)
             prepare_folder(root / "shards", root / "files", val_share=0.0)
             command = [sys.executable, __file__, "--stream", str(root / "shards")]
-            sizes[times] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            sizes[times] = json.loads(
+                subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            )
     for times, size in sizes.items():
         print(f"{times * arguments.clips:6d} clips: {size / 2**20:8.1f} MiB")
     print(f"growth from 1x to 10x: {100 * (sizes[10] / sizes[1] - 1):+.1f} %")

@@ -1,9 +1,9 @@
 """Measure `select` and `prepare` against extracting every 10-fps frame to JPEG with FFmpeg and reading it back.
 
-Both sides use one thread and pass over the same videos in turn: the ratio is one of videos per second and core. Ours
-decodes a video, scores its steps with a localizer and makes the clip (the chosen frame's JPEG, 10 s of FLAC). The other
-side is the published recipe: `ffmpeg` to a folder of JPEGs and a WAV, and reading all of them back at the localizer's
-size; in the second line it scores them, too.
+Both sides use one thread and pass over the same videos in turn: the ratio is one of videos per second and
+core. Ours decodes a video, scores its steps with a localizer and makes the clip (the chosen frame's JPEG, 10
+s of FLAC). The other side is the published recipe: `ffmpeg` to a folder of JPEGs and a WAV, and reading all
+of them back at the localizer's size; in the second line it scores them, too.
 
 Run `python experiments/benchmarks/selection.py FOLDER` (of videos; needs the command `ffmpeg`).
 """
@@ -25,9 +25,10 @@ from PIL import Image
 from timing import compare, print_table
 
 from sound2scene import artifacts, audio
-from sound2scene.data.footage import FootageDataset
-from sound2scene.data.selection import Choice, find_videos
-from sound2scene.data.video_clips import make_video_clip
+from sound2scene.data.batches.footage import FootageDataset
+from sound2scene.data.selection.file import Choice
+from sound2scene.data.video.clip import make_video_clip
+from sound2scene.data.video.find import find_videos
 from sound2scene.moments import Moments, Scorer
 from sound2scene.stages.selection import SelectionStage
 from sound2scene.types import Clip
@@ -36,7 +37,9 @@ from sound2scene.types import Clip
 def usable(folder: Path, scorer: Scorer) -> FootageDataset:
     """The videos that can be decoded; the others are named."""
     every = FootageDataset(list(find_videos(folder).items()), scorer.side_px)
-    refused = {footage.key: footage.refused for footage in (every[i] for i in range(len(every))) if footage.refused}
+    refused = {
+        footage.key: footage.refused for footage in (every[i] for i in range(len(every))) if footage.refused
+    }
     for reason in refused.values():
         print(f"left out: {reason.reason}")
     return FootageDataset([video for video in every.videos if video[0] not in refused], scorer.side_px)
@@ -61,7 +64,17 @@ def extracted(videos: FootageDataset, stage: SelectionStage, score: bool) -> Non
 
 def _extract(path: Path, scorer: Scorer, score: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        command = ["ffmpeg", "-v", "error", "-threads", "1", "-i", str(path.absolute()), "-filter_threads", "1"]
+        command = [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-threads",
+            "1",
+            "-i",
+            str(path.absolute()),
+            "-filter_threads",
+            "1",
+        ]
         pictures = ["-r", "10", "-threads", "1", f"{folder}/%03d.jpg"]
         subprocess.run([*command, *pictures, "-ac", "1", "-ar", "16000", f"{folder}/sound.wav"], check=True)
         frames = []

@@ -1,6 +1,7 @@
 """Measure memory of `select` and `prepare`: the largest over a run on N videos and on 10 N, in fresh processes.
 
-The videos are one folder's, linked again and again under other names. What counts as memory is said in `memory.py`.
+The videos are one folder's, linked again and again under other names. What counts as memory is said in
+`memory.py`.
 
 Run `python experiments/benchmarks/selection_memory.py FOLDER` (of videos).
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 import psutil
 from memory import own_bytes
 
-from sound2scene.data.selection import find_videos
+from sound2scene.data.video.find import find_videos
 
 
 def largest(*command: str) -> int:
@@ -44,16 +45,22 @@ def main() -> None:
         for times in (1, 10):
             root = Path(scratch) / str(times)
             (root / "videos").mkdir(parents=True)
-            for number, path in enumerate(islice(cycle(find_videos(options.folder).values()), times * options.videos)):
+            for number, path in enumerate(
+                islice(cycle(find_videos(options.folder).values()), times * options.videos)
+            ):
                 (root / "videos" / f"{number:06d}{path.suffix}").symlink_to(path.absolute())
             chosen = ["--selection", str(root / "s.json")]
             machine = ["--localizer", options.localizer, "--accelerator", "cpu", "--devices", "1"]
-            sizes["select"].append(largest("select", str(root / "videos"), "-o", str(root / "s.json"), *machine))
+            sizes["select"].append(
+                largest("select", str(root / "videos"), "-o", str(root / "s.json"), *machine)
+            )
             sizes["prepare"].append(
                 largest("prepare", "videos", str(root / "videos"), *chosen, "-o", str(root / "shards"))
             )
     for command, (few, many) in sizes.items():
-        sizes_mib = f"{few / 2**20:.0f} MiB for {options.videos} videos, {many / 2**20:.0f} for ten times as many"
+        sizes_mib = (
+            f"{few / 2**20:.0f} MiB for {options.videos} videos, {many / 2**20:.0f} for ten times as many"
+        )
         print(f"{command}: {sizes_mib} ({100 * (many / few - 1):+.1f} %)")
 
 

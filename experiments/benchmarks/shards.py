@@ -1,8 +1,8 @@
 """Measure reading clips from shards against the same clips as plain files, through the same loader.
 
-Both read in a fresh random order: once JPEG and FLAC of a clip from a tar by its index, once from two files. On a local
-disk with a warm cache the two should come close; what shards save is the file system's work on cold or remote disks,
-and the hundreds of thousands of files.
+Both read in a fresh random order: once JPEG and FLAC of a clip from a tar by its index, once from two files.
+On a local disk with a warm cache the two should come close; what shards save is the file system's work on
+cold or remote disks, and the hundreds of thousands of files.
 
 Run `python experiments/benchmarks/shards.py`.
 """
@@ -20,10 +20,10 @@ from timing import compare, print_table
 from torch.utils.data import DataLoader, Dataset
 
 from sound2scene import audio, images
-from sound2scene.data.reader import ClipReader
-from sound2scene.data.sampler import Draw, EpochSampler
-from sound2scene.data.shards import ShardDataset
-from sound2scene.data.sources import prepare_folder
+from sound2scene.data.batches.reader import ClipReader
+from sound2scene.data.batches.sampler import Draw, EpochSampler
+from sound2scene.data.prepare import prepare_folder
+from sound2scene.data.shards.read import ShardDataset
 
 
 class PlainFiles(Dataset[dict[str, Any]]):
@@ -64,7 +64,9 @@ def main() -> None:
         sampler = EpochSampler(len(shards), 32, 0, 0, 1)
 
         def epoch(dataset: Dataset[dict[str, Any]]) -> int:
-            loader = DataLoader(dataset, 32, sampler=sampler, num_workers=arguments.workers, collate_fn=reader.collate)
+            loader = DataLoader(
+                dataset, 32, sampler=sampler, num_workers=arguments.workers, collate_fn=reader.collate
+            )
             return sum(len(batch.key) for batch in loader)
 
         row = compare(lambda: epoch(reader), lambda: epoch(plain), arguments.repeats)

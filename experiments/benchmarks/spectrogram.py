@@ -46,7 +46,9 @@ def main() -> None:
     arguments = parser.parse_args()
     paper, log_mel = spectrogram("paper"), spectrogram("log_mel")
     for clips in arguments.clips:
-        waveform_BT = (0.1 * torch.randn(clips, CLIP_SAMPLES, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)
+        waveform_BT = (
+            0.1 * torch.randn(clips, CLIP_SAMPLES, generator=torch.Generator().manual_seed(0))
+        ).clamp(-1, 1)
         single_BT, double_BT = waveform_BT.numpy(), waveform_BT.double().numpy()
         rows = {}
         for threads in arguments.threads:

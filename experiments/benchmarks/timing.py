@@ -44,7 +44,11 @@ def compare(ours: Callable[[], object], other: Callable[[], object], repeats: in
             seconds.append(time.perf_counter() - start)
     ratios = [b / a for a, b in zip(ours_s, other_s, strict=True)]
     return Comparison(
-        statistics.median(ours_s), statistics.median(other_s), statistics.median(ratios), min(ratios), max(ratios)
+        statistics.median(ours_s),
+        statistics.median(other_s),
+        statistics.median(ratios),
+        min(ratios),
+        max(ratios),
     )
 
 
@@ -57,7 +61,10 @@ def print_table(rows: Mapping[str, Comparison], per: float = 1, unit: str = "cal
         unit: What one unit is called.
     """
     width = max(map(len, rows))
-    print(f"{'':{width}}  {'ours':>9}  {'other':>9}  {'ratio':>6}  range      (ms per {unit}; ratio = other / ours)")
+    print(
+        f"{'':{width}}  {'ours':>9}  {'other':>9}  {'ratio':>6}  range      (ms per {unit}; ratio = other / "
+        "ours)"
+    )
     for name, row in rows.items():
         ours_ms, other_ms = 1e3 * row.ours_s / per, 1e3 * row.other_s / per
         spread = f"{row.ratio_low:.2f}-{row.ratio_high:.2f}"

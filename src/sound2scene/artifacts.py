@@ -1,7 +1,8 @@
 """An artifact is a folder with one network: `weights.safetensors` and a readable `card.json`.
 
-Stages meet only through artifacts. A card is untrusted input: loading builds only classes of `sound2scene.models`,
-reads only safetensors, and refuses weights that are not the ones the card was written for.
+Stages meet only through artifacts. A card is untrusted input: loading builds only classes of
+`sound2scene.models`, reads only safetensors, and refuses weights that are not the ones the card was written
+for.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sound2scene.card import FORMAT, Card
-from sound2scene.types import Foldable, InputError
+from sound2scene.protocols import Foldable
+from sound2scene.types import InputError
 
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
@@ -39,9 +41,9 @@ _PACKAGES = ("sound2scene", "torch", "timm", "safetensors")
 def fingerprint(network: nn.Module) -> str:
     """SHA-256 over the class, its arguments where it states them, and every tensor's name, dtype, shape and bytes.
 
-    It does not depend on the device, the mode (train or eval) or the order of the state dict, and changes with any bit
-    of any tensor; caches of the network's outputs are kept under it. The arguments count because they can change what
-    a network computes without changing a tensor (`final_relu`).
+    It does not depend on the device, the mode (train or eval) or the order of the state dict, and changes
+    with any bit of any tensor; caches of the network's outputs are kept under it. The arguments count because
+    they can change what a network computes without changing a tensor (`final_relu`).
     """
     arguments = getattr(network, "arguments", {})
     digest = hashlib.sha256(json.dumps([_class_path(network), arguments], sort_keys=True).encode())
@@ -70,12 +72,16 @@ def save(
         The folder.
 
     Raises:
-        InputError: If the folder holds anything else or cannot be written, or the card has an unknown key or a value
-            that JSON cannot hold.
+        InputError: If the folder holds anything else or cannot be written, or the card has an unknown key or
+            a value that JSON cannot hold.
     """
-    assert not getattr(network, "is_folded", False), "folded for inference: save the network that it was folded from"
+    assert not getattr(network, "is_folded", False), (
+        "folded for inference: save the network that it was folded from"
+    )
     folder = Path(folder).resolve()
-    if folder.exists() and (not folder.is_dir() or {entry.name for entry in folder.iterdir()} - {WEIGHTS, CARD}):
+    if folder.exists() and (
+        not folder.is_dir() or {entry.name for entry in folder.iterdir()} - {WEIGHTS, CARD}
+    ):
         raise InputError(f"{folder}: holds something other than an artifact; choose a new folder")
     stated = getattr(network, "arguments", arguments)
     assert arguments is None or arguments == stated, "the network would be built again with other arguments"
@@ -84,7 +90,8 @@ def save(
         "arguments": stated,
         "fingerprint": fingerprint(network),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},
+        "versions": {"python": platform.python_version()}
+        | {package: version(package) for package in _PACKAGES},
         "format": FORMAT,
     }
     try:
@@ -109,7 +116,9 @@ def read_card(folder: str | os.PathLike[str]) -> Card:
             f"{folder}: no artifact ({CARD}, {WEIGHTS}) there; check the path, or train or import it first"
         )
     if path.stat().st_size > _CARD_BYTES:
-        raise InputError(f"{path}: larger than {_CARD_BYTES} bytes, not a card; export or import the artifact again")
+        raise InputError(
+            f"{path}: larger than {_CARD_BYTES} bytes, not a card; export or import the artifact again"
+        )
     return Card.from_json(path.read_bytes(), str(path))
 
 
@@ -119,15 +128,19 @@ def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = T
     Args:
         folder: The artifact.
         kind: What the network has to be for; anything by default.
-        fold: Fold a network that can be folded, a generator for one, which makes it faster and fit for inference alone:
-            its tensors and so its fingerprint are then not those of the card. False for training it further.
+        fold: Fold a network that can be folded, a generator for one, which makes it faster and fit for
+            inference alone: its tensors and so its fingerprint are then not those of the card. False for
+                training it further.
 
     Raises:
-        InputError: If the artifact is missing, damaged or of another kind, or its weights and card do not match.
+        InputError: If the artifact is missing, damaged or of another kind, or its weights and card do not
+            match.
     """
     card = read_card(folder)
     if kind is not None and card.kind != kind:
-        raise InputError(f"{folder}: holds a network of kind {card.kind!r}, not {kind!r}; give another artifact's path")
+        raise InputError(
+            f"{folder}: holds a network of kind {card.kind!r}, not {kind!r}; give another artifact's path"
+        )
     weights = Path(folder) / WEIGHTS
     try:
         tensors = load_file(weights)
@@ -149,8 +162,8 @@ def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = T
 def training_folder(folder: str | os.PathLike[str]) -> Path:
     """Where what a generator can be trained further from lies, beside its artifact.
 
-    It may hold the artifacts `generator` (the live one) and `discriminator`, and `optimizers.safetensors`: Adam's
-    moments as `<network>.<parameter>.<exp_avg|exp_avg_sq|step>`.
+    It may hold the artifacts `generator` (the live one) and `discriminator`, and `optimizers.safetensors`:
+    Adam's moments as `<network>.<parameter>.<exp_avg|exp_avg_sq|step>`.
     """
     folder = Path(folder)
     return folder.with_name(f"{folder.name}-training")
@@ -170,16 +183,20 @@ def check_pair(card: Card, encoder_fingerprint: str, folder: str | os.PathLike[s
     stated = card.origin.notes.get("image_encoder")
     if stated is None:
         raise InputError(
-            f"{folder}: its card does not say to which image encoder it belongs; import it again with --image-encoder"
+            f"{folder}: its card does not say to which image encoder it belongs; import it again with "
+            "--image-encoder"
         )
     if stated != encoder_fingerprint:
         raise InputError(
-            f"{folder}: belongs to image encoder {str(stated)[:12]}, not to {encoder_fingerprint[:12]}; take the pair "
+            f"{folder}: belongs to image encoder {str(stated)[:12]}, not to {encoder_fingerprint[:12]}; take "
+            "the pair "
             "that was trained together"
         )
 
 
-def _build(network_class: type[nn.Module], arguments: dict[str, Any], tensors: dict[str, Tensor]) -> nn.Module:
+def _build(
+    network_class: type[nn.Module], arguments: dict[str, Any], tensors: dict[str, Tensor]
+) -> nn.Module:
     """A network with these tensors, without drawing weights only to overwrite them (an orthogonal start takes 20 s)."""
     try:
         with torch.device("meta"):
@@ -210,7 +227,11 @@ def _class(card: Card, folder: Path) -> type[nn.Module]:
         found = getattr(importlib.import_module(match[1]), match[2], None) if match else None
     except ImportError:
         found = None
-    if isinstance(found, type) and issubclass(found, nn.Module) and found.__module__.startswith("sound2scene.models."):
+    if (
+        isinstance(found, type)
+        and issubclass(found, nn.Module)
+        and found.__module__.startswith("sound2scene.models.")
+    ):
         return found
     raise InputError(
         f"{folder / CARD}: class {card.class_path!r} is no network of sound2scene.models; mend 'class_path'"
@@ -229,7 +250,9 @@ def _write(tensors: dict[str, Tensor], card: Card, folder: Path) -> None:
             folder.rename(old)
         partial.rename(folder)
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{folder}: cannot be written ({error}); free space or choose another folder") from None
+        raise InputError(
+            f"{folder}: cannot be written ({error}); free space or choose another folder"
+        ) from None
     finally:
         if old.exists() and not folder.exists():
             old.rename(folder)

@@ -1,7 +1,7 @@
 """Any sound file in, 10 s of 16 kHz mono out; and the paper's edits in the waveform space: gain, mixing, quantisation.
 
-Files become NumPy arrays, because that is what a shard is written from. `gain` and `mix` take NumPy arrays and torch
-Tensors alike and give back what they were given.
+Files become NumPy arrays, because that is what a shard is written from. `gain` and `mix` take NumPy arrays
+and torch Tensors alike and give back what they were given.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
 Waveform = TypeVar("Waveform", NDArray[np.float32], Tensor)
 
 _PCM16_FULL_SCALE = 32_768
-# Read past the cut, so that the resampling filter sees the sound that goes on there and not an artificial end.
+# Read past the cut, so that the resampling filter sees the sound that goes on there and not an artificial
+# end.
 _MARGIN_S = 0.1
 
 
@@ -33,13 +34,13 @@ class _NotSoundError(Exception):
 def load(source: Source, clip_s: float = CLIP_S) -> NDArray[np.float32]:
     """Read a sound as the paper's front end wants it, from any file that libsndfile or FFmpeg reads.
 
-    Channels are averaged, the rate is converted to 16 kHz (soxr HQ), the sound is repeated end to end or cut to
-    `clip_s`, and clipped to +-1. No more of a long file is read than the clip needs. A file cut short is used as far
-    as it decodes without an error. Silence is a sound: see `is_silent`.
+    Channels are averaged, the rate is converted to 16 kHz (soxr HQ), the sound is repeated end to end or cut
+    to `clip_s`, and clipped to +-1. No more of a long file is read than the clip needs. A file cut short is
+    used as far as it decodes without an error. Silence is a sound: see `is_silent`.
 
-    The released loader (Sound2Scene, a2s_dataloader.py) agrees at 16 kHz, mono, from 1 s on. It neither resamples nor
-    mixes down, and repeats a sound ten times only, so that a sound of 0.1 s would give 1 s; here it fills the whole
-    clip.
+    The released loader (Sound2Scene, a2s_dataloader.py) agrees at 16 kHz, mono, from 1 s on. It neither
+    resamples nor mixes down, and repeats a sound ten times only, so that a sound of 0.1 s would give 1 s;
+    here it fills the whole clip.
 
     Args:
         source: Path, the bytes of a whole file, or a seekable binary file.
@@ -49,18 +50,21 @@ def load(source: Source, clip_s: float = CLIP_S) -> NDArray[np.float32]:
         waveform_T: float32 in [-1, 1], `clip_s` * 16,000 samples.
 
     Raises:
-        InputError: The file is missing, empty, damaged, not a sound file, has no audio stream or no samples, or holds
-            NaN or infinity.
+        InputError: The file is missing, empty, damaged, not a sound file, has no audio stream or no samples,
+            or holds NaN or infinity.
     """
     if isinstance(source, bytes):
         return _load_stream(io.BytesIO(source), "sound in memory", clip_s)
     if isinstance(source, (str, os.PathLike)):
         name = os.fspath(source)
         try:
-            # Opened here and not by a decoder: "-" and "http:" at the start of a name mean something else to those.
+            # Opened here and not by a decoder: "-" and "http:" at the start of a name mean something else to
+            # those.
             stream = open(name, "rb")  # noqa: SIM115 (closed below; an OSError while reading is not one of opening)
         except OSError as error:
-            raise InputError(f"{name}: cannot be opened ({error.strerror}); give the path of a sound file") from error
+            raise InputError(
+                f"{name}: cannot be opened ({error.strerror}); give the path of a sound file"
+            ) from error
         with stream:
             return _load_stream(stream, name, clip_s)
     return _load_stream(source, str(getattr(source, "name", "sound stream")), clip_s)
@@ -113,7 +117,8 @@ def fit_length(waveform_T: NDArray[np.float32], samples: int) -> NDArray[np.floa
 def gain(waveform: Waveform, gain_db: float) -> Waveform:
     """Scale the amplitude by 10^(gain_db / 20) and clip to +-1: the volume change of the paper's Figures 5 and 7.
 
-    The published examples saturate too (up to 40 % of the samples of their loudest sounds), so clipping belongs to it.
+    The published examples saturate too (up to 40 % of the samples of their loudest sounds), so clipping
+    belongs to it.
 
     Args:
         waveform: Array or Tensor of any shape, full scale +-1.
@@ -122,11 +127,13 @@ def gain(waveform: Waveform, gain_db: float) -> Waveform:
     return (waveform * _factor(gain_db)).clip(-1, 1)
 
 
-def mix(first: Waveform, second: Waveform, first_gain_db: float = 0.0, second_gain_db: float = 0.0) -> Waveform:
+def mix(
+    first: Waveform, second: Waveform, first_gain_db: float = 0.0, second_gain_db: float = 0.0
+) -> Waveform:
     """Add two sounds sample by sample, each with its own gain, and clip the sum to +-1 (the paper's Figure 4).
 
-    There is no normalisation of the peak, as in the published examples. Those that fade one sound into another add
-    a * first and (1 - a) * second: give 20 log10 of the two.
+    There is no normalisation of the peak, as in the published examples. Those that fade one sound into
+    another add a * first and (1 - a) * second: give 20 log10 of the two.
 
     Args:
         first: Array or Tensor, full scale +-1.
@@ -139,7 +146,8 @@ def mix(first: Waveform, second: Waveform, first_gain_db: float = 0.0, second_ga
     """
     if first.shape != second.shape:
         raise InputError(
-            f"cannot mix {tuple(first.shape)} with {tuple(second.shape)} samples; use fit_length on both first"
+            f"cannot mix {tuple(first.shape)} with {tuple(second.shape)} samples; use fit_length on both "
+            "first"
         )
     return (first * _factor(first_gain_db) + second * _factor(second_gain_db)).clip(-1, 1)
 
@@ -152,7 +160,11 @@ def is_silent(waveform_T: NDArray[np.float32], floor_db: float = -80.0) -> bool:
 def to_pcm16(waveform_T: NDArray[np.float32]) -> NDArray[np.int16]:
     """Quantise to 16 bits as a WAV file does: nearest step of 1/32768, clipped to [-1, 1 - 1/32768]."""
     assert np.isfinite(waveform_T).all(), "NaN has no 16-bit value"
-    return np.rint(waveform_T * _PCM16_FULL_SCALE).clip(-_PCM16_FULL_SCALE, _PCM16_FULL_SCALE - 1).astype(np.int16)
+    return (
+        np.rint(waveform_T * _PCM16_FULL_SCALE)
+        .clip(-_PCM16_FULL_SCALE, _PCM16_FULL_SCALE - 1)
+        .astype(np.int16)
+    )
 
 
 def encode_flac(waveform_T: NDArray[np.float32]) -> bytes:

@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.print_help()
             return 0 if not given else 2
         run = lambda: command(**options)  # noqa: E731
-    # Huge pages for torch's large CPU tensors make training on a CPU about a quarter faster; read on import of torch.
+    # Huge pages for torch's large CPU tensors make training on a CPU about a quarter faster; read on import
+    # of torch.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     from sound2scene.types import DivergedError, InputError
 
@@ -63,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("layout", choices=("audio-encoder", "swav", "icgan"), help="which published checkpoint")
+    parser.add_argument(
+        "layout", choices=("audio-encoder", "swav", "icgan"), help="which published checkpoint"
+    )
     parser.add_argument("source", help="a file (icgan: a folder), an http(s) address, or `published`")
     parser.add_argument("-o", "--output", dest="folder", required=True, help="folder of the artifact")
     parser.add_argument("--preset", default="squeeze", help="image chain for the card of swav (%(default)s)")
@@ -76,24 +79,37 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", dest="folder", required=True, help="folder of the pictures")
     parser.add_argument("-n", "--draws", type=int, default=8, help="pictures per sound (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the noise (%(default)s)")
-    parser.add_argument("--truncation", type=float, default=1.0, help="0 to 1, of the noise; 1 is none (%(default)s)")
-    parser.add_argument("--audio-encoder", default="artifacts/toy/audio-encoder", help="artifact (%(default)s)")
-    parser.add_argument("--generator", default="experiments/artifacts/toy/generator", help="artifact (%(default)s)")
+    parser.add_argument(
+        "--truncation", type=float, default=1.0, help="0 to 1, of the noise; 1 is none (%(default)s)"
+    )
+    parser.add_argument(
+        "--audio-encoder", default="artifacts/toy/audio-encoder", help="artifact (%(default)s)"
+    )
+    parser.add_argument(
+        "--generator", default="experiments/artifacts/toy/generator", help="artifact (%(default)s)"
+    )
     parser.add_argument("--device", help="of torch; a GPU where there is one by default")
     parser.set_defaults(run=_generate)
 
 
 def _generate(
-    files: list[str], folder: str, audio_encoder: str, generator: str, device: str | None, draws: int, **settings: Any
+    files: list[str],
+    folder: str,
+    audio_encoder: str,
+    generator: str,
+    device: str | None,
+    draws: int,
+    **settings: Any,
 ) -> int:
-    from sound2scene import generate
+    from sound2scene.commands.generate import draw_files, write_pictures
+    from sound2scene.methods.sound2scene import SoundToScene
     from sound2scene.types import InputError
 
     if draws < 1:
         raise InputError(f"-n {draws}: draw at least 1 picture per sound")
-    scene = generate.SoundToScene(audio_encoder, generator, device)
-    drawn = generate.draw_files(scene, files, draws=draws, **settings)
-    written, rejected = generate.write_pictures(drawn, folder)
+    scene = SoundToScene(audio_encoder, generator, device)
+    drawn = draw_files(scene, files, draws=draws, **settings)
+    written, rejected = write_pictures(drawn, folder)
     for clip in rejected:
         print(f"sound2scene: {clip.reason}", file=sys.stderr)
     print(f"{folder}: {written} sounds drawn, {draws} pictures each; {len(rejected)} could not be read")
@@ -101,26 +117,27 @@ def _generate(
 
 
 def _train(arguments: list[str] | None) -> None:
-    from sound2scene import recipe
+    from sound2scene.commands import recipe
 
     recipe.main(arguments)
 
 
 def _import(layout: str, source: str, folder: str, preset: str, image_encoder: str | None) -> None:
-    from sound2scene import artifacts, published, published_icgan
+    from sound2scene import artifacts
+    from sound2scene.published import icgan, sound2scene, swav
 
     if layout == "swav":
-        path = published.import_swav(source, folder, preset)
+        path = swav.import_swav(source, folder, preset)
     elif layout == "icgan":
-        path = published_icgan.import_icgan(source, folder, image_encoder)
+        path = icgan.import_icgan(source, folder, image_encoder)
     else:
-        path = published.import_audio_encoder(source, folder, image_encoder)
+        path = sound2scene.import_audio_encoder(source, folder, image_encoder)
     card = artifacts.read_card(path)
     print(f"{path}: {card.class_path}\nlicence: {card.licence}")
 
 
 def _doctor(as_json: bool) -> int:
-    from sound2scene import doctor
+    from sound2scene.commands import doctor
 
     return doctor.main(as_json)
 

@@ -29,7 +29,9 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     toy.add_argument("--videos", default="data/toy/videos", help="folder of the videos (%(default)s)")
     frames = ("localizer", "middle", "random", "true")
     toy.add_argument("--frame", choices=frames, default="true", help="moment of the picture (%(default)s)")
-    toy.add_argument("--localizer", default="experiments/artifacts/toy/localizer", help="artifact (%(default)s)")
+    toy.add_argument(
+        "--localizer", default="experiments/artifacts/toy/localizer", help="artifact (%(default)s)"
+    )
     toy.add_argument("--train", type=int, default=1280, help="training clips (%(default)s)")
     toy.add_argument("--val", type=int, default=256, help="validation clips (%(default)s)")
     toy.add_argument("--test", type=int, default=256, help="test clips (%(default)s)")
@@ -38,11 +40,17 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     toy.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
     folder = source("folder", "images/ and audios/, or one such folder per class")
     folder.add_argument("source")
-    folder.add_argument("--val-share", type=float, default=0.1, help="share held out for validation (%(default)s)")
-    folder.add_argument("--test-share", type=float, default=0.0, help="share held out for the test (%(default)s)")
+    folder.add_argument(
+        "--val-share", type=float, default=0.1, help="share held out for validation (%(default)s)"
+    )
+    folder.add_argument(
+        "--test-share", type=float, default=0.0, help="share held out for the test (%(default)s)"
+    )
     manifest = source("manifest", "a CSV of class-matched pictures and sounds, drawn as pairs")
     manifest.add_argument("source")
-    manifest.add_argument("--val-share", type=float, default=0.15, help="share of groups held out (%(default)s)")
+    manifest.add_argument(
+        "--val-share", type=float, default=0.15, help="share of groups held out (%(default)s)"
+    )
     manifest.add_argument("--seed", type=int, default=0, help="of the draw of pairs")
     _add_video_sources(source)
 
@@ -50,33 +58,48 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
 def _add_video_sources(source: Callable[[str, str], argparse.ArgumentParser]) -> None:
     vggsound = source("vggsound", "VGGSound in its official splits, from videos, or from images/ and audios/")
     vggsound.add_argument("source", nargs="?", help="folder with images/ and audios/, instead of --videos")
-    vggsound.add_argument("--csv", "--table", dest="table", required=True, help="vggsound.csv, plain or gzipped")
+    vggsound.add_argument(
+        "--csv", "--table", dest="table", required=True, help="vggsound.csv, plain or gzipped"
+    )
     vggsound.add_argument("--classes", help="50: those of the paper; or a file with names, one per line")
-    vggsound.add_argument("--val-share", type=float, default=0.05, help="share of videos held out (%(default)s)")
+    vggsound.add_argument(
+        "--val-share", type=float, default=0.05, help="share of videos held out (%(default)s)"
+    )
     vegas = source("vegas", "VEGAS, one folder of videos per class")
     vegas.add_argument("--five", action="store_true", help="only the five classes of the paper")
     videos = source("videos", "any folder of videos")
     videos.add_argument("videos", help="folder of the videos, searched recursively")
-    videos.add_argument("--labels", help="a CSV with the columns key, label[, split]; or `folders`: one per class")
+    videos.add_argument(
+        "--labels", help="a CSV with the columns key, label[, split]; or `folders`: one per class"
+    )
     for parser, test_share in ((vegas, 0.2), (videos, 0.0)):
         parser.add_argument("--val-share", type=float, default=0.1, help="share held out (%(default)s)")
-        parser.add_argument("--test-share", type=float, default=test_share, help="share of the test (%(default)s)")
+        parser.add_argument(
+            "--test-share", type=float, default=test_share, help="share of the test (%(default)s)"
+        )
     for parser in (vggsound, vegas):
-        parser.add_argument("--videos", required=parser is vegas, help="folder of the videos, searched recursively")
+        parser.add_argument(
+            "--videos", required=parser is vegas, help="folder of the videos, searched recursively"
+        )
     for parser in (vggsound, vegas, videos):
         parser.add_argument("--selection", help="file of the selected moments")
         parser.add_argument(
-            "--frame", choices=("middle", "random"), help="moment of videos that are not selected (left out by default)"
+            "--frame",
+            choices=("middle", "random"),
+            help="moment of videos that are not selected (left out by default)",
         )
         parser.add_argument(
-            "--side", type=int, default=256, dest="side_px",
+            "--side",
+            type=int,
+            default=256,
+            dest="side_px",
             help="pixels of a picture's short side, at most; the squeeze preset needs 256 (%(default)s)",
-        )  # fmt: skip
+        )
         parser.add_argument("--workers", type=int, help="processes (one per core)")
 
 
 def _prepare(name: str, **options: Any) -> None:
-    from sound2scene.data.coverage import REPORT, coverage_line
+    from sound2scene.data.shards.report import REPORT, coverage_line
 
     folder = _preparing(name, options)(**options)
     print(f"{folder}: {describe(folder)}")
@@ -89,14 +112,17 @@ def _prepare(name: str, **options: Any) -> None:
 
 def _preparing(name: str, options: dict[str, Any]) -> Callable[..., Any]:
     """The function that prepares a source; brings the options into its form."""
-    from sound2scene.data import sources, video_sources
+    from sound2scene.data import prepare as sources
+    from sound2scene.data import prepare as video_sources
     from sound2scene.types import InputError
 
     if name == "toy":
         return _prepare_toy
     if name == "vggsound":
         if (options["source"] is None) == (options["videos"] is None):
-            raise InputError("prepare vggsound: give --videos, or a folder with images/ and audios/, and not both")
+            raise InputError(
+                "prepare vggsound: give --videos, or a folder with images/ and audios/, and not both"
+            )
         if options["videos"] is None:
             for option in ("videos", "selection", "frame", "side_px", "workers"):
                 del options[option]
@@ -110,8 +136,10 @@ def _prepare_toy(shards: str, videos: str, frame: Any, localizer: str, **options
     """Toy videos, the choice of a localizer where it is asked for, shards."""
     from pathlib import Path
 
-    from sound2scene import select_moments
-    from sound2scene.data import selection, sources, toy
+    from sound2scene.commands import select as select_moments
+    from sound2scene.data import prepare as sources
+    from sound2scene.data.toy import world as toy
+    from sound2scene.data.video.find import find_videos
 
     clips = {split: options.pop(split) for split in ("train", "val", "test")}
     chosen = None
@@ -119,13 +147,13 @@ def _prepare_toy(shards: str, videos: str, frame: Any, localizer: str, **options
         toy.write_videos(Path(videos), clips, options["mixed"], options["seed"], options["workers"])
         scorer, chosen = select_moments.scorer_of("localizer", localizer), Path(f"{shards}-selection.json")
         chosen.parent.mkdir(parents=True, exist_ok=True)
-        select_moments.select(selection.find_videos(videos), scorer, chosen, workers=options["workers"])
+        select_moments.select(find_videos(videos), scorer, chosen, workers=options["workers"])
     return sources.prepare_toy(shards, videos, frame, chosen, clips, **options)
 
 
 def describe(folder: Any) -> str:
     """A dataset in one line: clips and rejected clips per split."""
-    from sound2scene.data.shards import Folder
+    from sound2scene.data.shards.read import Folder
 
     splits = Folder(folder).card["splits"]
     return ", ".join(f"{name} {card['clips']} clips ({_rejected(card)})" for name, card in splits.items())
@@ -137,7 +165,7 @@ def _rejected(card: dict[str, Any]) -> str:
 
 
 def _verify(shards: str) -> int:
-    from sound2scene.data.verify import verify
+    from sound2scene.data.shards.verify import verify
 
     problems = verify(shards)
     print(f"{shards}: {describe(shards)}; {len(problems)} problems")

@@ -25,9 +25,9 @@ def barrier() -> None:
 class _Gather(torch.autograd.Function):
     """All-gather whose backward sums, over ranks, the gradients that each rank computed for this rank's rows.
 
-    Every rank computes the whole loss, so that sum is world times the gradient of the one loss; DDP's average over
-    ranks takes the factor out again. A gather without gradient would lose the other ranks' share: at two ranks
-    exactly half.
+    Every rank computes the whole loss, so that sum is world times the gradient of the one loss; DDP's average
+    over ranks takes the factor out again. A gather without gradient would lose the other ranks' share: at two
+    ranks exactly half.
     """
 
     @staticmethod

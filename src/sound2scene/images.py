@@ -1,9 +1,10 @@
 """The two image ranges and the only conversions between them, JPEG in and out, and the named preprocessing chains.
 
-A picture is either *pixel* (uint8, 0 to 255, what files and metrics hold) or *model* (float32, -1 to 1, what a
-generator draws). An image encoder eats neither: it eats the output of one named chain, normalised with ImageNet's
-mean and standard deviation. Several chains are in use in the published code (Sound2Scene `a2s_dataloader.py`,
-`inference/generate_images.py`, IC-GAN `make_hdf5.py`, SwAV `eval_linear.py`); an artifact's card names its own.
+A picture is either *pixel* (uint8, 0 to 255, what files and metrics hold) or *model* (float32, -1 to 1, what
+a generator draws). An image encoder eats neither: it eats the output of one named chain, normalised with
+ImageNet's mean and standard deviation. Several chains are in use in the published code (Sound2Scene
+`a2s_dataloader.py`, `inference/generate_images.py`, IC-GAN `make_hdf5.py`, SwAV `eval_linear.py`); an
+artifact's card names its own.
 """
 
 from __future__ import annotations

@@ -19,8 +19,9 @@ def noise(seeds: Iterable[int], width: int, truncation: float = 1.0) -> Tensor:
     Args:
         seeds: One per row, 0 or larger.
         width: Of the generator's noise.
-        truncation: 1 for plain noise as the paper samples. Below 1, values beyond two standard deviations are drawn
-            again and the rest is scaled by it (IC-GAN `predict.py`): fewer oddities, less variety; 0 is the mean.
+        truncation: 1 for plain noise as the paper samples. Below 1, values beyond two standard deviations are
+            drawn again and the rest is scaled by it (IC-GAN `predict.py`): fewer oddities, less variety; 0 is
+            the mean.
 
     Raises:
         InputError: If the truncation is not between 0 and 1.

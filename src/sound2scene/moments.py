@@ -1,7 +1,7 @@
 """What is known of a video at its moments: the words that decoding, localization and selection share.
 
-A *step* is a tenth of a second, the rate at which the published annotation counts frames; step i is second i / 10 from
-the start of the presentation. ``S`` in a name is the axis of a video's steps.
+A *step* is a tenth of a second, the rate at which the published annotation counts frames; step i is second i
+/ 10 from the start of the presentation. ``S`` in a name is the axis of a video's steps.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Scored(NamedTuple):
 
     Attributes:
         score_S: Higher is better, float32, finite.
-        map_SHW: Where in the picture the sound comes from, float32, any scale and any number of cells; None where a
-            scorer does not look at places.
+        map_SHW: Where in the picture the sound comes from, float32, any scale and any number of cells; None
+            where a scorer does not look at places.
     """
 
     score_S: Tensor
@@ -105,7 +105,9 @@ class Scorer(Protocol):
 def windows(waveform_T: Tensor, second_S: Tensor, window_s: float) -> Tensor:
     """The sound around each second, (S, window_s * 16,000); silence beyond both ends."""
     samples = round(window_s * SAMPLE_RATE_HZ)
-    first_S = (second_S * SAMPLE_RATE_HZ).round().long()  # of the padded sound, whose sample `samples // 2` is second 0
+    first_S = (
+        (second_S * SAMPLE_RATE_HZ).round().long()
+    )  # of the padded sound, whose sample `samples // 2` is second 0
     needed = int(first_S.max()) + samples if len(first_S) else samples
     padded_T = pad(waveform_T, (samples // 2, max(0, needed - samples // 2 - len(waveform_T))))
     return torch.stack([padded_T[first : first + samples] for first in first_S.tolist()])

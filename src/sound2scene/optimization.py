@@ -29,8 +29,9 @@ class LARC(Lars):
     """SwAV's optimizer: momentum descent with layer-wise rates (apex `LARC.py` without clipping).
 
     The gradient plus weight decay of each tensor, biases and norms included, is scaled by
-    ``trust * |w| / (|g| + weight_decay * |w| + 1e-8)``, and left alone where a norm is 0. timm's Lars has the same
-    formula; it differs for a gradient of exactly 0, where it still decays the weight and apex does nothing.
+    ``trust * |w| / (|g| + weight_decay * |w| + 1e-8)``, and left alone where a norm is 0. timm's Lars has the
+    same formula; it differs for a gradient of exactly 0, where it still decays the weight and apex does
+    nothing.
 
     Args:
         parameters: To optimise.
@@ -41,20 +42,35 @@ class LARC(Lars):
     """
 
     def __init__(
-        self, parameters: Any, lr: float = 4.8, momentum: float = 0.9, weight_decay: float = 1e-6, trust: float = 1e-3
+        self,
+        parameters: Any,
+        lr: float = 4.8,
+        momentum: float = 0.9,
+        weight_decay: float = 1e-6,
+        trust: float = 1e-3,
     ) -> None:
         super().__init__(
-            parameters, lr, momentum, weight_decay=weight_decay, trust_coeff=trust, trust_clip=False, always_adapt=True
+            parameters,
+            lr,
+            momentum,
+            weight_decay=weight_decay,
+            trust_coeff=trust,
+            trust_clip=False,
+            always_adapt=True,
         )
 
 
 def warmup_cosine(
-    optimizer: Optimizer, steps: int, warmup_steps: int, final_share: float = 0.0, start_share: float | None = None
+    optimizer: Optimizer,
+    steps: int,
+    warmup_steps: int,
+    final_share: float = 0.0,
+    start_share: float | None = None,
 ) -> LRScheduler:
     """Linear up over `warmup_steps`, then half a cosine down to `final_share` of each group's own rate at `steps`.
 
-    The share is a closed form of the step, so that a resumed run follows the same curve: it starts at `start_share`
-    (``1 / warmup_steps`` by default), is 1 at `warmup_steps` and `final_share` from `steps` on.
+    The share is a closed form of the step, so that a resumed run follows the same curve: it starts at
+    `start_share` (``1 / warmup_steps`` by default), is 1 at `warmup_steps` and `final_share` from `steps` on.
     """
     first = 1 / max(warmup_steps, 1) if start_share is None else start_share
 
@@ -70,7 +86,8 @@ def warmup_cosine(
 class WarmupCosine:
     """The schedule :func:`warmup_cosine` with its settings, for a recipe to name; called with an optimizer and steps.
 
-    The defaults are those of SwAV's 4096 recipes: from 0.3 to 4.8 over 10 epochs of 312 steps, then down to 0.0048.
+    The defaults are those of SwAV's 4096 recipes: from 0.3 to 4.8 over 10 epochs of 312 steps, then down to
+    0.0048.
 
     Args:
         warmup_steps: Length of the linear part.

@@ -1,7 +1,9 @@
 """Spectrogram presets: 16 kHz waveforms in, standardised log spectrograms out, one batched call on any device.
 
-Both presets measure power density in the same unit and share one floor, because the floor is what lets loudness
-through: the standardisation removes the constant that a gain adds to the log, so a gain survives only by the floor,
+Both presets measure power density in the same unit and share one floor, because the floor is what lets
+loudness
+through: the standardisation removes the constant that a gain adds to the log, so a gain survives only by the
+    floor,
 by clipping at +-1 and by 16-bit quantisation. Figures 5 and 7 of the paper depend on all three.
 """
 
@@ -33,7 +35,8 @@ class Spectrogram(nn.Module, ABC):
 
     def __init__(self, window: Tensor, density_floor: float) -> None:
         super().__init__()
-        # The window carries the scale of the density in units of the floor; the 2 stands for the side of negative bins.
+        # The window carries the scale of the density in units of the floor; the 2 stands for the side of
+        # negative bins.
         scale = (2 / (SAMPLE_RATE_HZ * window.square().sum() * density_floor)) ** 0.5
         self.register_buffer("_window", (window * scale).float(), persistent=False)
 
@@ -44,7 +47,8 @@ class Spectrogram(nn.Module, ABC):
             waveform_BT: 16 kHz mono sound in [-1, 1].
 
         Returns:
-            spectrogram_BFT float32: mean 0 and population standard deviation 1 per clip; all zeros for a silent clip.
+            spectrogram_BFT float32: mean 0 and population standard deviation 1 per clip; all zeros for a
+                silent clip.
 
         Raises:
             InputError: The module was cast to half precision.
@@ -58,9 +62,11 @@ class Spectrogram(nn.Module, ABC):
     def _in_chunks(self, waveform_BT: Tensor, *, standardise: bool) -> Tensor:
         if self._window.dtype != torch.float32:
             raise InputError(
-                f"spectrogram {self.name}: cast to {self._window.dtype}; use a mixed precision, not a true half"
+                f"spectrogram {self.name}: cast to {self._window.dtype}; use a mixed precision, not a true "
+                "half"
             )
-        # Two clips keep every intermediate inside a CPU core's cache; on other devices the limit only bounds memory.
+        # Two clips keep every intermediate inside a CPU core's cache; on other devices the limit only bounds
+        # memory.
         clips = 2 if waveform_BT.device.type == "cpu" else 32
         with torch.autocast(waveform_BT.device.type, enabled=False):
             for number, chunk_BT in enumerate(torch.split(waveform_BT.float(), clips)):
@@ -71,9 +77,9 @@ class Spectrogram(nn.Module, ABC):
         return log_BFT
 
     def _log_density(self, waveform_BT: Tensor, standardise: bool) -> Tensor:
-        # log(1 + S / floor) rather than log(S + floor): the constant is lost in the standardisation anyway, silence
-        # becomes an exact 0 (no rounding noise blown up by a deviation near 0), and values near the floor keep all
-        # their digits.
+        # log(1 + S / floor) rather than log(S + floor): the constant is lost in the standardisation anyway,
+        # silence becomes an exact 0 (no rounding noise blown up by a deviation near 0), and values near the
+        # floor keep all their digits.
         log_BFT = self._density_in_floors(waveform_BT).add_(1).log_()
         if standardise:
             log_BFT -= log_BFT.mean((1, 2), keepdim=True)
@@ -93,9 +99,10 @@ class Spectrogram(nn.Module, ABC):
 class PaperSpectrogram(Spectrogram):
     """The published front end: `scipy.signal.spectrogram(x, 16000, nperseg=512, noverlap=353)`, log(S + 1e-7).
 
-    Source: the loaders released with VGGSound and Sound2Scene. The defaults amount to a periodic Tukey window (0.25),
-    the mean of every segment removed, and a one-sided density in which bins 1 to 255 are doubled. On the published
-    sounds float32 here and float64 there differ by at most 3e-5.
+    Source: the loaders released with VGGSound and Sound2Scene. The defaults amount to a periodic Tukey window
+        (0.25),
+    the mean of every segment removed, and a one-sided density in which bins 1 to 255 are doubled. On the
+    published sounds float32 here and float64 there differ by at most 3e-5.
     """
 
     name = "paper"
@@ -108,15 +115,19 @@ class PaperSpectrogram(Spectrogram):
         ramp = torch.minimum(samples, self._SEGMENT - samples).clamp(max=self._SEGMENT / 8)
         super().__init__(0.5 - 0.5 * torch.cos(ramp * torch.pi / (self._SEGMENT / 8)), density_floor)
         # A periodic window is even around sample 0, so its transform is real.
-        self.register_buffer("_window_transform", torch.fft.rfft(self._window.double()).real.float(), persistent=False)
+        self.register_buffer(
+            "_window_transform", torch.fft.rfft(self._window.double()).real.float(), persistent=False
+        )
 
     def _density_in_floors(self, waveform_BT: Tensor) -> Tensor:
-        # Every segment loses its mean below, so that of the clip changes nothing; taken away first, it costs no digits.
+        # Every segment loses its mean below, so that of the clip changes nothing; taken away first, it costs
+        # no digits.
         waveform_BT = waveform_BT - waveform_BT.mean(1, keepdim=True)
         segments_BTS = waveform_BT.unfold(1, self._SEGMENT, self._HOP)
         mean_BT1 = segments_BTS.mean(2, keepdim=True)
         real_BTF, imaginary_BTF = self._transform(segments_BTS)
-        # The transform of w * (x - mean) is that of w * x less mean times that of w: no detrended copy of the segments.
+        # The transform of w * (x - mean) is that of w * x less mean times that of w: no detrended copy of the
+        # segments.
         real_BTF = torch.addcmul(real_BTF, mean_BT1, self._window_transform, value=-1)
         density_BTF = real_BTF.square().addcmul_(imaginary_BTF, imaginary_BTF)
         density_BTF[..., [0, -1]] *= 0.5
@@ -126,7 +137,8 @@ class PaperSpectrogram(Spectrogram):
 class LogMelSpectrogram(Spectrogram):
     """128 mel bands (Slaney scale and area), Hann window of 64 ms, hop 10 ms; floor and unit are the paper's.
 
-    A band is the mean power density under its triangle, so the floor of 1e-7 means the same loudness as in `paper`.
+    A band is the mean power density under its triangle, so the floor of 1e-7 means the same loudness as in
+    `paper`.
     """
 
     name = "log_mel"

@@ -22,14 +22,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 SAMPLE_RATE_HZ = 16_000
+
+
 CLIP_S = 10.0
+
+
 CLIP_SAMPLES = 160_000
 
 
@@ -86,9 +90,10 @@ class Batch(NamedTuple):
         image_BCHW: Normalised pictures, float32.
         waveform_BT: 16 kHz mono sound in [-1, 1], float32, 10 s.
         z_image_BD: Cached image features, float32.
-        z_drawn_JBD: Features of J times B clips drawn at random from the whole split, float32: what fakes are for.
-        crops: Random crops of each picture instead of the picture: for each resolution, largest first, normalised
-            pictures (crops * B, C, h, w), crop by crop.
+        z_drawn_JBD: Features of J times B clips drawn at random from the whole split, float32: what fakes are
+            for.
+        crops: Random crops of each picture instead of the picture: for each resolution, largest first,
+            normalised pictures (crops * B, C, h, w), crop by crop.
     """
 
     key: list[str]
@@ -105,38 +110,6 @@ class DivergedError(RuntimeError):
     """A loss that is no longer finite; names the step, the loss and the clips, and nothing is repaired silently."""
 
 
-class AlignmentLoss(Protocol):
-    """A loss that pulls paired latents together; pure tensors in, scalar out, never a collective call.
-
-    A contrastive one may also say what it is worth without learning and at best, as `chance(pairs)` and `floor(pairs)`.
-    """
-
-    def forward(self, z_audio_GD: Tensor, z_image_GD: Tensor) -> Tensor:
-        """Mean loss over G pairs."""
-        ...
-
-
-class AdversarialLoss(Protocol):
-    """What a discriminator and a generator minimise, from raw scores; higher means more real."""
-
-    def discriminator(self, real_B: Tensor, fake_B: Tensor) -> Tensor:
-        """Mean loss of the discriminator."""
-        ...
-
-    def generator(self, fake_B: Tensor) -> Tensor:
-        """Mean loss of the generator."""
-        ...
-
-
-@runtime_checkable
-class Foldable(Protocol):
-    """A network with work in its forward pass that inference can do once and for all."""
-
-    def folded(self) -> nn.Module:
-        """A copy that computes the same in evaluation without that work."""
-        ...
-
-
 class Measured(NamedTuple):
     """What a network sees in pictures.
 
@@ -147,23 +120,6 @@ class Measured(NamedTuple):
 
     feature_BD: Tensor
     logits_BK: Tensor | None
-
-
-@runtime_checkable
-class Measuring(Protocol):
-    """A frozen network whose view of pictures is a measure of them.
-
-    Attributes:
-        feature_dim: Width of its features.
-        protocol: What a figure's name says of it: network and size to which pictures are resized.
-    """
-
-    feature_dim: int
-    protocol: str
-
-    def measure(self, pixels_BCHW: Tensor) -> Measured:
-        """Features and scores of uint8 pictures of any size; any other dtype is a ValueError."""
-        ...
 
 
 class Export(NamedTuple):
@@ -182,14 +138,6 @@ class Export(NamedTuple):
     notes: dict[str, Any]
 
 
-class Exporting(Protocol):
-    """A stage with something to export."""
-
-    def exports(self) -> Export:
-        """What to write as an artifact."""
-        ...
-
-
 class Retrieved(NamedTuple):
     """Latents of a whole split, in its order, as the last evaluation collected them."""
 
@@ -197,36 +145,3 @@ class Retrieved(NamedTuple):
     label_N: Tensor
     z_audio_ND: Tensor
     z_image_ND: Tensor
-
-
-class Retrieving(Protocol):
-    """A stage that aligns sounds with pictures."""
-
-    retrieved: Retrieved | None
-
-
-class Sampling(Protocol):
-    """A stage that draws pictures.
-
-    Attributes:
-        resolution: Height and width of the pictures.
-    """
-
-    resolution: int
-
-    def sample(self, batch: Batch, draw: int = 0) -> Tensor:
-        """Pictures for the clips of a batch, (B, 3, H, W) in [-1, 1].
-
-        The noise of a picture follows from its clip's index and the number of the draw alone: the same clips give the
-        same pictures forever, on any number of processes.
-        """
-        ...
-
-
-@runtime_checkable
-class CeilingSampling(Protocol):
-    """A stage that can also draw what it would draw if it had nothing left to learn."""
-
-    def sample_ceiling(self, batch: Batch, draw: int = 0) -> Tensor:
-        """As `sample`, from the true z_image of each clip."""
-        ...

@@ -9,9 +9,10 @@ from PIL import Image
 from listening import Loudest
 from sound2scene.callbacks import contact_sheet
 from sound2scene.callbacks.contact_sheet import ContactSheet, Row, draw_sheet, level
-from sound2scene.data import toy
-from sound2scene.data.sampler import fixed_sample
-from sound2scene.data.selection import Choice, Selection, find_videos
+from sound2scene.data.batches.sampler import fixed_sample
+from sound2scene.data.selection.file import Choice, Selection
+from sound2scene.data.toy import world as toy
+from sound2scene.data.video.find import find_videos
 from sound2scene.models.scorers import Middle
 from sound2scene.moments import Moments, Scored, Scorer
 
@@ -65,7 +66,9 @@ def test_of_a_long_selection_as_many_are_shown_as_fit(
     shown: list[list[str]] = []
     draw = draw_sheet
     monkeypatch.setattr(contact_sheet, "COUNT", 2)
-    monkeypatch.setattr(contact_sheet, "draw_sheet", lambda rows: shown.append([r.key for r in rows]) or draw(rows))
+    monkeypatch.setattr(
+        contact_sheet, "draw_sheet", lambda rows: shown.append([r.key for r in rows]) or draw(rows)
+    )
     drawn(folder, tmp_path / "a.json", Middle())
     assert shown == [fixed_sample(sorted(Selection.load(tmp_path / "a.json").videos), 2)]
     assert len(shown[0]) == 2
@@ -93,7 +96,16 @@ def test_the_heat_map_is_that_of_the_chosen_step_stretched_to_the_frame() -> Non
 
 def test_titles_say_the_seconds_and_the_chosen_moment_is_marked() -> None:
     pixels_CHW = torch.zeros(3, 8, 8, dtype=torch.uint8)
-    row = Row("dog/a", 4.7, pixels_CHW, 5.0, pixels_CHW, torch.rand(100), torch.full((100,), -30.0), torch.rand(8, 8))
+    row = Row(
+        "dog/a",
+        4.7,
+        pixels_CHW,
+        5.0,
+        pixels_CHW,
+        torch.rand(100),
+        torch.full((100,), -30.0),
+        torch.rand(8, 8),
+    )
     axes = draw_sheet([row]).axes
     titles = [one.get_title() for one in axes]
     assert titles[0] == "chosen, 4.7 s"

@@ -8,8 +8,8 @@ from tiny import Z_DIM, tiny_stage
 
 import pytorch_lightning as pl  # isort: skip
 from sound2scene.callbacks.embeddings import EmbeddingWriter
-from sound2scene.data.module import ClipDataModule
-from sound2scene.data.shards import ShardDataset
+from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.shards.read import ShardDataset
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +20,17 @@ def predicted(
     folder = tmp_path_factory.mktemp("predict")
     stage = tiny_stage(tiny_image_encoder, folder / "features")
     trainer = pl.Trainer(
-        default_root_dir=folder, accelerator="cpu", logger=False, callbacks=[EmbeddingWriter()],
-        enable_progress_bar=False, use_distributed_sampler=False,
-    )  # fmt: skip
+        default_root_dir=folder,
+        accelerator="cpu",
+        logger=False,
+        callbacks=[EmbeddingWriter()],
+        enable_progress_bar=False,
+        use_distributed_sampler=False,
+    )
     for _ in range(2):
-        trainer.predict(stage, ClipDataModule(str(tiny_shards), batch_size=4, workers=0), return_predictions=False)
+        trainer.predict(
+            stage, ClipDataModule(str(tiny_shards), batch_size=4, workers=0), return_predictions=False
+        )
     return folder, stage
 
 
@@ -37,7 +43,9 @@ def test_every_held_out_clip_is_there_once_however_often_it_was_predicted(
     assert keys == [shards.key(position) for position in range(len(shards))]
 
 
-def test_each_row_is_the_latent_of_its_clip(predicted: tuple[Path, pl.LightningModule], tiny_shards: Path) -> None:
+def test_each_row_is_the_latent_of_its_clip(
+    predicted: tuple[Path, pl.LightningModule], tiny_shards: Path
+) -> None:
     folder, stage = predicted
     shards = ShardDataset(tiny_shards, "val")
     stage.eval()

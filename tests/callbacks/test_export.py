@@ -10,7 +10,11 @@ from sound2scene.callbacks.export import ExportArtifact
 from sound2scene.types import InputError
 from tiny import NET
 
-PROVENANCE = {"recipe": {"run": {"name": "encoder/tiny"}}, "commit": "1234567", "data": {"train": "ab", "val": "cd"}}
+PROVENANCE = {
+    "recipe": {"run": {"name": "encoder/tiny"}},
+    "commit": "1234567",
+    "data": {"train": "ab", "val": "cd"},
+}
 
 
 class Provenance(pl.Callback):
@@ -24,7 +28,9 @@ def test_the_artifact_is_the_best_state_bit_for_bit(tiny_shards: Path, tmp_path:
     stage = ScriptedStage([0.2, 0.5, 0.3])
     fit(stage, tiny_shards, tmp_path, ExportArtifact(str(tmp_path / "artifact"), "val/score"))
     loaded = artifacts.load(tmp_path / "artifact", kind="image-encoder").state_dict()
-    first, best, last = ([torch.equal(state[name], loaded[name]) for name in loaded] for state in stage.states)
+    first, best, last = (
+        [torch.equal(state[name], loaded[name]) for name in loaded] for state in stage.states
+    )
     assert all(best)
     assert not all(first)
     assert not all(last)

@@ -11,7 +11,7 @@ from torch import nn
 from drawing import tiny_data, tiny_gan, tiny_generator, tiny_judge, tiny_trainer
 from sound2scene import artifacts, images
 from sound2scene.callbacks.generation_metrics import GenerationMetrics
-from sound2scene.data.shards import ShardDataset
+from sound2scene.data.shards.read import ShardDataset
 from sound2scene.metrics.generation import GenerationScores
 from sound2scene.types import InputError
 from tiny import tiny_stage
@@ -36,7 +36,9 @@ def test_figures_are_those_of_the_pictures_that_the_stage_draws(
 ) -> None:
     found = figures(tiny_shards, tiny_image_encoder, judge, tmp_path, class_means=True)
     shards = ShardDataset(str(tiny_shards), "val")
-    pixels = torch.stack([images.square_pixels(images.decode_jpeg(shards.member(n, "jpg"), ""), 32) for n in range(9)])
+    pixels = torch.stack(
+        [images.square_pixels(images.decode_jpeg(shards.member(n, "jpg"), ""), 32) for n in range(9)]
+    )
     network, stage = artifacts.load(judge), tiny_gan(tiny_image_encoder, tmp_path / "features")
     data = tiny_data(tiny_shards)
     encode = artifacts.load(tiny_image_encoder)
@@ -51,7 +53,9 @@ def test_figures_are_those_of_the_pictures_that_the_stage_draws(
     for name, value in scores.items():
         assert found[f"val/{name}/{PROTOCOL}"] == pytest.approx(value, rel=1e-4)
     assert found["val/generation_score"] == -found[f"val/fid/{PROTOCOL}"]
-    means = torch.stack([pixels[shards.label_N == label].float().mean(0).round() for label in range(3)]).byte()
+    means = torch.stack(
+        [pixels[shards.label_N == label].float().mean(0).round() for label in range(3)]
+    ).byte()
     plain = GenerationScores(network.feature_dim)
     plain.add_real(network.measure(pixels).feature_BD)
     plain.add_fake(network.measure(means[shards.label_N])._replace(logits_BK=None))
@@ -73,7 +77,9 @@ def test_the_name_tells_draws_and_reference_and_real_features_are_computed_once(
 def test_more_pictures_per_subset_of_kid_than_there_are_is_refused_in_one_line(
     tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=r"^kid_subset is 10, and there are 18 real and 9 generated pictures; [^\n]*$"):
+    with pytest.raises(
+        InputError, match=r"^kid_subset is 10, and there are 18 real and 9 generated pictures; [^\n]*$"
+    ):
         figures(tiny_shards, tiny_image_encoder, judge, tmp_path, reference="train", kid_subset=10)
 
 
@@ -98,7 +104,9 @@ def test_an_alignment_is_measured_beside_its_ceiling(
     (tested,) = run.test(stage, data, verbose=False)
     ceiling = figures(tiny_shards, tiny_image_encoder, judge, tmp_path)
     # The same generator weights, noise and features, so the ceiling is what the GAN stage itself would draw.
-    assert found[f"val/fid_from_z_image/{PROTOCOL}"] == pytest.approx(ceiling[f"val/fid/{PROTOCOL}"], rel=1e-3)
+    assert found[f"val/fid_from_z_image/{PROTOCOL}"] == pytest.approx(
+        ceiling[f"val/fid/{PROTOCOL}"], rel=1e-3
+    )
     assert found[f"val/fid/{PROTOCOL}"] != found[f"val/fid_from_z_image/{PROTOCOL}"]
     assert f"test/judged_as_label_from_z_image/{PROTOCOL.replace('val', 'test')}" in tested
 
@@ -157,7 +165,11 @@ def test_two_processes_log_what_one_does(
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")])}
         given = [str(tiny_shards), str(tiny_image_encoder), str(judge), str(folder), devices]
         done = subprocess.run(
-            [sys.executable, str(script), *given], env=environment, capture_output=True, text=True, check=False
+            [sys.executable, str(script), *given],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:]
         found[devices] = json.loads((folder / "figures.json").read_text())

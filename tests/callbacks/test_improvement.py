@@ -65,16 +65,24 @@ def test_a_run_that_goes_on_from_a_checkpoint_remembers_the_best(tiny_shards: Pa
     first.save_checkpoint(tmp_path / "half.ckpt")
     again = Recorder()
     trainer = pl.Trainer(
-        default_root_dir=tmp_path, callbacks=[again], max_epochs=4, accelerator="cpu", logger=False,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        default_root_dir=tmp_path,
+        callbacks=[again],
+        max_epochs=4,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
         use_distributed_sampler=False,
-    )  # fmt: skip
+    )
     stage = ScriptedStage([0.5, 0.7, 0.6, 0.8])
     trainer.fit(stage, first.datamodule, ckpt_path=tmp_path / "half.ckpt")  # type: ignore[attr-defined]
     assert again.epochs == [3]
 
 
-def test_a_figure_that_nothing_logs_is_refused_with_those_there_are(tiny_shards: Path, tmp_path: Path) -> None:
+def test_a_figure_that_nothing_logs_is_refused_with_those_there_are(
+    tiny_shards: Path, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=r"^monitor: nothing logs 'val/scroe'; .*: val/score$"):
         fit(ScriptedStage([0.1]), tiny_shards, tmp_path, Recorder("val/scroe"), max_epochs=1)
 
@@ -92,14 +100,18 @@ class Painter(PicturesOnImprovement):
         self.drawn.append((trainer.current_epoch, path))
 
 
-def test_the_best_picture_goes_into_the_runs_folder_at_each_improvement(tiny_shards: Path, tmp_path: Path) -> None:
+def test_the_best_picture_goes_into_the_runs_folder_at_each_improvement(
+    tiny_shards: Path, tmp_path: Path
+) -> None:
     painter, logger = Painter(), CSVLogger(tmp_path, "run")
     fit(ScriptedStage([0.2, 0.1, 0.3]), tiny_shards, tmp_path, painter, logger=logger)
     best = Path(logger.log_dir) / "best.png"
     assert painter.drawn == [(0, best), (2, best)]
 
 
-def test_only_the_first_rank_draws(tiny_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_first_rank_draws(
+    tiny_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     painter, logger = Painter(), CSVLogger(tmp_path, "run")
     trainer = fit(ScriptedStage([0.2]), tiny_shards, tmp_path, painter, logger=logger, max_epochs=1)
     monkeypatch.setattr(pl.Trainer, "is_global_zero", False)

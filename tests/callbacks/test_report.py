@@ -45,8 +45,14 @@ def run_folder(tiny_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """A run whose second validation of three was the best."""
     folder = tmp_path_factory.mktemp("report")
     logger = CSVLogger(folder, "run")
-    fit(ScriptedStage([0.2, 0.5, 0.3], RECALLS), tiny_shards, folder, Report("val/score"), logger=logger,
-        log_every_n_steps=1)  # fmt: skip
+    fit(
+        ScriptedStage([0.2, 0.5, 0.3], RECALLS),
+        tiny_shards,
+        folder,
+        Report("val/score"),
+        logger=logger,
+        log_every_n_steps=1,
+    )
     return Path(logger.log_dir)
 
 

@@ -13,8 +13,8 @@ from pytorch_lightning.loggers import CSVLogger
 from sound2scene import images
 from sound2scene.callbacks import retrieval_pictures
 from sound2scene.callbacks.retrieval_pictures import OWN, RIGHT, WRONG, RetrievalPictures, spread
-from sound2scene.data.module import ClipDataModule
-from sound2scene.data.shards import ShardDataset
+from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.shards.read import ShardDataset
 from sound2scene.types import Retrieved
 from tiny import tiny_stage
 
@@ -31,7 +31,9 @@ NAMES = ("reals.png", "retrieval_untrained.png", "retrieval.png")
     ],
     ids=["rare classes first", "classes in order", "no labels", "fewer than asked for"],
 )
-def test_sounds_shown_take_turns_through_the_classes(labels: list[int], count: int, expected: list[int]) -> None:
+def test_sounds_shown_take_turns_through_the_classes(
+    labels: list[int], count: int, expected: list[int]
+) -> None:
     assert spread(torch.tensor(labels), count) == expected
 
 
@@ -40,10 +42,17 @@ def run_folder(tiny_shards: Path, tiny_image_encoder: Path, tmp_path_factory: py
     folder = tmp_path_factory.mktemp("pictures")
     logger = CSVLogger(folder, "run")
     trainer = pl.Trainer(
-        max_epochs=1, accelerator="cpu", logger=logger, callbacks=[RetrievalPictures("val/recall", 3, 4)],
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-        use_distributed_sampler=False, limit_train_batches=1, log_every_n_steps=1,
-    )  # fmt: skip
+        max_epochs=1,
+        accelerator="cpu",
+        logger=logger,
+        callbacks=[RetrievalPictures("val/recall", 3, 4)],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        limit_train_batches=1,
+        log_every_n_steps=1,
+    )
     stage = tiny_stage(tiny_image_encoder, folder / "features")
     trainer.fit(stage, ClipDataModule(str(tiny_shards), batch_size=6, workers=0))
     return Path(logger.log_dir)
@@ -85,7 +94,9 @@ def test_frames_tell_the_own_picture_from_its_class_and_from_others(
     assert [frame(axes) for axes in drawn[0].axes] == [None, None, *map(to_rgb, (OWN, RIGHT, WRONG, WRONG))]
 
 
-def test_without_labels_only_the_own_picture_is_right(tiny_shards: Path, tmp_path: Path, drawn: list[Figure]) -> None:
+def test_without_labels_only_the_own_picture_is_right(
+    tiny_shards: Path, tmp_path: Path, drawn: list[Figure]
+) -> None:
     retrieval_pictures._draw_retrieval(found(-1), ShardDataset(tiny_shards, "val"), tmp_path / "r.png", 1, 4)
     assert [frame(axes) for axes in drawn[0].axes] == [None, None, *map(to_rgb, (OWN, WRONG, WRONG, WRONG))]
 

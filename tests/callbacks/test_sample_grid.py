@@ -53,7 +53,9 @@ def test_first_fakes_come_before_the_first_step_and_the_same_latents_after_each_
     assert torch.equal(again, end[:, 1])
 
 
-def test_an_alignments_grid_shows_the_sounds_too(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> None:
+def test_an_alignments_grid_shows_the_sounds_too(
+    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+) -> None:
     generator = tiny_generator(tmp_path / "generator", tiny_image_encoder)
     stage = tiny_stage(tiny_image_encoder, tmp_path / "features", generator=str(generator))
     grid = SampleGrid("val/recall", rows=2, draws=3)
@@ -70,6 +72,8 @@ def test_a_dry_run_writes_nothing(tiny_shards: Path, tiny_image_encoder: Path, t
     stage = tiny_gan(tiny_image_encoder, tmp_path / "features")
     metrics = GenerationMetrics(str(tiny_judge(tmp_path / "judge")), splits=1, cache=str(tmp_path / "cache"))
     grid = SampleGrid("val/generation_score")
-    run = tiny_trainer(tmp_path, callbacks=[metrics, grid], logger=CSVLogger(tmp_path, "run"), fast_dev_run=True)
+    run = tiny_trainer(
+        tmp_path, callbacks=[metrics, grid], logger=CSVLogger(tmp_path, "run"), fast_dev_run=True
+    )
     run.fit(stage, tiny_data(tiny_shards))
     assert not list(tmp_path.rglob("*.png"))

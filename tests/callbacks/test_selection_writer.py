@@ -7,10 +7,11 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from sound2scene.callbacks.selection_writer import SelectionWriter
-from sound2scene.data import toy
-from sound2scene.data.footage import FootageModule
-from sound2scene.data.selection import Selection, find_videos
-from sound2scene.data.selection_parts import Parts
+from sound2scene.data.batches.footage import FootageModule
+from sound2scene.data.selection.file import Selection
+from sound2scene.data.selection.parts import Parts
+from sound2scene.data.toy import world as toy
+from sound2scene.data.video.find import find_videos
 from sound2scene.models.scorers import Middle
 from sound2scene.moments import Moments, Scored
 from sound2scene.stages.selection import SelectionStage
@@ -35,9 +36,13 @@ def predict(scorer: Middle, folder: Path, target: Path) -> None:
     done = parts.selection().videos
     left = {key: path for key, path in find_videos(folder).items() if key not in done}
     trainer = pl.Trainer(
-        accelerator="cpu", devices=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        accelerator="cpu",
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
         callbacks=[SelectionWriter(parts)],
-    )  # fmt: skip
+    )
     trainer.predict(SelectionStage(scorer, 2), FootageModule(left, 32, 0), return_predictions=False)
 
 

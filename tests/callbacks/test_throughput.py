@@ -61,9 +61,15 @@ def clips(positions: list[int]) -> Batch:
 def run(folder: Path, nap_s: float, step_s: float, every_n_steps: int, epochs: int = 1) -> list:  # type: ignore[type-arg]
     stage = Worker(step_s)
     trainer = pl.Trainer(
-        default_root_dir=folder, max_epochs=epochs, callbacks=[Throughput(every_n_steps), Notes()], logger=False,
-        accelerator="cpu", enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
+        default_root_dir=folder,
+        max_epochs=epochs,
+        callbacks=[Throughput(every_n_steps), Notes()],
+        logger=False,
+        accelerator="cpu",
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
     trainer.fit(stage, DataLoader(Naps(nap_s), BATCH, collate_fn=clips))
     return stage.logged
 

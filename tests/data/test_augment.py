@@ -25,7 +25,9 @@ def to_pixels(views_VCHW: Tensor) -> Tensor:
     return views_VCHW * torch.tensor(STD)[:, None, None] + torch.tensor(MEAN)[:, None, None]
 
 
-def one_size(side: int, crops: int, smallest_crop: float = 0.14, **change: float) -> Callable[[Image.Image], Tensor]:
+def one_size(
+    side: int, crops: int, smallest_crop: float = 0.14, **change: float
+) -> Callable[[Image.Image], Tensor]:
     multi = MultiCrop([side], [crops], [(smallest_crop, 1.0)], **change)
     return lambda image: multi(image)[0]
 
@@ -55,7 +57,9 @@ def test_without_any_change_a_view_is_the_picture() -> None:
     whole_CHW = torch.from_numpy(np.asarray(square).copy()).permute(2, 0, 1) / 255
     pixels_VCHW = to_pixels(seeded(lambda: change(square), 0))
     mirrored = [torch.allclose(view_CHW, whole_CHW.flip(2), atol=1e-5) for view_CHW in pixels_VCHW]
-    assert [torch.allclose(view_CHW, whole_CHW, atol=1e-5) for view_CHW in pixels_VCHW] == [not m for m in mirrored]
+    assert [torch.allclose(view_CHW, whole_CHW, atol=1e-5) for view_CHW in pixels_VCHW] == [
+        not m for m in mirrored
+    ]
     assert 0 < sum(mirrored) < 8
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from sound2scene.data import toy
-from sound2scene.data.sampler import Draw
-from sound2scene.data.video_splits import ToyVideos
-from sound2scene.data.videos import Entry, MomentReader, VideoDataModule
+from sound2scene.data.batches.moments import Entry, MomentReader
+from sound2scene.data.batches.sampler import Draw
+from sound2scene.data.splits import ToyVideos
+from sound2scene.data.toy import world as toy
+from sound2scene.data.videos import VideoDataModule
 from sound2scene.moments import Drawn, Watched, windows
 from sound2scene.types import InputError
 
@@ -35,7 +36,9 @@ def test_one_frame_is_drawn_from_each_equal_part_of_a_video(world: Path) -> None
             same = [bool((sounds_T == window_MT[part]).all()) for sounds_T in all_windows]
             assert any(same), "the sound is one of this part's"
             step = steps.start + same.index(True)
-            assert any(torch.equal(seen[step], frames_MCHW[part]) for seen in mirrored), "and the frame is its own"
+            assert any(torch.equal(seen[step], frames_MCHW[part]) for seen in mirrored), (
+                "and the frame is its own"
+            )
 
 
 def test_the_draw_depends_on_seed_epoch_and_video_alone(world: Path) -> None:
@@ -49,7 +52,9 @@ def test_the_draw_depends_on_seed_epoch_and_video_alone(world: Path) -> None:
     assert not torch.equal(one[Draw(2, 2)][3], first[3])
 
 
-def test_a_draw_that_rounds_up_to_the_end_takes_the_last_step(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_draw_that_rounds_up_to_the_end_takes_the_last_step(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = MomentReader(entries(world), toy.KINDS, 32, 0.5)[Draw(0, 0)].moments
     reader = MomentReader(entries(world), toy.KINDS, 32, 0.5, moments=4)
     almost_1 = torch.nextafter(torch.ones(()), torch.zeros(()))
@@ -123,7 +128,9 @@ def test_batches_have_the_shapes_that_a_stage_asked_for(world: Path) -> None:
     data.use_frames(48, 0.25)
     batches = list(data.train_dataloader())
     assert [batch.frames_BMCHW.shape for batch in batches] == [(3, 2, 3, 48, 48)] * 2
-    assert sorted(key for batch in batches for key in batch.key) == sorted(entry.key for entry in entries(world))
+    assert sorted(key for batch in batches for key in batch.key) == sorted(
+        entry.key for entry in entries(world)
+    )
     seen = [watched.moments for watched in data.val_dataloader()]
     assert [moments.frames_SCHW.shape for moments in seen] == [(100, 3, 48, 48)] * 4
 

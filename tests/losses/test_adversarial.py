@@ -14,7 +14,9 @@ def scores(count, seed):
 @pytest.mark.parametrize("count", [1, 2, 17])
 def test_hinge_equals_the_formula(count):
     real, fake = scores(count, 0), scores(count, 1)
-    expected = np.mean([max(0.0, 1 - x) for x in real.tolist()]) + np.mean([max(0.0, 1 + x) for x in fake.tolist()])
+    expected = np.mean([max(0.0, 1 - x) for x in real.tolist()]) + np.mean(
+        [max(0.0, 1 + x) for x in fake.tolist()]
+    )
     assert float(HingeLoss().discriminator(real, fake)) == pytest.approx(expected, rel=1e-6)
     assert float(HingeLoss().generator(fake)) == pytest.approx(-np.mean(fake.tolist()), rel=1e-6)
 
@@ -26,7 +28,9 @@ def test_non_saturating_equals_the_formula(count):
     def log_sigmoid(x):
         return -math.log1p(math.exp(-x))
 
-    expected = -np.mean([log_sigmoid(x) for x in real.tolist()]) - np.mean([log_sigmoid(-x) for x in fake.tolist()])
+    expected = -np.mean([log_sigmoid(x) for x in real.tolist()]) - np.mean(
+        [log_sigmoid(-x) for x in fake.tolist()]
+    )
     assert float(NonSaturatingLoss().discriminator(real, fake)) == pytest.approx(expected, rel=1e-5)
     expected = -np.mean([log_sigmoid(x) for x in fake.tolist()])
     assert float(NonSaturatingLoss().generator(fake)) == pytest.approx(expected, rel=1e-5)

@@ -37,7 +37,9 @@ def test_equals_the_papers_sums(loss_class, pairs, width, temperature):
         return near / temperature
 
     expected = oracles.symmetric_infonce(z_audio_GD.numpy(), z_image_GD.numpy(), logit)
-    assert loss_class(temperature)(z_audio_GD, z_image_GD).item() == pytest.approx(expected, rel=1e-6, abs=1e-7)
+    assert loss_class(temperature)(z_audio_GD, z_image_GD).item() == pytest.approx(
+        expected, rel=1e-6, abs=1e-7
+    )
 
 
 def published_input():
@@ -151,7 +153,10 @@ def test_gradient_is_right_where_pairs_nearly_meet(noise):
     z_audio_GD = z_image_GD + noise * other_GD
 
     def plainly(z_audio_GD):
-        one_G1D, other_1GD = normalize(z_image_GD.double(), dim=1)[:, None], normalize(z_audio_GD.double(), dim=1)[None]
+        one_G1D, other_1GD = (
+            normalize(z_image_GD.double(), dim=1)[:, None],
+            normalize(z_audio_GD.double(), dim=1)[None],
+        )
         logits_GG, target_G = -(one_G1D - other_1GD).norm(dim=2), torch.arange(40)
         return (cross_entropy(logits_GG, target_G) + cross_entropy(logits_GG.T, target_G)) / 2
 

@@ -35,7 +35,8 @@ def test_contrastive_does_not_look_at_other_moments_of_one_video() -> None:
 
 
 def test_scores_at_the_minimum_are_pointwise_mutual_information() -> None:
-    # Kind 0 is silence, in most moments; kinds sometimes meet another's sound, so that every score is bounded.
+    # Kind 0 is silence, in most moments; kinds sometimes meet another's sound, so that every score is
+    # bounded.
     count_KK = torch.tensor([[30, 3, 3], [3, 6, 1], [3, 1, 6]])
     frame_G, sound_G = count_KK.nonzero().repeat_interleave(count_KK.flatten(), dim=0).unbind(1)
     score_KK = torch.zeros(3, 3, requires_grad=True)
@@ -48,12 +49,18 @@ def test_scores_at_the_minimum_are_pointwise_mutual_information() -> None:
     share_KK = count_KK / count_KK.sum()
     information_KK = (share_KK / share_KK.sum(1, keepdim=True) / share_KK.sum(0)).log()
     found_KK = score_KK.detach()
-    torch.testing.assert_close(found_KK - found_KK.mean(), information_KK - information_KK.mean(), rtol=0, atol=0.02)
+    torch.testing.assert_close(
+        found_KK - found_KK.mean(), information_KK - information_KK.mean(), rtol=0, atol=0.02
+    )
     assert found_KK[0, 0] < found_KK[1, 1] - 0.5
 
 
 def slow_class_loss(logits: np.ndarray, score: np.ndarray, label: int, instances: str) -> float:
-    weight = np.exp(score) / np.exp(score).sum() if instances == "attention" else np.full(len(score), 1 / len(score))
+    weight = (
+        np.exp(score) / np.exp(score).sum()
+        if instances == "attention"
+        else np.full(len(score), 1 / len(score))
+    )
     video = logits.max(0) if instances == "max" else (weight[:, None] * logits).sum(0)
     return float(np.log(np.exp(video).sum()) - video[label])
 
@@ -64,7 +71,8 @@ def test_classification_equals_plain_loops(instances: str) -> None:
     logits_BMK, score_BM = torch.randn(3, 4, 5, dtype=torch.float64), torch.randn(3, 4, dtype=torch.float64)
     label_B = torch.tensor([4, 0, 2])
     expected = [
-        slow_class_loss(logits_BMK[b].numpy(), score_BM[b].numpy(), int(label_B[b]), instances) for b in range(3)
+        slow_class_loss(logits_BMK[b].numpy(), score_BM[b].numpy(), int(label_B[b]), instances)
+        for b in range(3)
     ]
     found = classification(logits_BMK, score_BM, label_B, instances)  # type: ignore[arg-type]
     assert float(found) == pytest.approx(np.mean(expected), rel=1e-12)

@@ -21,8 +21,12 @@ def test_equal_sums_over_pairs(pairs, width, unit):
         plain = sum((x - y) ** 2 for x, y in zip(audio, image, strict=True))
         squares.append(oracles.l2_distance(audio, image) ** 2 if unit else plain)
     distances = [square**0.5 for square in squares]
-    assert L2(unit)(z_audio_GD, z_image_GD).item() == pytest.approx(sum(distances) / pairs, rel=1e-5, abs=1e-6)
-    assert MSE(unit)(z_audio_GD, z_image_GD).item() == pytest.approx(sum(squares) / pairs / width, rel=1e-5, abs=1e-6)
+    assert L2(unit)(z_audio_GD, z_image_GD).item() == pytest.approx(
+        sum(distances) / pairs, rel=1e-5, abs=1e-6
+    )
+    assert MSE(unit)(z_audio_GD, z_image_GD).item() == pytest.approx(
+        sum(squares) / pairs / width, rel=1e-5, abs=1e-6
+    )
 
 
 def test_mse_equals_the_published_l2_baseline(parity):

@@ -18,7 +18,8 @@ from two_ranks import on_two_ranks
 def scores(samples: int, prototypes: int, seed: int = 0) -> Tensor:
     dice = torch.Generator().manual_seed(seed)
     return (
-        normalize(torch.randn(samples, 16, generator=dice)) @ normalize(torch.randn(prototypes, 16, generator=dice)).T
+        normalize(torch.randn(samples, 16, generator=dice))
+        @ normalize(torch.randn(prototypes, 16, generator=dice)).T
     )
 
 
@@ -35,14 +36,18 @@ def sinkhorn_by_hand(scores_NK: NDArray[np.float64], epsilon: float, iterations:
 
 @pytest.mark.parametrize(("samples", "prototypes"), [(1, 1), (4, 3), (3, 30), (64, 10)])
 @pytest.mark.parametrize(("epsilon", "iterations"), [(0.05, 3), (0.5, 1), (0.03, 10)])
-def test_codes_equal_the_papers_normalisations(samples: int, prototypes: int, epsilon: float, iterations: int) -> None:
+def test_codes_equal_the_papers_normalisations(
+    samples: int, prototypes: int, epsilon: float, iterations: int
+) -> None:
     given = scores(samples, prototypes)
     expected = sinkhorn_by_hand(given.double().numpy(), epsilon, iterations)
     np.testing.assert_allclose(sinkhorn(given, epsilon, iterations).numpy(), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_codes_equal_the_published_code(parity: Path) -> None:
-    given = normalize(input_tensor("sinkhorn_z", (32, 128))) @ normalize(input_tensor("sinkhorn_c", (300, 128))).T
+    given = (
+        normalize(input_tensor("sinkhorn_z", (32, 128))) @ normalize(input_tensor("sinkhorn_c", (300, 128))).T
+    )
     assert relative_error(sinkhorn(given), np.load(parity / "public.npz")["swav_sinkhorn/assignments"]) < 1e-4
 
 
@@ -98,7 +103,11 @@ def test_codes_carry_no_gradient_and_predictions_do() -> None:
 def test_equal_scores_cost_the_chance_level() -> None:
     flat_VBK = torch.zeros(2, 5, 7)
     loss = SwappedPrediction()
-    assert loss(flat_VBK, loss.codes(flat_VBK)).item() == pytest.approx(loss.chance(7)) == pytest.approx(math.log(7))
+    assert (
+        loss(flat_VBK, loss.codes(flat_VBK)).item()
+        == pytest.approx(loss.chance(7))
+        == pytest.approx(math.log(7))
+    )
 
 
 @pytest.mark.parametrize("name", ["temperature", "epsilon", "iterations"])

@@ -10,7 +10,9 @@ def pictures(spread, seed=0):
 
 
 def told(watch, steps, real, fake, spread):
-    return [sign for _ in range(steps) for sign in watch.update(real, fake, pictures(1.0), pictures(spread, 1))]
+    return [
+        sign for _ in range(steps) for sign in watch.update(real, fake, pictures(1.0), pictures(spread, 1))
+    ]
 
 
 def test_a_healthy_run_is_silent():

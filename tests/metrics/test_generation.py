@@ -29,7 +29,9 @@ def frechet(one_ND: Tensor, other_ND: Tensor) -> float:
     return float(gap @ gap + np.trace(np.cov(a.T)) + np.trace(np.cov(b.T)) - 2 * np.sqrt(product).real.sum())
 
 
-def filled(real_ND: Tensor, fake_ND: Tensor, logits_NK: Tensor | None = None, **settings: int) -> GenerationScores:
+def filled(
+    real_ND: Tensor, fake_ND: Tensor, logits_NK: Tensor | None = None, **settings: int
+) -> GenerationScores:
     scores = GenerationScores(WIDTH, **({"splits": 1} | settings))
     for part in real_ND.split(7):
         scores.add_real(part)
@@ -53,7 +55,9 @@ def test_inception_score_equals_its_formula_and_spans_one_to_the_number_of_kinds
     _, found = filled(features(9, 0), features(50, 1), given).compute()
     assert found["inception_score"] == pytest.approx(float(expected), rel=1e-5)
     sure = 50 * torch.eye(KINDS)[torch.arange(48) % KINDS]
-    assert filled(features(9, 0), features(48, 1), sure).compute()[1]["inception_score"] == pytest.approx(KINDS)
+    assert filled(features(9, 0), features(48, 1), sure).compute()[1]["inception_score"] == pytest.approx(
+        KINDS
+    )
     same = sure[:1].expand(48, -1)
     assert filled(features(9, 0), features(48, 1), same).compute()[1]["inception_score"] == pytest.approx(1)
 

@@ -91,7 +91,10 @@ def test_recalls_are_the_shares_of_ranks_below_k_in_each_direction():
     found = recalls(z_audio_ND, z_image_ND, label_N, ks=(1, 5))
     for direction, pair in {"audio_to_image": (0, 1), "image_to_audio": (1, 0)}.items():
         query_ND, gallery_ND = ((z_audio_ND, z_image_ND)[i] for i in pair)
-        levels = {"instance": instance_ranks(query_ND, gallery_ND), "class": class_ranks(query_ND, gallery_ND, label_N)}
+        levels = {
+            "instance": instance_ranks(query_ND, gallery_ND),
+            "class": class_ranks(query_ND, gallery_ND, label_N),
+        }
         for level, ranks in levels.items():
             for k in (1, 5):
                 share = sum(rank < k for rank in ranks.tolist()) / len(ranks)
@@ -109,7 +112,9 @@ def test_class_keys_are_absent_without_labels_and_chance_ends_at_1():
 
 
 @pytest.mark.parametrize("k", [1, 2, 4, 9])
-@pytest.mark.parametrize("labels", [[0], [0, 0, 0], [0, 1, 2, 3, 4], [0, 0, 0, 1, 1, 2, 5], [3, 3, 3, 3, 3, 1, 1]])
+@pytest.mark.parametrize(
+    "labels", [[0], [0, 0, 0], [0, 1, 2, 3, 4], [0, 0, 0, 1, 1, 2, 5], [3, 3, 3, 3, 3, 1, 1]]
+)
 def test_class_chance_equals_counting_every_draw(labels, k):
     with_unlabelled = torch.tensor([-1, *labels, -1])
     assert class_chance(with_unlabelled, k) == pytest.approx(oracles.class_chance_by_counting(labels, k))
@@ -131,7 +136,9 @@ def test_neighbour_accuracy_equals_voting(clips, width, k):
     z_ND, _, label_N = latents(clips, width, seed=3)
     label_N[:2] = label_N[:2].clamp(min=0)
     known_N = label_N >= 0
-    expected = oracles.neighbour_accuracy_by_voting(z_ND[known_N].double().numpy(), label_N[known_N].tolist(), k)
+    expected = oracles.neighbour_accuracy_by_voting(
+        z_ND[known_N].double().numpy(), label_N[known_N].tolist(), k
+    )
     assert neighbour_accuracy(z_ND, label_N, k) == expected
 
 
@@ -150,7 +157,10 @@ def test_neighbour_accuracy_needs_two_labelled_clips():
 def test_latents_that_are_not_finite_are_refused(side, bad):
     pair = [torch.eye(4), torch.eye(4)]
     pair[side][2, 1] = bad
-    for measure in (lambda: instance_ranks(*pair), lambda: class_ranks(*pair, torch.zeros(4, dtype=torch.long))):
+    for measure in (
+        lambda: instance_ranks(*pair),
+        lambda: class_ranks(*pair, torch.zeros(4, dtype=torch.long)),
+    ):
         with pytest.raises(ValueError, match="NaN or infinity"):
             measure()
     with pytest.raises(ValueError, match="NaN or infinity"):
@@ -160,7 +170,12 @@ def test_latents_that_are_not_finite_are_refused(side, bad):
 def split(positions):
     """Clips whose latents and labels tell where in the split they stand."""
     index_B = torch.tensor(positions)
-    return index_B, index_B % 3, index_B[:, None] * torch.ones(2), -index_B[:, None] * torch.ones(2).bfloat16()
+    return (
+        index_B,
+        index_B % 3,
+        index_B[:, None] * torch.ones(2),
+        -index_B[:, None] * torch.ones(2).bfloat16(),
+    )
 
 
 def assert_is_split(found, clips):

@@ -11,7 +11,11 @@ def test_attention_equals_the_sum_over_pooled_positions() -> None:
     with torch.no_grad():
         attention.gamma.fill_(0.7)
     image = torch.randn(2, 16, 4, 4)
-    theta, phi, g = attention.theta(image), max_pool2d(attention.phi(image), 2), max_pool2d(attention.g(image), 2)
+    theta, phi, g = (
+        attention.theta(image),
+        max_pool2d(attention.phi(image), 2),
+        max_pool2d(attention.g(image), 2),
+    )
     t, p, v = (x.detach().double().flatten(2).numpy() for x in (theta, phi, g))
     mixed = np.zeros((2, v.shape[1], 16))
     for b in range(2):

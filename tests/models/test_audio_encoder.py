@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from parity_fill import input_tensor, relative_error, state
-from sound2scene import artifacts, published
+from sound2scene import artifacts
 from sound2scene.models.audio_encoder import AudioEncoder
+from sound2scene.published import checkpoint as published
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,9 @@ def imported(parity, tmp_path_factory):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("array", "part"), [("audio_encoder/pooled", "pooled"), ("audio_encoder/z_audio", "forward")])
+@pytest.mark.parametrize(
+    ("array", "part"), [("audio_encoder/pooled", "pooled"), ("audio_encoder/z_audio", "forward")]
+)
 def test_imported_weights_give_the_published_outputs(parity, imported, array, part):
     got = getattr(imported, part)(input_tensor("audio_input", (2, 1, 257, 1004)))
     assert relative_error(got, np.load(parity / "public.npz")[array]) < 1e-4

@@ -6,7 +6,9 @@ from sound2scene.types import InputError
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_small_050", "convnext_atto", "vit_tiny_patch16_224"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "mobilenetv3_small_050", "convnext_atto", "vit_tiny_patch16_224"]
+)
 def test_stated_width_is_that_of_what_comes_out(name):
     backbone, width = timm_backbone(name, in_chans=1)
     assert backbone.eval()(torch.zeros(1, 1, 224, 224)).shape == (1, width)

@@ -16,7 +16,9 @@ ATTENTION = {128: [64], 64: [32]}
 
 def filled(network: torch.nn.Module) -> torch.nn.Module:
     """A network with the weights of `parity/README.md`, in eval mode."""
-    network.load_state_dict({name: weight(name, tuple(tensor.shape)) for name, tensor in network.state_dict().items()})
+    network.load_state_dict(
+        {name: weight(name, tuple(tensor.shape)) for name, tensor in network.state_dict().items()}
+    )
     return network.eval()
 
 
@@ -73,7 +75,9 @@ def test_noise_is_rounded_down_to_equal_chunks_and_the_card_builds_the_network_a
     network = small(z_dim=9)
     assert network.z_dim == 8
     again = Generator(**network.arguments)
-    assert {n: t.shape for n, t in again.state_dict().items()} == {n: t.shape for n, t in network.state_dict().items()}
+    assert {n: t.shape for n, t in again.state_dict().items()} == {
+        n: t.shape for n, t in network.state_dict().items()
+    }
 
 
 def test_bf16_draws_nearly_the_same_in_float32() -> None:

@@ -16,7 +16,9 @@ ATTENTION = {128: [64], 64: [32]}
 
 
 def filled(network: torch.nn.Module) -> torch.nn.Module:
-    network.load_state_dict({name: weight(name, tuple(tensor.shape)) for name, tensor in network.state_dict().items()})
+    network.load_state_dict(
+        {name: weight(name, tuple(tensor.shape)) for name, tensor in network.state_dict().items()}
+    )
     return network.eval()
 
 
@@ -30,7 +32,9 @@ def test_names_and_shapes_are_the_published_ones(parity: Path) -> None:
 def test_scores_equal_the_published_ones(parity: Path, side: int) -> None:
     arrays = np.load(parity / "public.npz")
     z_image_BD = normalize(input_tensor(f"h_{side}", (2, 2048)).abs(), dim=1)
-    drawn_BCHW = filled(Generator(side, WIDTH[side], ATTENTION[side]))(input_tensor(f"z_{side}", (2, 120)), z_image_BD)
+    drawn_BCHW = filled(Generator(side, WIDTH[side], ATTENTION[side]))(
+        input_tensor(f"z_{side}", (2, 120)), z_image_BD
+    )
     noise_BCHW = input_tensor(f"d_{side}", (2, 3, side, side)).clamp(-1, 1)
     network = filled(Discriminator(side, WIDTH[side], ATTENTION[side]))
     for name, image_BCHW in {"generated": drawn_BCHW, "noise": noise_BCHW}.items():

@@ -40,7 +40,10 @@ def test_before_the_start_the_average_equals_the_live_network():
     for _ in range(3):
         move(net, 1.0)
         average.update(net, started=False)
-        assert all(torch.equal(tensor, net.state_dict()[name]) for name, tensor in average.module.state_dict().items())
+        assert all(
+            torch.equal(tensor, net.state_dict()[name])
+            for name, tensor in average.module.state_dict().items()
+        )
     move(net, 1.0)
     average.update(net, started=True)
     assert not torch.equal(average.module.mean, net.mean)

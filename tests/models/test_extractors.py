@@ -6,7 +6,8 @@ import torch
 from safetensors.torch import save_file
 
 from sound2scene.models.extractors import InceptionExtractor, TimmExtractor
-from sound2scene.types import InputError, Measuring
+from sound2scene.protocols import Measuring
+from sound2scene.types import InputError
 
 PIXELS = torch.randint(256, (2, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -32,7 +33,9 @@ def test_a_timm_network_with_given_weights_gives_its_pooled_features(
     seen = extractor.measure(PIXELS)
     assert seen.logits_BK is None
     assert seen.feature_BD.shape == (2, extractor.feature_dim)
-    resized = torch.nn.functional.interpolate(PIXELS / 255, (extractor.side,) * 2, mode="bilinear", antialias=True)
+    resized = torch.nn.functional.interpolate(
+        PIXELS / 255, (extractor.side,) * 2, mode="bilinear", antialias=True
+    )
     mean, std = (torch.tensor(values)[:, None, None] for values in (extractor.mean, extractor.std))
     torch.testing.assert_close(seen.feature_BD, whole((resized - mean) / std), rtol=1e-4, atol=1e-5)
 
@@ -55,7 +58,9 @@ def test_weights_of_another_network_or_none_at_all_are_refused(tmp_path: Path) -
             TimmExtractor("resnet10t", str(tmp_path / name))
     with pytest.raises(InputError, match="unknown to timm"):
         TimmExtractor("resnet9000")
-    with pytest.raises(InputError, match=r"'resnet10t\.c4_in1k' is unknown to timm; did you mean .*resnet10t\.c3_in1k"):
+    with pytest.raises(
+        InputError, match=r"'resnet10t\.c4_in1k' is unknown to timm; did you mean .*resnet10t\.c3_in1k"
+    ):
         TimmExtractor("resnet10t.c4_in1k", str(tmp_path / "other.safetensors"))
 
 
@@ -63,7 +68,8 @@ def test_inception_with_weights_of_the_published_layout(tmp_path: Path) -> None:
     fidelity = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
     torch.manual_seed(0)
     monkey = pytest.MonkeyPatch()
-    # The class downloads its weights in its constructor: the layout is taken from one that is handed an empty file.
+    # The class downloads its weights in its constructor: the layout is taken from one that is handed an empty
+    # file.
     states: list[dict[str, torch.Tensor]] = []
     with monkey.context() as patch:
         patch.setattr(torch, "load", lambda *a, **k: {})

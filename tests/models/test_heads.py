@@ -18,9 +18,15 @@ def published(parity: Path) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def test_projection_and_scores_equal_the_published_ones(parity: Path, published: dict[str, torch.Tensor]) -> None:
+def test_projection_and_scores_equal_the_published_ones(
+    parity: Path, published: dict[str, torch.Tensor]
+) -> None:
     encoder, head = ImageEncoder().eval(), PrototypeHead(2048).eval()
-    heads = {name: value for name, value in published.items() if name.startswith(("projection_head.", "prototypes."))}
+    heads = {
+        name: value
+        for name, value in published.items()
+        if name.startswith(("projection_head.", "prototypes."))
+    }
     head.load_state_dict(heads)
     encoder.backbone.load_state_dict({name: value for name, value in published.items() if name not in heads})
     unit_BD, scores_BK = head(encoder(input_tensor("image_input", (2, 3, 224, 224))))
@@ -66,7 +72,9 @@ def test_the_queue_keeps_the_newest_first_and_is_used_when_it_is_full() -> None:
 
 
 def test_a_queue_shorter_than_a_batch_could_never_be_used_and_is_refused() -> None:
-    with pytest.raises(InputError, match=r"^queue\.length is 3, less than one global batch of 4 clips; make it"):
+    with pytest.raises(
+        InputError, match=r"^queue\.length is 3, less than one global batch of 4 clips; make it"
+    ):
         FeatureQueue(length=3, dim=3).full(4)
     assert not FeatureQueue(length=4, dim=3).full(4)
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from parity_fill import input_tensor, relative_error, state
-from sound2scene import artifacts, published
+from sound2scene import artifacts
 from sound2scene.models.heads import ProjectionHead
 from sound2scene.models.image_encoder import ImageEncoder
+from sound2scene.published import checkpoint as published
 
 
 @pytest.fixture(scope="module")

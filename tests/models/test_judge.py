@@ -5,7 +5,7 @@ import torch
 
 from sound2scene import artifacts
 from sound2scene.models.judge import Judge
-from sound2scene.types import Measuring
+from sound2scene.protocols import Measuring
 from tiny import NET
 
 

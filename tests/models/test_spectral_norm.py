@@ -55,7 +55,8 @@ def test_gradient_flows_through_the_singular_value_too() -> None:
     one = layer("linear").double()
     direction = torch.randn(one.weight.shape, dtype=torch.float64)
     (gradient,) = torch.autograd.grad((one.unit_weight() * direction).sum(), one.weight)
-    # sigma is linear in the weight for constant vectors, so that scaling the weight changes nothing in the end
+    # sigma is linear in the weight for constant vectors, so that scaling the weight changes nothing in the
+    # end
     assert abs(float((gradient * one.weight).sum())) < 1e-9
     assert float(gradient.abs().max()) > 1e-3
 
@@ -65,7 +66,9 @@ def test_channels_last_changes_nothing() -> None:
     given = torch.randn(2, 3, 6, 6)
     expected = one(given)
     last = one.to(memory_format=torch.channels_last)
-    torch.testing.assert_close(last(given.to(memory_format=torch.channels_last)), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        last(given.to(memory_format=torch.channels_last)), expected, rtol=1e-5, atol=1e-5
+    )
 
 
 def test_a_folded_module_is_plain_and_gives_the_same_in_evaluation() -> None:

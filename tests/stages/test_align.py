@@ -64,7 +64,9 @@ def test_the_step_follows_the_gradient_of_the_paper_loss(
     twin = tiny_stage(tiny_image_encoder, tmp_path / "features")
     batch = next(iter(module.train_dataloader()))
     L2InfoNCE()(twin(batch.waveform_BT), batch.z_image_BD).backward()
-    torch.testing.assert_close(stage.audio_encoder.fc.bias.detach(), start - 0.1 * twin.audio_encoder.fc.bias.grad)
+    torch.testing.assert_close(
+        stage.audio_encoder.fc.bias.detach(), start - 0.1 * twin.audio_encoder.fc.bias.grad
+    )
 
 
 def test_widths_that_do_not_fit_are_refused_with_both(tiny_shards: Path, tmp_path: Path) -> None:
@@ -76,7 +78,9 @@ def test_widths_that_do_not_fit_are_refused_with_both(tiny_shards: Path, tmp_pat
         tmp_path / "wide",
         card={"kind": "image-encoder", "preset": "small64"},
     )
-    stage = AlignStage(AudioEncoder(8, "resnet18", {"layers": [1, 1, 1, 1]}), str(encoder), cache=str(tmp_path / "f"))
+    stage = AlignStage(
+        AudioEncoder(8, "resnet18", {"layers": [1, 1, 1, 1]}), str(encoder), cache=str(tmp_path / "f")
+    )
     with pytest.raises(InputError, match=r"16 dimensions.* is 8"):
         tiny_trainer(tmp_path).fit(stage, data(tiny_shards))
 
@@ -101,7 +105,9 @@ def test_another_image_encoder_never_meets_an_old_cache(tiny_shards: Path, tmp_p
     assert not torch.allclose(*rows)
 
 
-def test_the_test_split_is_read_by_test_alone(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> None:
+def test_the_test_split_is_read_by_test_alone(
+    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+) -> None:
     stage = tiny_stage(tiny_image_encoder, tmp_path / "features")
     module = data(tiny_shards)
     trainer = tiny_trainer(tmp_path)
@@ -112,20 +118,26 @@ def test_the_test_split_is_read_by_test_alone(tiny_shards: Path, tiny_image_enco
     assert all(name.startswith("test/") for name in trainer.callback_metrics)
 
 
-def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(tiny_image_encoder: Path, tmp_path: Path) -> None:
+def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(
+    tiny_image_encoder: Path, tmp_path: Path
+) -> None:
     shards = tiny_dataset(tmp_path / "shards", train=27)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     for folder in (whole, broken):
         folder.mkdir()
         tiny_recipe(folder / "recipe.yaml", shards, tiny_image_encoder, checkpoint_steps=4)
     run(whole / "recipe.yaml")
-    run_killed_and_on(broken / "recipe.yaml", broken / "runs/align/tiny/version_0/checkpoints/latest.ckpt", steps=18)
+    run_killed_and_on(
+        broken / "recipe.yaml", broken / "runs/align/tiny/version_0/checkpoints/latest.ckpt", steps=18
+    )
     expected, found = weights(whole, "last"), weights(broken, "last")
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-def gradients_after_one_step(folder: Path, tiny: tuple[Path, Path], processes: int) -> dict[str, torch.Tensor]:
+def gradients_after_one_step(
+    folder: Path, tiny: tuple[Path, Path], processes: int
+) -> dict[str, torch.Tensor]:
     """Gradients of a global batch of 8 on some processes, as the step of plain descent at rate 1."""
     folder.mkdir()
     recipe = tiny_recipe(folder / "recipe.yaml", *tiny)
@@ -146,8 +158,11 @@ def test_two_processes_give_the_gradients_of_the_whole_batch_and_validate_every_
     two = gradients_after_one_step(tmp_path / "two", (tiny_shards, tiny_image_encoder), 2)
     assert one.keys() == two.keys()
     for name, weight in one.items():
-        # Steps of size 0.1 to 1 through a whole network in float32; half the gradient would miss by thousands of times.
-        torch.testing.assert_close(two[name], weight, rtol=0, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}")
+        # Steps of size 0.1 to 1 through a whole network in float32; half the gradient would miss by thousands
+        # of times.
+        torch.testing.assert_close(
+            two[name], weight, rtol=0, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 def test_a_generator_of_another_image_encoder_is_refused(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from drawing import tiny_trainer
 from sound2scene import artifacts
 from sound2scene.data.augment import MultiCrop
-from sound2scene.data.module import ClipDataModule
+from sound2scene.data.clips import ClipDataModule
 from sound2scene.losses.swapped import SwappedPrediction
 from sound2scene.models.heads import FeatureQueue, PrototypeHead
 from sound2scene.models.image_encoder import ImageEncoder
@@ -49,7 +49,8 @@ def measured(shards: Path, folder: Path, encoder: EncoderStage) -> dict[str, flo
 
 
 def test_training_finds_the_classes_that_an_untrained_encoder_does_not(tmp_path: Path) -> None:
-    # Eight held-out pictures of each of three classes, so that five neighbours can be of one class; chance is 1/3.
+    # Eight held-out pictures of each of three classes, so that five neighbours can be of one class; chance is
+    # 1/3.
     shards = tiny_dataset(tmp_path / "shards", train=24, val=24)
     encoder = stage()
     assert measured(shards, tmp_path, encoder)["val/neighbour_accuracy"] < 1.5 / 3
@@ -135,10 +136,14 @@ def test_a_queue_shorter_than_a_batch_is_refused_at_the_first_step(tiny_shards: 
         tiny_trainer(tmp_path, limit_val_batches=0).fit(one, data(tiny_shards))
 
 
-def test_a_run_that_goes_on_from_a_checkpoint_equals_one_that_never_stopped(tiny_shards: Path, tmp_path: Path) -> None:
+def test_a_run_that_goes_on_from_a_checkpoint_equals_one_that_never_stopped(
+    tiny_shards: Path, tmp_path: Path
+) -> None:
     def run(folder: Path, steps: int, checkpoint: Path | None = None) -> EncoderStage:
         one = stage(queue=FeatureQueue(12, dim=8), frozen_steps=1)
-        keep = pl.callbacks.ModelCheckpoint(folder, "latest", every_n_train_steps=1, enable_version_counter=False)
+        keep = pl.callbacks.ModelCheckpoint(
+            folder, "latest", every_n_train_steps=1, enable_version_counter=False
+        )
         settings = {
             "enable_checkpointing": True,
             "callbacks": [keep, Steps(steps)],
@@ -181,4 +186,6 @@ class Fixed(nn.Module):
 def test_effective_rank_counts_the_directions_that_are_used(
     tiny_shards: Path, tmp_path: Path, rows: Tensor, rank: float
 ) -> None:
-    assert measured(tiny_shards, tmp_path, stage(Fixed(rows)))["val/effective_rank"] == pytest.approx(rank, abs=1e-3)
+    assert measured(tiny_shards, tmp_path, stage(Fixed(rows)))["val/effective_rank"] == pytest.approx(
+        rank, abs=1e-3
+    )

@@ -10,7 +10,7 @@ from drawing import DISCRIMINATOR, GENERATOR, tiny_data, tiny_gan, tiny_trainer
 from killed_run import run, run_killed_and_on
 from killed_run import weights as checkpoint
 from sound2scene import artifacts
-from sound2scene.data.module import ClipDataModule
+from sound2scene.data.clips import ClipDataModule
 from sound2scene.models.biggan import Generator
 from sound2scene.models.discriminator import Discriminator
 from sound2scene.stages.gan import GanStage
@@ -46,7 +46,9 @@ def test_either_phase_moves_its_own_network_alone(tiny: tuple[Path, Path, Path],
     drawn, judged = weights(one.generator), weights(one.discriminator)
     tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, tiny_data(shards))
     # the biases before a batch norm get no gradient but rounding noise; all else has to move
-    assert moved(drawn, one.generator) >= {name for name, _ in one.generator.named_parameters() if "weight" in name}
+    assert moved(drawn, one.generator) >= {
+        name for name, _ in one.generator.named_parameters() if "weight" in name
+    }
     assert moved(judged, one.discriminator) == set()
 
 
@@ -65,7 +67,8 @@ def test_the_average_equals_the_live_generator_until_its_start(tiny: tuple[Path,
         one = tiny_gan(encoder, folder / "features", {"ema_start_kimg": start})
         tiny_trainer(folder, limit_val_batches=0).fit(one, tiny_data(shards))
         same = [
-            torch.equal(tensor, one.generator.state_dict()[n]) for n, tensor in one.average.module.state_dict().items()
+            torch.equal(tensor, one.generator.state_dict()[n])
+            for n, tensor in one.average.module.state_dict().items()
         ]
         assert all(same) == equal
 
@@ -126,7 +129,9 @@ def test_a_sample_follows_from_clip_and_feature_alone(tiny: tuple[Path, Path, Pa
     z = val_features(module)
     whole = one.sample(Batch(["a"] * 9, torch.arange(9), torch.zeros(9), z_image_BD=z))
     part = one.sample(Batch(["a"] * 2, torch.tensor([5, 3]), torch.zeros(2), z_image_BD=3 * z[[5, 3]]))
-    torch.testing.assert_close(whole[[5, 3]], part, rtol=0, atol=1e-4)  # the length of a feature does not count
+    torch.testing.assert_close(
+        whole[[5, 3]], part, rtol=0, atol=1e-4
+    )  # the length of a feature does not count
     other = one.sample(Batch(["a"], torch.tensor([8]), torch.zeros(1), z_image_BD=z[[5]]))
     assert not torch.allclose(other, whole[[5]], atol=1e-3)
     assert whole.shape == (9, 3, 32, 32)
@@ -136,7 +141,9 @@ def test_a_sample_follows_from_clip_and_feature_alone(tiny: tuple[Path, Path, Pa
 @pytest.mark.parametrize(
     "phases", [{"r1_weight": 1.0, "r1_every": 2}, {"augment": ["colour", "translation", "cutout"]}]
 )
-def test_options_change_the_discriminators_step(tiny: tuple[Path, Path, Path], phases: dict[str, Any]) -> None:
+def test_options_change_the_discriminators_step(
+    tiny: tuple[Path, Path, Path], phases: dict[str, Any]
+) -> None:
     shards, encoder, folder = tiny
     found = []
     for extra in ({}, phases):
@@ -154,7 +161,9 @@ def test_a_loss_that_is_not_finite_stops_with_step_loss_and_clips_before_any_wei
     with torch.no_grad():
         one.discriminator.linear.bias.fill_(torch.nan)
     before = weights(one.generator)
-    with pytest.raises(DivergedError, match=r"step 0: discriminator loss is nan for clips train-0\d\d, train-"):
+    with pytest.raises(
+        DivergedError, match=r"step 0: discriminator loss is nan for clips train-0\d\d, train-"
+    ):
         tiny_trainer(folder, limit_val_batches=0).fit(one, tiny_data(shards))
     assert moved(before, one.generator) == set()
 
@@ -167,7 +176,9 @@ class Kinked(Discriminator):
         return score_B + (0 * image_BCHW.flatten(1).sum(1)).sqrt()
 
 
-def test_a_slope_penalty_that_is_not_finite_stops_before_any_weight_moves(tiny: tuple[Path, Path, Path]) -> None:
+def test_a_slope_penalty_that_is_not_finite_stops_before_any_weight_moves(
+    tiny: tuple[Path, Path, Path],
+) -> None:
     shards, encoder, folder = tiny
     phases, networks = Phases(neighbours=3, r1_weight=1.0), (Generator(**GENERATOR), Kinked(**DISCRIMINATOR))
     one = GanStage(*networks, str(encoder), phases=phases, cache=str(folder / "features"))
@@ -181,7 +192,9 @@ def test_an_encoder_of_another_width_is_refused_in_one_line(tiny: tuple[Path, Pa
     shards, encoder, folder = tiny
     networks = Generator(**(GENERATOR | {"z_image_dim": 5})), Discriminator(**DISCRIMINATOR)
     one = GanStage(*networks, str(encoder), cache=str(folder / "features"))
-    with pytest.raises(InputError, match=r"features have 8 dimensions and generator.z_image_dim is 5; make them the"):
+    with pytest.raises(
+        InputError, match=r"features have 8 dimensions and generator.z_image_dim is 5; make them the"
+    ):
         tiny_trainer(folder).fit(one, tiny_data(shards))
 
 
@@ -207,16 +220,18 @@ def gan_recipe(path: Path, shards: Path, encoder: Path, **phases: Any) -> Path:
     model = {
         "generator": part("sound2scene.models.biggan.Generator", GENERATOR),
         "discriminator": part("sound2scene.models.discriminator.Discriminator", DISCRIMINATOR),
-        "image_encoder": str(encoder), "cache": str(path.parent / "features"),
+        "image_encoder": str(encoder),
+        "cache": str(path.parent / "features"),
         "phases": {"neighbours": 3, "ema_decay": 0.5} | phases,
-        "generator_optimizer": sgd, "discriminator_optimizer": sgd,
-    }  # fmt: skip
+        "generator_optimizer": sgd,
+        "discriminator_optimizer": sgd,
+    }
     recipe = {
         "run": {"name": "gan/tiny", "folder": str(path.parent / "runs"), "checkpoint_steps": 4},
         "trainer": {"max_epochs": 3, "accelerator": "cpu", "devices": 1, "enable_progress_bar": False},
         "model": part("sound2scene.stages.gan.GanStage", model),
         "data": part(
-            "sound2scene.data.module.ClipDataModule",
+            "sound2scene.data.clips.ClipDataModule",
             {"shards": str(shards), "batch_size": 4, "workers": 0, "read": []},
         ),
     }
@@ -225,7 +240,9 @@ def gan_recipe(path: Path, shards: Path, encoder: Path, **phases: Any) -> Path:
     return path
 
 
-def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(tiny_image_encoder: Path, tmp_path: Path) -> None:
+def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(
+    tiny_image_encoder: Path, tmp_path: Path
+) -> None:
     shards = tiny_dataset(tmp_path / "shards", train=27)
     for name in ("whole", "broken"):
         gan_recipe(tmp_path / name / "recipe.yaml", shards, tiny_image_encoder, augment=["translation"])
@@ -246,9 +263,16 @@ def test_two_processes_with_synchronised_norms_take_the_step_of_the_whole_batch(
             tmp_path / str(processes) / "recipe.yaml", tiny_shards, tiny_image_encoder, synchronise_norms=True
         )
         run(
-            recipe, "--trainer.max_steps", "1", "--run.checkpoint_steps", "1",
-            "--trainer.devices", str(processes), "--data.init_args.batch_size", str(8 // processes),
-        )  # fmt: skip
+            recipe,
+            "--trainer.max_steps",
+            "1",
+            "--run.checkpoint_steps",
+            "1",
+            "--trainer.devices",
+            str(processes),
+            "--data.init_args.batch_size",
+            str(8 // processes),
+        )
     one, two = checkpoint(tmp_path / "1", "latest"), checkpoint(tmp_path / "2", "latest")
     assert one.keys() == two.keys()
     assert int(one["images"]) == int(two["images"]) == 8

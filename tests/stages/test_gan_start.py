@@ -18,7 +18,10 @@ def start(tmp_path: Path) -> Path:
     folder = artifacts.save(Generator(**GENERATOR), tmp_path / "published", card={"kind": "generator"})
     beside = artifacts.training_folder(folder)
     moments = {}
-    for role, network in (("generator", Generator(**GENERATOR)), ("discriminator", Discriminator(**DISCRIMINATOR))):
+    for role, network in (
+        ("generator", Generator(**GENERATOR)),
+        ("discriminator", Discriminator(**DISCRIMINATOR)),
+    ):
         artifacts.save(network, beside / role, card={"kind": role})
         for name, parameter in network.named_parameters():
             moments[f"{role}.{name}.exp_avg"] = torch.full_like(parameter, 0.5)
@@ -44,7 +47,9 @@ def test_networks_and_optimizers_go_on_from_there(
             ("discriminator", stage.discriminator, artifacts.training_folder(start) / "discriminator"),
         ):
             expected = artifacts.load(folder, fold=False).state_dict()
-            seen[name] = all(torch.equal(tensor, expected[key]) for key, tensor in network.state_dict().items())
+            seen[name] = all(
+                torch.equal(tensor, expected[key]) for key, tensor in network.state_dict().items()
+            )
         seen["apart"] = not torch.equal(live.linear.weight, artifacts.load(start, fold=False).linear.weight)
         begin(batch)  # type: ignore[arg-type]
 
@@ -73,21 +78,31 @@ def test_a_generator_alone_starts_both_the_live_and_the_averaged_one(
     folder = artifacts.save(Generator(**GENERATOR), tmp_path / "alone", card={"kind": "generator"})
     stage = tiny_gan(tiny_image_encoder, tmp_path / "features", {"start": str(folder)})
     before = stage.discriminator.linear.weight.detach().clone()
-    tiny_trainer(tmp_path, limit_train_batches=0, limit_val_batches=0, max_steps=0).fit(stage, tiny_data(tiny_shards))
+    tiny_trainer(tmp_path, limit_train_batches=0, limit_val_batches=0, max_steps=0).fit(
+        stage, tiny_data(tiny_shards)
+    )
     expected = artifacts.load(folder, fold=False).state_dict()
     for network in (stage.generator, stage.average.module):
         assert all(torch.equal(tensor, expected[name]) for name, tensor in network.state_dict().items())
     assert torch.equal(stage.discriminator.linear.weight, before)
 
 
-def test_other_widths_than_the_recipes_are_refused(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> None:
-    wide = artifacts.save(Generator(**(GENERATOR | {"channels": 8})), tmp_path / "wide", card={"kind": "generator"})
+def test_other_widths_than_the_recipes_are_refused(
+    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+) -> None:
+    wide = artifacts.save(
+        Generator(**(GENERATOR | {"channels": 8})), tmp_path / "wide", card={"kind": "generator"}
+    )
     stage = tiny_gan(tiny_image_encoder, tmp_path / "features", {"start": str(wide)})
-    with pytest.raises(InputError, match=r"wide: built with .*'channels': 8.*, not as the recipe's generator"):
+    with pytest.raises(
+        InputError, match=r"wide: built with .*'channels': 8.*, not as the recipe's generator"
+    ):
         tiny_trainer(tmp_path).fit(stage, tiny_data(tiny_shards))
 
 
-def test_damaged_moments_are_refused(start: Path, tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> None:
+def test_damaged_moments_are_refused(
+    start: Path, tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+) -> None:
     path = artifacts.training_folder(start) / artifacts.OPTIMIZERS
     path.write_bytes(path.read_bytes()[:100])
     stage = tiny_gan(tiny_image_encoder, tmp_path / "features", {"start": str(start)})

@@ -16,11 +16,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from sound2scene.callbacks.panels import SHOWN, show_pixels
-from sound2scene.data import video
-from sound2scene.data.footage import Footage, FootageDataset
-from sound2scene.data.sampler import fixed_sample
-from sound2scene.data.selection import Choice, Selection
+from sound2scene.data.batches.footage import Footage, FootageDataset
+from sound2scene.data.batches.sampler import fixed_sample
+from sound2scene.data.selection.file import Choice, Selection
+from sound2scene.data.video import decode as video
+from sound2scene.figures.panels import SHOWN, show_pixels
 from sound2scene.moments import STEP_HZ, Moments, Scored, Scorer
 from sound2scene.types import SAMPLE_RATE_HZ, InputError
 
@@ -39,7 +39,8 @@ class Row(NamedTuple):
         middle_CHW: That frame, uint8.
         score_S: Of every step.
         level_S: Of the sound, dB re full scale.
-        heat_HW: Where it sounds at the chosen step, in [0, 1], as large as the frame; None where no one looked.
+        heat_HW: Where it sounds at the chosen step, in [0, 1], as large as the frame; None where no one
+            looked.
     """
 
     key: str
@@ -72,7 +73,9 @@ class ContactSheet(pl.Callback):
             return
         chosen = Selection.load(self.target).videos
         keys = [key for key in sorted(chosen) if key in self.videos]
-        dataset = FootageDataset([(key, self.videos[key]) for key in fixed_sample(keys, COUNT)], self.scorer.side_px)
+        dataset = FootageDataset(
+            [(key, self.videos[key]) for key in fixed_sample(keys, COUNT)], self.scorer.side_px
+        )
         shown = (dataset[position] for position in range(len(dataset)))
         mode = pl_module.training
         pl_module.eval()  # the scorer belongs to it, and Lightning has put back the mode in which that came
@@ -89,9 +92,15 @@ class ContactSheet(pl.Callback):
         second, middle = choice.moments_s[0], footage.duration_s / 2
         path = self.videos[footage.key]
         return Row(
-            footage.key, second, _frame(path, second), middle, _frame(path, middle), scored.score_S.float().cpu(),
-            level(footage.moments), _heat(scored, second),
-        )  # fmt: skip
+            footage.key,
+            second,
+            _frame(path, second),
+            middle,
+            _frame(path, middle),
+            scored.score_S.float().cpu(),
+            level(footage.moments),
+            _heat(scored, second),
+        )
 
 
 def level(moments: Moments) -> Tensor:

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 
 from sound2scene import artifacts
 from sound2scene.callbacks.improvement import OnImprovement, held_out
-from sound2scene.types import Exporting
+from sound2scene.protocols import Exporting
 
 
 class ExportArtifact(OnImprovement):

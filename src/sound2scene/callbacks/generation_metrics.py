@@ -10,22 +10,23 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from sound2scene import artifacts, images
-from sound2scene.data.features import FeatureCache
-from sound2scene.data.module import ClipDataModule
-from sound2scene.data.reader import ClipReader
-from sound2scene.data.sampler import Draw
+from sound2scene.data.batches.features import FeatureCache
+from sound2scene.data.batches.reader import ClipReader
+from sound2scene.data.batches.sampler import Draw
+from sound2scene.data.clips import ClipDataModule
 from sound2scene.distributed import world
 from sound2scene.metrics.generation import GenerationScores
-from sound2scene.types import Batch, CeilingSampling, InputError, Measured, Measuring, Sampling
+from sound2scene.protocols import CeilingSampling, Measuring, Sampling
+from sound2scene.types import Batch, InputError, Measured
 
 
 class GenerationMetrics(pl.Callback):
     """Measures pictures that a stage draws for held-out clips against real ones.
 
-    Logs `{val|test}/{figure}/n{pictures}_{reference split}_{network}_{size}`, for instance `val/fid/n256_val_...`, and
-    `{val|test}/generation_score`, which is FID with its sign changed, for what wants a figure that grows. Features of
-    the real pictures, at the resolution of the generator, are computed once and cached under the network's and the
-    data's fingerprint.
+    Logs `{val|test}/{figure}/n{pictures}_{reference split}_{network}_{size}`, for instance
+    `val/fid/n256_val_...`, and `{val|test}/generation_score`, which is FID with its sign changed, for what
+    wants a figure that grows. Features of the real pictures, at the resolution of the generator, are computed
+    once and cached under the network's and the data's fingerprint.
 
     Args:
         network: Folder of a judge artifact, or a network such as those of `sound2scene.models.extractors`.
@@ -55,7 +56,9 @@ class GenerationMetrics(pl.Callback):
             self.classes = list(artifacts.read_card(network).origin.notes.get("classes", []))
             network = artifacts.load(network, kind="judge")
         if not isinstance(network, Measuring):
-            raise InputError(f"network: {type(network).__name__} cannot measure pictures; name a judge or an extractor")
+            raise InputError(
+                f"network: {type(network).__name__} cannot measure pictures; name a judge or an extractor"
+            )
         self.network = cast(Any, network.eval().requires_grad_(False))
         self.reference, self.draws, self.cache = reference, draws, cache
         self.class_means = class_means
@@ -105,7 +108,9 @@ class GenerationMetrics(pl.Callback):
         self.scores[split] = self._with(real, device)
         names = data.dataset(split).classes
         known = {name: number for number, name in enumerate(self.classes)}
-        self.class_of_label[split] = torch.tensor([*(known.get(name, -1) for name in names), -1], device=device)
+        self.class_of_label[split] = torch.tensor(
+            [*(known.get(name, -1) for name in names), -1], device=device
+        )
         if isinstance(pl_module, CeilingSampling):
             self.scores[f"{split} ceiling"] = self._with(real, device)
         if self.class_means:
@@ -126,7 +131,9 @@ class GenerationMetrics(pl.Callback):
         shards = data.dataset(split)
         reader = ClipReader(shards, ["image"], images.preset(f"pixels{side}"))
         whole = DataLoader(
-            reader, batch_sampler=[[Draw(0, n)] for n in range(len(shards))], collate_fn=lambda clips: clips[0]["image"]
+            reader,
+            batch_sampler=[[Draw(0, n)] for n in range(len(shards))],
+            collate_fn=lambda clips: clips[0]["image"],
         )
         total_KCHW = torch.zeros(len(shards.classes) + 1, 3, side, side, dtype=torch.float64)
         for label, pixels_CHW in zip(shards.label_N.tolist(), whole, strict=True):
@@ -152,18 +159,24 @@ class GenerationMetrics(pl.Callback):
             self.scores[split].add_fake(self.network.measure(images.to_pixel(drawn_BCHW)), wanted_B)
             if isinstance(pl_module, CeilingSampling):
                 drawn_BCHW = pl_module.sample_ceiling(batch, draw)
-                self.scores[f"{split} ceiling"].add_fake(self.network.measure(images.to_pixel(drawn_BCHW)), wanted_B)
+                self.scores[f"{split} ceiling"].add_fake(
+                    self.network.measure(images.to_pixel(drawn_BCHW)), wanted_B
+                )
 
     def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
         if trainer.sanity_checking:
             return
         figures = dict(self.fixed.get(split, {}))
-        for scores, suffix in ((self.scores[split], ""), (self.scores.get(f"{split} ceiling"), "_from_z_image")):
+        for scores, suffix in (
+            (self.scores[split], ""),
+            (self.scores.get(f"{split} ceiling"), "_from_z_image"),
+        ):
             if scores is not None:
                 count, found = scores.compute()
                 scores.forget_fakes()
                 figures |= {
-                    f"{split}/{name}{suffix}/n{count}_{self._protocol(split)}": value for name, value in found.items()
+                    f"{split}/{name}{suffix}/n{count}_{self._protocol(split)}": value
+                    for name, value in found.items()
                 }
                 if not suffix:
                     figures[f"{split}/generation_score"] = -found["fid"]

@@ -38,7 +38,9 @@ class OnImprovement(pl.Callback, ABC):
         score = trainer.callback_metrics.get(self.monitor)
         if score is None:
             known = ", ".join(sorted(held_out(trainer))) or "none"
-            raise InputError(f"monitor: nothing logs {self.monitor!r}; set it to one of the held-out figures: {known}")
+            raise InputError(
+                f"monitor: nothing logs {self.monitor!r}; set it to one of the held-out figures: {known}"
+            )
         if float(score) > self.best:
             self.best = float(score)
             if trainer.is_global_zero:
@@ -74,7 +76,9 @@ class PicturesOnImprovement(OnImprovement):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Learn where the run writes."""
-        self.folder = trainer.log_dir  # a broadcast: every rank has to ask, here and not where the first draws alone
+        self.folder = (
+            trainer.log_dir
+        )  # a broadcast: every rank has to ask, here and not where the first draws alone
 
     def improved(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Redraw the best picture."""

@@ -13,9 +13,18 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from sound2scene.data.module import ClipDataModule
+from sound2scene.data.clips import ClipDataModule
 
-PACKAGES = ("sound2scene", "torch", "torchvision", "torchaudio", "pytorch-lightning", "timm", "torchmetrics", "numpy")
+PACKAGES = (
+    "sound2scene",
+    "torch",
+    "torchvision",
+    "torchaudio",
+    "pytorch-lightning",
+    "timm",
+    "torchmetrics",
+    "numpy",
+)
 
 
 class Provenance(pl.Callback):

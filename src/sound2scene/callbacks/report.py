@@ -11,8 +11,8 @@ import pytorch_lightning as pl
 from matplotlib.figure import Figure
 
 from sound2scene.callbacks.improvement import OnImprovement, held_out
-from sound2scene.data.coverage import coverage_line
-from sound2scene.data.module import ClipDataModule
+from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.shards.report import coverage_line
 
 
 class Report(OnImprovement):
@@ -57,7 +57,10 @@ class Report(OnImprovement):
         metrics = folder / "metrics.csv"
         if metrics.exists():
             draw_curves(read_series(metrics), folder / "curves.png")
-        print(f"\nBest validation ({self.monitor} = {self.best:.3f}):\n\n{table}\n\nrun folder: {folder}", flush=True)
+        print(
+            f"\nBest validation ({self.monitor} = {self.best:.3f}):\n\n{table}\n\nrun folder: {folder}",
+            flush=True,
+        )
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The test figures as a table."""
@@ -104,7 +107,9 @@ def draw_curves(series: dict[str, list[tuple[float, float]]], path: Path) -> Non
     """Training loss with its chance and floor level, held-out figures, and speed, side by side."""
     panels: dict[str, list[str]] = {
         "loss": [name for name in ("train/loss", "train/chance", "train/floor") if name in series],
-        "held out": [name for name in series if name.startswith("val/") and "_at_1" in name and "_at_10" not in name]
+        "held out": [
+            name for name in series if name.startswith("val/") and "_at_1" in name and "_at_10" not in name
+        ]
         or [name for name in series if name.startswith("val/")],
         "clips per second": [name for name in series if name == "speed/clips_per_s"],
     }

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from torch.nn.functional import normalize
 
 from sound2scene.callbacks.improvement import PicturesOnImprovement
-from sound2scene.callbacks.panels import clip_name, show_picture, show_sound, spread
-from sound2scene.data.module import ClipDataModule
-from sound2scene.data.shards import ShardDataset
-from sound2scene.types import Retrieved, Retrieving
+from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.shards.read import ShardDataset
+from sound2scene.figures.panels import clip_name, show_picture, show_sound, spread
+from sound2scene.protocols import Retrieving
+from sound2scene.types import Retrieved
 
 RIGHT, WRONG, OWN = "tab:green", "tab:red", "tab:blue"
 
@@ -80,7 +81,9 @@ def _draw_retrieval(found: Retrieved, shards: ShardDataset, path: Path, rows: in
         for column, item in enumerate(order_RK[row].tolist()):
             other = int(found.index_N[item])
             same = bool(found.label_N[item] == found.label_N[query] >= 0)
-            show_picture(grid[row][2 + column], shards, other, OWN if item == query else RIGHT if same else WRONG)
+            show_picture(
+                grid[row][2 + column], shards, other, OWN if item == query else RIGHT if same else WRONG
+            )
             grid[row][2 + column].set_title(clip_name(shards, other), fontsize=7)
         for axes in grid[row][2 + order_RK.shape[1] :]:
             axes.axis("off")

@@ -13,17 +13,17 @@ from torch import Tensor
 
 from sound2scene import images
 from sound2scene.callbacks.improvement import PicturesOnImprovement
-from sound2scene.callbacks.panels import clip_name, show_picture, show_pixels, show_sound, spread
-from sound2scene.data.module import ClipDataModule
-from sound2scene.data.shards import ShardDataset
-from sound2scene.types import Sampling
+from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.shards.read import ShardDataset
+from sound2scene.figures.panels import clip_name, show_picture, show_pixels, show_sound, spread
+from sound2scene.protocols import Sampling
 
 
 class SampleGrid(PicturesOnImprovement):
     """Draws held-out clips, one a row: kind, its sound where the stage hears it, the real picture, generated ones.
 
-    `samples/step_0000000.png` before the first step shows reals and first fakes, one more file each validation shows
-    the same latents, and `generated.png` is the grid of the best validation.
+    `samples/step_0000000.png` before the first step shows reals and first fakes, one more file each
+    validation shows the same latents, and `generated.png` is the grid of the best validation.
 
     Args:
         monitor: Logged figure that decides which validation is the best.
@@ -60,7 +60,10 @@ class SampleGrid(PicturesOnImprovement):
         was_training = pl_module.training
         pl_module.eval()
         with torch.no_grad():
-            drawn = [images.to_pixel(cast(Sampling, pl_module).sample(moved, draw)).cpu() for draw in range(self.draws)]
+            drawn = [
+                images.to_pixel(cast(Sampling, pl_module).sample(moved, draw)).cpu()
+                for draw in range(self.draws)
+            ]
         pl_module.train(was_training)
         draw_grid(shards, shown, torch.stack(drawn, dim=1), path, batch.waveform_BT is not None)
 

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import BasePredictionWriter
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from sound2scene.data.selection_parts import Parts
+from sound2scene.data.selection.parts import Parts
 
 
 class SelectionWriter(BasePredictionWriter):
@@ -47,6 +47,8 @@ class SelectionWriter(BasePredictionWriter):
             self.parts.finish()
         trainer.strategy.barrier("selection")
 
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
         """Leave the parts as they are, for the next run."""
         self.parts.close()

@@ -13,8 +13,8 @@ from sound2scene.types import Batch
 class Throughput(pl.Callback):
     """Logs clips per second, the share of time spent waiting for data, and progress in thousands of clips.
 
-    Figures are over the batches since the last log, on this rank times the number of ranks; what happens between epochs
-    and in validation counts neither as waiting nor as work.
+    Figures are over the batches since the last log, on this rank times the number of ranks; what happens
+    between epochs and in validation counts neither as waiting nor as work.
 
     Args:
         every_n_steps: Batches between two logs, counted over the whole run.

@@ -17,8 +17,9 @@ from sound2scene.types import InputError
 class MultiCrop(nn.Module):
     """Random crops of one picture at several resolutions, as SwAV wants them.
 
-    Each is cropped, flipped, jittered in colour, made grey and blurred at random, in that order (02, section 4.1:
-    brightness, contrast and saturation 0.8, hue 0.2 at strength 1, applied with probability 0.8; grey 0.2; blur 0.5).
+    Each is cropped, flipped, jittered in colour, made grey and blurred at random, in that order (02, section
+    4.1: brightness, contrast and saturation 0.8, hue 0.2 at strength 1, applied with probability 0.8; grey
+    0.2; blur 0.5).
 
     Args:
         sides_px: Side of the crops of each resolution, largest first.
@@ -55,7 +56,8 @@ class MultiCrop(nn.Module):
         jitter = v2.ColorJitter(0.8 * colour, 0.8 * colour, 0.8 * colour, hue)
         kernel_px = 2 * math.ceil(2 * blur_px) + 1
         self.crops = nn.ModuleList(
-            v2.RandomResizedCrop(side, tuple(area), antialias=True) for side, area in zip(sides_px, areas, strict=True)
+            v2.RandomResizedCrop(side, tuple(area), antialias=True)
+            for side, area in zip(sides_px, areas, strict=True)
         )
         self.change = v2.Compose(
             [

@@ -13,7 +13,8 @@ from torch.nn.functional import relu, softplus
 class HingeLoss(nn.Module):
     """Hinge loss (IC-GAN `BigGAN_PyTorch/losses.py`; Lim and Ye, arXiv:1705.02894).
 
-    The discriminator's minimum is 0, where reals score at least 1 and fakes at most -1; where all score 0 it is 2.
+    The discriminator's minimum is 0, where reals score at least 1 and fakes at most -1; where all score 0 it
+    is 2.
     """
 
     def discriminator(self, real_B: Tensor, fake_B: Tensor) -> Tensor:

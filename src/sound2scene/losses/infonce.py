@@ -1,11 +1,12 @@
 """Contrastive alignment losses: symmetric InfoNCE on L2 distance (the paper's) and on cosine similarity.
 
-Both take raw latents of G pairs and normalise them to unit length themselves. Without a learnable scale the paper's
-loss has no temperature, so its values live in a narrow band: :meth:`chance` and :meth:`floor` give its ends.
+Both take raw latents of G pairs and normalise them to unit length themselves. Without a learnable scale the
+paper's loss has no temperature, so its values live in a narrow band: :meth:`chance` and :meth:`floor` give
+its ends.
 
-They compute in float64: neither bf16 autocast nor TF32 reaches that, and the distance of pairs that nearly meet, a root
-of a difference of near-equals, keeps its digits and its gradient (float32 loses 2 % of the gradient at a distance of
-0.002 and most of it at 0.0002).
+They compute in float64: neither bf16 autocast nor TF32 reaches that, and the distance of pairs that nearly
+meet, a root of a difference of near-equals, keeps its digits and its gradient (float32 loses 2 % of the
+gradient at a distance of 0.002 and most of it at 0.0002).
 """
 
 from __future__ import annotations
@@ -27,9 +28,12 @@ class _SymmetricInfoNCE(nn.Module):
     def __init__(self, temperature: float, learnable: bool) -> None:
         super().__init__()
         if not 0 < temperature < math.inf:
-            raise InputError(f"temperature is {temperature}; choose a finite one above 0 (published: 1, CLIP: 0.07)")
+            raise InputError(
+                f"temperature is {temperature}; choose a finite one above 0 (published: 1, CLIP: 0.07)"
+            )
         log_scale = torch.tensor(-math.log(temperature))
-        # A scale exists for training only if the optimizer owns it: the published code declares one that nothing moves.
+        # A scale exists for training only if the optimizer owns it: the published code declares one that
+        # nothing moves.
         if learnable:
             self.log_scale = nn.Parameter(log_scale)
         else:

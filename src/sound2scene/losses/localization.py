@@ -14,13 +14,15 @@ Instances = Literal["attention", "max", "mean"]
 def contrastive(score_GG: Tensor, video_G: Tensor) -> Tensor:
     """Symmetric InfoNCE over G moments: the sound of a moment is found among those of other videos, and its frame.
 
-    At its minimum the score is the pointwise mutual information of frame and sound up to a constant (van den Oord et
-    al., arXiv:1807.03748, eq. 5): a silent moment's empty frame goes with every silence, so it scores low, and a moment
-    in which something both sounds and shows scores high. That makes the score fit for choosing a moment.
+    At its minimum the score is the pointwise mutual information of frame and sound up to a constant (van den
+    Oord et al., arXiv:1807.03748, eq. 5): a silent moment's empty frame goes with every silence, so it scores
+    low, and a moment in which something both sounds and shows scores high. That makes the score fit for
+    choosing a moment.
 
     Args:
         score_GG: Score of each frame (rows) with each sound (columns).
-        video_G: Number of the video of each moment; other moments of one video are neither right nor wrong, left out.
+        video_G: Number of the video of each moment; other moments of one video are neither right nor wrong,
+            left out.
     """
     own = torch.eye(len(score_GG), dtype=torch.bool, device=score_GG.device)
     ignored_GG = (video_G[:, None] == video_G[None]) & ~own
@@ -29,15 +31,17 @@ def contrastive(score_GG: Tensor, video_G: Tensor) -> Tensor:
     return (cross_entropy(score_GG, target_G) + cross_entropy(score_GG.mT, target_G)) / 2
 
 
-def classification(logits_BMK: Tensor, score_BM: Tensor, label_B: Tensor, instances: Instances = "attention") -> Tensor:
+def classification(
+    logits_BMK: Tensor, score_BM: Tensor, label_B: Tensor, instances: Instances = "attention"
+) -> Tensor:
     """Cross-entropy of a video's label, from M moments of which only some may show it (multiple instances).
 
     Args:
         logits_BMK: Scores of the classes at each moment.
         score_BM: C_av of each moment.
         label_B: Class of each video.
-        instances: How moments become a video: weighted by the softmax of C_av over them, the largest score of each
-            class, or the mean. The published form is not known.
+        instances: How moments become a video: weighted by the softmax of C_av over them, the largest score of
+            each class, or the mean. The published form is not known.
     """
     if instances == "attention":
         logits_BK = torch.einsum("bmk,bm->bk", logits_BMK, score_BM.softmax(1))

@@ -1,6 +1,7 @@
 """SwAV's loss: predict the code of one view from the others; codes by Sinkhorn-Knopp (arXiv:2006.09882, Eq. 1 to 5).
 
-Axes besides the legend: ``V`` views of a picture, ``A`` of them with codes (the first ones), ``K`` prototypes.
+Axes besides the legend: ``V`` views of a picture, ``A`` of them with codes (the first ones), ``K``
+prototypes.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ def alone(rows: Tensor) -> Tensor:
 @torch.no_grad()
 def sinkhorn(
     scores_NK: Tensor, epsilon: float = 0.05, iterations: int = 3, gather: OverRanks = alone
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Soft codes that use every prototype equally often over the samples of all ranks.
 
-    From exp(scores / epsilon), each iteration divides every prototype's column by its sum over all samples, then every
-    sample's row by its sum. The published code (SwAV `main_swav.py`) also divides by the total, by K and by the global
-    number of samples, which the next division takes out again. We work with logarithms, so nothing overflows or
-    vanishes at any epsilon.
+    From exp(scores / epsilon), each iteration divides every prototype's column by its sum over all samples,
+    then every sample's row by its sum. The published code (SwAV `main_swav.py`) also divides by the total, by
+    K and by the global number of samples, which the next division takes out again. We work with logarithms,
+    so nothing overflows or vanishes at any epsilon.
 
     Args:
-        scores_NK: Cosines of this rank's samples with the prototypes, (..., N, K); leading axes are solved apart.
-            N may differ between ranks.
+        scores_NK: Cosines of this rank's samples with the prototypes, (..., N, K); leading axes are solved
+            apart. N may differ between ranks.
         epsilon: Entropy of the codes; 0.05 as published, 0.03 if training collapses.
         iterations: 3 as published.
         gather: (1, ...) of each rank to (ranks, ...) on every rank; no gradient is needed.
@@ -66,7 +67,9 @@ class SwappedPrediction(nn.Module):
         super().__init__()
         for name, value in (("temperature", temperature), ("epsilon", epsilon), ("iterations", iterations)):
             if not 0 < value < math.inf:
-                raise InputError(f"{name} is {value}; choose a finite one above 0 (published: 0.1, 0.05 and 3)")
+                raise InputError(
+                    f"{name} is {value}; choose a finite one above 0 (published: 0.1, 0.05 and 3)"
+                )
         self.temperature, self.epsilon, self.iterations = temperature, epsilon, iterations
 
     def codes(self, scores_ANK: Tensor, gather: OverRanks = alone) -> Tensor:

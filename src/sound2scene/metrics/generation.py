@@ -33,8 +33,8 @@ class GenerationScores(nn.Module):
 
     Args:
         feature_dim: Width of the features.
-        splits: Parts over which the inception score is averaged (10 as published for 50,000 pictures; 1 where there are
-            few, since a part should hold every kind many times).
+        splits: Parts over which the inception score is averaged (10 as published for 50,000 pictures; 1 where
+            there are few, since a part should hold every kind many times).
         kid_subset: Pictures per subset of KID, 100 subsets; 0 leaves KID out.
     """
 
@@ -46,7 +46,9 @@ class GenerationScores(nn.Module):
             self.fid = FrechetInceptionDistance(_Given(feature_dim), reset_real_features=False)
             self.inception = InceptionScore(_Given(feature_dim), splits=splits)
             self.kid = (
-                KernelInceptionDistance(_Given(feature_dim), subset_size=kid_subset, reset_real_features=False)
+                KernelInceptionDistance(
+                    _Given(feature_dim), subset_size=kid_subset, reset_real_features=False
+                )
                 if kid_subset
                 else None
             )
@@ -84,15 +86,18 @@ class GenerationScores(nn.Module):
     def compute(self) -> tuple[int, dict[str, float]]:
         """Number of generated pictures, and `fid`, and where there are scores `inception_score` and `judged_as_label`.
 
-        `judged_as_label` is the share of pictures that the network takes for the class they are to show. The inception
-        score with one split, FID and that share do not depend on the order of pictures; the rest does, by a seed that
-        is always the same.
+        `judged_as_label` is the share of pictures that the network takes for the class they are to show. The
+        inception score with one split, FID and that share do not depend on the order of pictures; the rest
+        does, by a seed that is always the same.
 
         Raises:
-            InputError: If there are fewer than two real or two generated pictures, or fewer than `kid_subset`.
+            InputError: If there are fewer than two real or two generated pictures, or fewer than
+                `kid_subset`.
         """
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that nothing was counted; that one split has no standard deviation
+            warnings.simplefilter(
+                "ignore"
+            )  # that nothing was counted; that one split has no standard deviation
             torch.default_generator.manual_seed(0)
             count, kinds = int(self.count.compute()), max(int(self.kinds.compute().nan_to_num()), 0)
             self._check_counts(int(self.real_count.compute()), count)
@@ -110,12 +115,14 @@ class GenerationScores(nn.Module):
     def _check_counts(self, real: int, fake: int) -> None:
         if min(real, fake) < 2:
             raise InputError(
-                f"{real} real and {fake} generated pictures are too few for FID, which needs two of either; give a "
+                f"{real} real and {fake} generated pictures are too few for FID, which needs two of either; "
+                "give a "
                 "split of more clips, or more draws"
             )
         if self.kid is not None and min(real, fake) < self.kid.subset_size:
             raise InputError(
-                f"kid_subset is {self.kid.subset_size}, and there are {real} real and {fake} generated pictures; "
+                f"kid_subset is {self.kid.subset_size}, and there are {real} real and {fake} generated "
+                "pictures; "
                 "choose one that is no larger than either, or 0"
             )
 

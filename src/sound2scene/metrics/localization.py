@@ -1,6 +1,7 @@
 """How well a map tells where the sound comes from: cIoU and its area under the curve, as on VGG-SS.
 
-Source: Chen et al., "Localizing Visual Sounds the Hard Way" (CVPR 2021), `test.py` and `utils.py` of its repository.
+Source: Chen et al., "Localizing Visual Sounds the Hard Way" (CVPR 2021), `test.py` and `utils.py` of its
+    repository.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ def foreground(map_HW: Tensor, threshold: Threshold) -> Tensor:
 
     Args:
         map_HW: Any scale.
-        threshold: Share of the way from the map's smallest to its largest value, or "median": the half of the picture
-            with the larger values, the protocol of VGG-SS, which cannot tell a small object.
+        threshold: Share of the way from the map's smallest to its largest value, or "median": the half of the
+            picture with the larger values, the protocol of VGG-SS, which cannot tell a small object.
     """
     map_HW = map_HW.double()
     if threshold == "median":

@@ -1,8 +1,9 @@
 """Recall at k over a whole split, instance level and class level, in both directions.
 
-The query is one latent of a clip, the gallery holds the other latent of every clip in the split. Instance level: the
-query's own clip is among the k nearest. Class level: any clip of the query's class is among the k nearest. Ties count
-against the query, so that a collapsed encoder scores 0 and not 1.
+The query is one latent of a clip, the gallery holds the other latent of every clip in the split. Instance
+level: the query's own clip is among the k nearest. Class level: any clip of the query's class is among the k
+    nearest.
+Ties count against the query, so that a collapsed encoder scores 0 and not 1.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def instance_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor) -> Tensor:
 def class_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor, label_N: Tensor) -> Tensor:
     """How many gallery items of other classes are at least as near as the nearest of the query's own class.
 
-    Clips without a label (-1) are neither asked nor counted as wrong answers, so N falls to the labelled clips.
+    Clips without a label (-1) are neither asked nor counted as wrong answers, so N falls to the labelled
+    clips.
     """
     known_N = label_N >= 0
     query_ND, gallery_ND, label_N = _unit(z_query_ND)[known_N], _unit(z_gallery_ND)[known_N], label_N[known_N]
@@ -63,8 +65,9 @@ def recalls(
 ) -> dict[str, float]:
     """Every recall of a split of N clips, with its chance level.
 
-    Keys are ``{instance|class}/{audio_to_image|image_to_audio}/recall_at_{k}`` and ``{instance|class}/chance_at_{k}``;
-    values lie in [0, 1]. The class keys are absent where no clip has a label.
+    Keys are ``{instance|class}/{audio_to_image|image_to_audio}/recall_at_{k}`` and
+    ``{instance|class}/chance_at_{k}``; values lie in [0, 1]. The class keys are absent where no clip has a
+    label.
     """
     found: dict[str, float] = {}
     directions = {"audio_to_image": (z_audio_ND, z_image_ND), "image_to_audio": (z_image_ND, z_audio_ND)}
@@ -101,7 +104,8 @@ def neighbour_accuracy(z_ND: Tensor, label_N: Tensor, k: int = 5) -> float:
         similarity_BN.diagonal(offset=start).fill_(-torch.inf)
         nearest_Bk = similarity_BN.topk(k, dim=1)
         votes = unit_ND.new_zeros(len(similarity_BN), int(label_N.max()) + 1)
-        # A vote of 1 plus a share of the cosine that cannot sum to 1: counts decide, the nearer class breaks a tie.
+        # A vote of 1 plus a share of the cosine that cannot sum to 1: counts decide, the nearer class breaks
+        # a tie.
         votes.scatter_add_(1, label_N[nearest_Bk.indices], 1 + nearest_Bk.values.to(votes.dtype) / (4 * k))
         hits += int((votes.argmax(1) == label_N[start : start + CHUNK]).sum())
     return hits / len(label_N)
@@ -117,8 +121,8 @@ def _unit(z_ND: Tensor) -> Tensor:
 def _cosine(query_BD: Tensor, gallery_ND: Tensor) -> Tensor:
     """Cosines in float32 of float64 unit rows.
 
-    float64 is out of reach of autocast and TF32. A product's rounding depends on where in the matrix it stands, so that
-    equal gallery items would beat each other; rounded to float32 afterwards they tie.
+    float64 is out of reach of autocast and TF32. A product's rounding depends on where in the matrix it
+    stands, so that equal gallery items would beat each other; rounded to float32 afterwards they tie.
     """
     return (query_BD @ gallery_ND.T).float()
 
@@ -126,7 +130,8 @@ def _cosine(query_BD: Tensor, gallery_ND: Tensor) -> Tensor:
 class Embeddings(Metric):
     """Collects the latents of a whole split over batches and ranks (thin state around :func:`recalls`).
 
-    Every clip is kept once: rows are ordered by their position in the split. Every rank must have seen at least one.
+    Every clip is kept once: rows are ordered by their position in the split. Every rank must have seen at
+    least one.
     """
 
     index: list[Tensor]

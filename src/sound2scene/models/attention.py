@@ -12,7 +12,8 @@ from sound2scene.models.spectral_norm import SNConv2d
 class SelfAttention(nn.Module):
     """``gamma * attended + image``: every position looks at the 2x2 max-pooled positions; gamma starts at 0.
 
-    The names `theta` (queries), `phi` (keys), `g` (values) and `o` (output) are those of the published state dicts.
+    The names `theta` (queries), `phi` (keys), `g` (values) and `o` (output) are those of the published state
+    dicts.
 
     Args:
         channels: C. Queries and keys have C / 8 channels, values C / 2, at least one.

@@ -14,14 +14,15 @@ class AudioEncoder(nn.Module):
     """A one-channel backbone, average pooling, one linear layer, and the ReLU of the published weights.
 
     The defaults are the published network (Sound2Scene `model.py`, `models/resnet.py`: ResNet-18, 12,220,864
-    parameters), started as there: convolutions Kaiming normal, batch-norm weights N(1, 0.02), the linear layer as
-    torch starts it.
+    parameters), started as there: convolutions Kaiming normal, batch-norm weights N(1, 0.02), the linear
+    layer as torch starts it.
 
     Args:
         z_dim: Width of the latent space.
         backbone: Any timm network by name.
         backbone_options: Further arguments of its timm constructor.
-        final_relu: Apply a ReLU to the output. The paper's text has none, the published code and weights have it.
+        final_relu: Apply a ReLU to the output. The paper's text has none, the published code and weights have
+            it.
 
     Attributes:
         z_dim: Width of the latent space.
@@ -53,7 +54,9 @@ class AudioEncoder(nn.Module):
 
     def pooled(self, spectrogram_BFT: Tensor) -> Tensor:
         """The backbone's averaged features before the linear layer, (B, 512) for ResNet-18."""
-        assert spectrogram_BFT.ndim in (3, 4), f"spectrogram is (B, F, T) or (B, 1, F, T), not {spectrogram_BFT.shape}"
+        assert spectrogram_BFT.ndim in (3, 4), (
+            f"spectrogram is (B, F, T) or (B, 1, F, T), not {spectrogram_BFT.shape}"
+        )
         if spectrogram_BFT.ndim == 3:
             spectrogram_BFT = spectrogram_BFT[:, None]
         pooled_BD: Tensor = self.backbone(spectrogram_BFT)
@@ -63,7 +66,8 @@ class AudioEncoder(nn.Module):
         """z_audio, (B, z_dim), not normalised; never negative with `final_relu`.
 
         Args:
-            spectrogram_BFT: Standardised log spectrograms, (B, 257, 1004) under the preset `paper`, or (B, 1, F, T).
+            spectrogram_BFT: Standardised log spectrograms, (B, 257, 1004) under the preset `paper`, or (B, 1,
+                F, T).
         """
         z_audio_BD: Tensor = self.fc(self.pooled(spectrogram_BFT))
         return torch.relu(z_audio_BD) if self.final_relu else z_audio_BD

@@ -14,15 +14,24 @@ from sound2scene.types import InputError
 
 # What an encoder settles itself, and what would read files or reach for the network.
 _OWN = {"in_chans", "num_classes", "global_pool", "features_only", "feature_cfg", "model_cfg"}
-_FILES = {"checkpoint_path", "cache_dir", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict"}
+_FILES = {
+    "checkpoint_path",
+    "cache_dir",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "pretrained_strict",
+}
 
 
-def timm_backbone(name: str, options: Mapping[str, Any] | None = None, *, in_chans: int) -> tuple[nn.Module, int]:
+def timm_backbone(
+    name: str, options: Mapping[str, Any] | None = None, *, in_chans: int
+) -> tuple[nn.Module, int]:
     """A timm network without its classifier, untrained, and the width of the pooled features it returns.
 
     Args:
-        name: What `timm.list_models()` calls it, with or without the tag of some weights, whose settings the network
-            then has. Hub and folder addresses are refused: a card may carry this name.
+        name: What `timm.list_models()` calls it, with or without the tag of some weights, whose settings the
+            network then has. Hub and folder addresses are refused: a card may carry this name.
         options: Further arguments of the timm constructor, such as `drop_path_rate`.
         in_chans: Channels of its input.
 
@@ -30,7 +39,9 @@ def timm_backbone(name: str, options: Mapping[str, Any] | None = None, *, in_cha
         InputError: If the name or an option is unknown, or the option is not the user's to set.
     """
     if not _is_known(name):
-        near = ", ".join(get_close_matches(name, timm.list_pretrained() if "." in name else timm.list_models(), n=3))
+        near = ", ".join(
+            get_close_matches(name, timm.list_pretrained() if "." in name else timm.list_models(), n=3)
+        )
         remedy = f"did you mean {near}?" if near else "timm.list_models() prints the names"
         raise InputError(f"backbone {name!r} is unknown to timm; {remedy}")
     options = dict(options or {})
@@ -40,7 +51,9 @@ def timm_backbone(name: str, options: Mapping[str, Any] | None = None, *, in_cha
         backbone: Any = timm.create_model(name, pretrained=False, in_chans=in_chans, num_classes=0, **options)
     except Exception as error:  # a thousand constructors have a thousand ways to dislike an argument
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"backbone_options {options} do not fit {name!r} ({reason}); mend or remove them") from None
+        raise InputError(
+            f"backbone_options {options} do not fit {name!r} ({reason}); mend or remove them"
+        ) from None
     # Where a network has a layer between pooling and classifier, its pooled output is as wide as that layer.
     return backbone, int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)
 
@@ -68,8 +81,8 @@ def _is_known(name: str) -> bool:
 def initialise_resnet(backbone: nn.Module, *, norm_std: float) -> None:
     """Start a ResNet as the published ones start; any other network keeps timm's own start.
 
-    Convolutions are Kaiming normal (fan out, ReLU), batch-norm weights N(1, norm_std), biases 0; the last batch norm of
-    a residual branch is not zeroed, as timm would do.
+    Convolutions are Kaiming normal (fan out, ReLU), batch-norm weights N(1, norm_std), biases 0; the last
+    batch norm of a residual branch is not zeroed, as timm would do.
     """
     if not isinstance(backbone, ResNet):
         return

@@ -1,7 +1,7 @@
 """IC-GAN's generator with the BigGAN backbone: noise and an image feature to a picture.
 
-Names and shapes are those of the published checkpoints (facebookresearch/ic_gan, `BigGAN_PyTorch/BigGAN.py`), without
-their label table, which they carry but never use.
+Names and shapes are those of the published checkpoints (facebookresearch/ic_gan, `BigGAN_PyTorch/BigGAN.py`),
+without their label table, which they carry but never use.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from sound2scene.models.conditional_norm import ConditionalBatchNorm, OutputBatc
 from sound2scene.models.spectral_norm import SNConv2d, SNLinear, fold
 from sound2scene.types import InputError
 
-# Channels before the first block and after each, in units of the width; each block doubles the size, from 4x4 on.
-# 32 px: BigGAN-PyTorch's, which IC-GAN has no checkpoint for.
+# Channels before the first block and after each, in units of the width; each block doubles the size, from 4x4
+# on. 32 px: BigGAN-PyTorch's, which IC-GAN has no checkpoint for.
 WIDTHS = {
     32: (4, 4, 4, 4),
     64: (16, 16, 8, 4, 2),
@@ -49,7 +49,8 @@ class GeneratorBlock(nn.Module):
         """(B, in, H, W) to (B, out, 2H, 2W)."""
         inner_BCHW = self.conv1(interpolate(relu(self.bn1(image_BCHW, condition_BD)), scale_factor=2))
         inner_BCHW = self.conv2(relu(self.bn2(inner_BCHW, condition_BD)))
-        # Published the other way round; a 1x1 convolution and copying pixels commute, and this takes a quarter.
+        # Published the other way round; a 1x1 convolution and copying pixels commute, and this takes a
+        # quarter.
         shortcut_BCHW = interpolate(self.conv_sc(image_BCHW), scale_factor=2)
         result_BCHW: Tensor = inner_BCHW + shortcut_BCHW
         return result_BCHW
@@ -58,8 +59,8 @@ class GeneratorBlock(nn.Module):
 class Generator(nn.Module):
     """Noise and the feature of a picture to a picture like it (IC-GAN, arXiv:2109.05070; BigGAN, arXiv:1809.11096).
 
-    The noise is cut into one chunk for the first layer and one per block; a block is conditioned on the embedded
-    feature and its chunk. Weights start orthogonal.
+    The noise is cut into one chunk for the first layer and one per block; a block is conditioned on the
+    embedded feature and its chunk. Weights start orthogonal.
 
     Args:
         resolution: Height and width of the picture: 32, 64, 128 or 256.
@@ -76,7 +77,8 @@ class Generator(nn.Module):
         arguments: What was given here; a card stores it to build the network again.
 
     Raises:
-        InputError: If the resolution is another, no block gives a size of `attention`, or z_dim is below one per chunk.
+        InputError: If the resolution is another, no block gives a size of `attention`, or z_dim is below one
+            per chunk.
     """
 
     def __init__(

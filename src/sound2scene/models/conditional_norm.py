@@ -20,9 +20,9 @@ class _BatchNorm(nn.Module):
     """Statistics of a batch in training, running averages of them in evaluation.
 
     Attributes:
-        synchronised: Take the statistics over the batches of all ranks, with gradients (the published code: over each
-            rank's own). Every rank then normalises as one process with the whole batch would. Ranks must hold
-            batches of one size.
+        synchronised: Take the statistics over the batches of all ranks, with gradients (the published code:
+            over each rank's own). Every rank then normalises as one process with the whole batch would. Ranks
+            must hold batches of one size.
     """
 
     stored_mean: Tensor
@@ -37,9 +37,13 @@ class _BatchNorm(nn.Module):
     def _normalise(self, image_BCHW: Tensor, gain_BC: Tensor, bias_BC: Tensor) -> Tensor:
         gain_BC11, bias_BC11 = gain_BC[:, :, None, None], bias_BC[:, :, None, None]
         if self.training and not (self.synchronised and world()[1] > 1):
-            unit_BCHW = batch_norm(image_BCHW, self.stored_mean, self.stored_var, None, None, True, MOMENTUM, EPS)
+            unit_BCHW = batch_norm(
+                image_BCHW, self.stored_mean, self.stored_var, None, None, True, MOMENTUM, EPS
+            )
             return torch.addcmul(bias_BC11, unit_BCHW, gain_BC11).to(image_BCHW.dtype)
-        mean_C, var_C = self._of_all_ranks(image_BCHW) if self.training else (self.stored_mean, self.stored_var)
+        mean_C, var_C = (
+            self._of_all_ranks(image_BCHW) if self.training else (self.stored_mean, self.stored_var)
+        )
         # One pass over the image instead of two.
         scale_BC11 = gain_BC11 * (var_C + EPS).rsqrt()[:, None, None]
         shift_BC11 = bias_BC11 - mean_C[:, None, None] * scale_BC11
@@ -76,7 +80,9 @@ class ConditionalBatchNorm(_BatchNorm):
     def forward(self, image_BCHW: Tensor, condition_BD: Tensor) -> Tensor:
         """(B, C, H, W), each channel of each image with its own gain and bias."""
         # One plus a small gain would lose most of it in bf16.
-        gain_BC, bias_BC = (layer(condition_BD).to(self.stored_mean.dtype) for layer in (self.gain, self.bias))
+        gain_BC, bias_BC = (
+            layer(condition_BD).to(self.stored_mean.dtype) for layer in (self.gain, self.bias)
+        )
         return self._normalise(image_BCHW, 1 + gain_BC, bias_BC)
 
 

@@ -72,6 +72,7 @@ def _cutout(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
     centre_B2 = _corners(image_BCHW, 0, side + 1, generator)
     grid = torch.arange(side, device=image_BCHW.device)
     inside_BH, inside_BW = (
-        ((grid - centre) >= -half) & ((grid - centre) < half) for centre in (centre_B2[:, :1], centre_B2[:, 1:])
+        ((grid - centre) >= -half) & ((grid - centre) < half)
+        for centre in (centre_B2[:, :1], centre_B2[:, 1:])
     )
     return image_BCHW * ~(inside_BH[:, None, :, None] & inside_BW[:, None, None, :])

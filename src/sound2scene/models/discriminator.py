@@ -40,14 +40,17 @@ class DiscriminatorBlock(nn.Module):
         self.first, self.downsample = first, downsample
         self.conv1 = SNConv2d(in_channels, out_channels, 3)
         self.conv2 = SNConv2d(out_channels, out_channels, 3)
-        self.conv_sc = SNConv2d(in_channels, out_channels, 1) if downsample or in_channels != out_channels else None
+        self.conv_sc = (
+            SNConv2d(in_channels, out_channels, 1) if downsample or in_channels != out_channels else None
+        )
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """(B, in, H, W) to (B, out, H, W) or (B, out, H / 2, W / 2)."""
         inner_BCHW = self.conv2(relu(self.conv1(image_BCHW if self.first else relu(image_BCHW))))
         shortcut_BCHW = image_BCHW
         if self.downsample:
-            # Published after the 1x1 convolution in all blocks but the first; they commute, and this takes a quarter.
+            # Published after the 1x1 convolution in all blocks but the first; they commute, and this takes a
+            # quarter.
             inner_BCHW, shortcut_BCHW = avg_pool2d(inner_BCHW, 2), avg_pool2d(shortcut_BCHW, 2)
         if self.conv_sc is not None:
             shortcut_BCHW = self.conv_sc(shortcut_BCHW)
@@ -72,7 +75,11 @@ class Discriminator(nn.Module):
     """
 
     def __init__(
-        self, resolution: int = 128, channels: int = 96, attention: Sequence[int] = (64,), z_image_dim: int = 2048
+        self,
+        resolution: int = 128,
+        channels: int = 96,
+        attention: Sequence[int] = (64,),
+        z_image_dim: int = 2048,
     ) -> None:
         super().__init__()
         if resolution not in _WIDTHS:
@@ -92,7 +99,9 @@ class Discriminator(nn.Module):
         for index, (before, after) in enumerate(pairwise(widths)):
             halves = index < halvings
             block = nn.ModuleList([DiscriminatorBlock(before, after, index == 0, halves)])
-            self.blocks.append(block.append(SelfAttention(after)) if halves and sizes[index] in attention else block)
+            self.blocks.append(
+                block.append(SelfAttention(after)) if halves and sizes[index] in attention else block
+            )
         self.linear = SNLinear(widths[-1], 1)
         self.linear_feat = SNLinear(z_image_dim, widths[-1])
 

@@ -12,7 +12,8 @@ _Tensors = tuple[Tensor, ...] | list[Tensor]
 class AveragedGenerator(AveragedModel):
     """Exponential moving average of a network, its buffers of floats included (IC-GAN `BigGAN_PyTorch/utils.py`).
 
-    A step too early to count makes the average equal to the live network. Never asks for gradients, always in eval
+    A step too early to count makes the average equal to the live network. Never asks for gradients, always in
+    eval
     mode: batch norms use the averaged running statistics.
 
     Args:

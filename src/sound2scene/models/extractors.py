@@ -23,7 +23,8 @@ class InceptionExtractor(nn.Module):
     It resizes to 299 px itself, as TensorFlow 1 did.
 
     Args:
-        weights: `weights-inception-2015-12-05-6726825d.pth` as torch-fidelity publishes it; downloaded by default.
+        weights: `weights-inception-2015-12-05-6726825d.pth` as torch-fidelity publishes it; downloaded by
+            default.
 
     Raises:
         InputError: If torch-fidelity is not installed, or there is no such file, or it is another one.
@@ -35,7 +36,9 @@ class InceptionExtractor(nn.Module):
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()
         if weights is not None and not Path(weights).is_file():
-            raise InputError(f"{weights}: no such file; give torch-fidelity's Inception weights, or none to download")
+            raise InputError(
+                f"{weights}: no such file; give torch-fidelity's Inception weights, or none to download"
+            )
         inception: Any = importlib.import_module("torchmetrics.image.fid").NoTrainInceptionV3
         try:
             self.network = inception("inception-v3-compat", ["2048", "logits_unbiased"], weights)
@@ -43,7 +46,9 @@ class InceptionExtractor(nn.Module):
             raise InputError("torch-fidelity is not installed; pip install 'sound2scene[fid]'") from None
         except Exception as error:  # what a damaged file raises depends on where it is cut
             reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-            raise InputError(f"{weights or 'Inception weights'}: cannot be read ({reason}); get them again") from None
+            raise InputError(
+                f"{weights or 'Inception weights'}: cannot be read ({reason}); get them again"
+            ) from None
         self.requires_grad_(False)
 
     @torch.no_grad()
@@ -54,7 +59,9 @@ class InceptionExtractor(nn.Module):
             ValueError: If they are not uint8.
         """
         if pixels_BCHW.dtype != torch.uint8:
-            raise ValueError(f"only uint8 pixels can be measured, not {pixels_BCHW.dtype}; use images.to_pixel")
+            raise ValueError(
+                f"only uint8 pixels can be measured, not {pixels_BCHW.dtype}; use images.to_pixel"
+            )
         # `forward` of torchmetrics' class returns the first of them alone.
         feature_BD, logits_BK = self.network._torch_fidelity_forward(pixels_BCHW)
         return Measured(feature_BD.flatten(1).float(), logits_BK.float())
@@ -64,10 +71,10 @@ class TimmExtractor(nn.Module):
     """Pooled features of a timm network; it has no scores, so no inception score comes from it.
 
     Args:
-        name: As timm calls it, with the tag of its weights (`resnet50.a1_in1k`), which also says how pictures are
-            prepared.
-        weights: File of its weights (safetensors, or a state dict that is read without running code); timm downloads
-            them by default.
+        name: As timm calls it, with the tag of its weights (`resnet50.a1_in1k`), which also says how pictures
+            are prepared.
+        weights: File of its weights (safetensors, or a state dict that is read without running code); timm
+            downloads them by default.
 
     Raises:
         InputError: If timm does not know the network or the tag, or the file is missing or does not fit.

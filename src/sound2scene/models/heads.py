@@ -37,7 +37,8 @@ class ProjectionHead(nn.Sequential):
 class Prototypes(nn.Linear):
     """K unit vectors; their scores of a unit vector are cosines.
 
-    The optimizer moves them off the sphere, so :meth:`renormalise` has to bring them back before each forward.
+    The optimizer moves them off the sphere, so :meth:`renormalise` has to bring them back before each
+    forward.
 
     Args:
         dim: Width of the vectors.
@@ -64,7 +65,9 @@ class PrototypeHead(nn.Module):
         prototypes: How many, K.
     """
 
-    def __init__(self, in_dim: int, hidden_dim: int = 2048, out_dim: int = 128, prototypes: int = 3000) -> None:
+    def __init__(
+        self, in_dim: int, hidden_dim: int = 2048, out_dim: int = 128, prototypes: int = 3000
+    ) -> None:
         super().__init__()
         self.projection_head = ProjectionHead(in_dim, hidden_dim, out_dim)
         self.prototypes = Prototypes(out_dim, prototypes)
@@ -72,7 +75,8 @@ class PrototypeHead(nn.Module):
     def forward(self, z_image_BD: Tensor) -> tuple[Tensor, Tensor]:
         """Unit vectors (B, out_dim) and their cosines with the prototypes (B, K), in float32 under any autocast.
 
-        A bf16 cosine near 1 has steps of 1/256: a twelfth of the codes' epsilon, an error of 8 % in each code.
+        A bf16 cosine near 1 has steps of 1/256: a twelfth of the codes' epsilon, an error of 8 % in each
+        code.
         """
         unit_BD = self.projection_head(z_image_BD).float()
         with torch.autocast(unit_BD.device.type, enabled=False):
@@ -83,8 +87,9 @@ class PrototypeHead(nn.Module):
 class FeatureQueue(nn.Module):
     """The last unit vectors of each coded view, so that small batches can be spread over many prototypes.
 
-    Every rank holds the vectors of all ranks, so that DDP's broadcast of buffers changes nothing, rank 0's checkpoint
-    is whole and a run may go on with another number of ranks; each rank then answers for its own share.
+    Every rank holds the vectors of all ranks, so that DDP's broadcast of buffers changes nothing, rank 0's
+    checkpoint is whole and a run may go on with another number of ranks; each rank then answers for its own
+    share.
 
     Args:
         length: Vectors per view over all ranks; rounded down to whole global batches (published: 3840).
@@ -113,7 +118,8 @@ class FeatureQueue(nn.Module):
         """
         if (length := self.rows_AND.shape[1]) < batch:
             raise InputError(
-                f"queue.length is {length}, less than one global batch of {batch} clips; make it a multiple of that, "
+                f"queue.length is {length}, less than one global batch of {batch} clips; make it a multiple "
+                "of that, "
                 "or leave the queue out"
             )
         return self._kept(batch) <= int(self.filled)

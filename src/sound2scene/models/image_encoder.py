@@ -12,9 +12,9 @@ from sound2scene.models.backbones import initialise_resnet, timm_backbone
 class ImageEncoder(nn.Module):
     """A backbone and its global average pooling, without a classifier or projection head.
 
-    The default is SwAV's ResNet-50 (arXiv:2006.09882; SwAV `src/resnet50.py`, 23,508,032 parameters) started as there:
-    convolutions Kaiming normal, batch norms at 1 and 0. Its features pass a ReLU before pooling, so they are never
-    negative.
+    The default is SwAV's ResNet-50 (arXiv:2006.09882; SwAV `src/resnet50.py`, 23,508,032 parameters) started
+    as there: convolutions Kaiming normal, batch norms at 1 and 0. Its features pass a ReLU before pooling, so
+    they are never negative.
 
     Args:
         backbone: Any timm network by name.
@@ -38,8 +38,8 @@ class ImageEncoder(nn.Module):
         """z_image, (B, z_dim), not normalised to unit length.
 
         Args:
-            image_BCHW: Pictures of any size under one of the presets of `sound2scene.images`: ImageNet's mean and
-                standard deviation removed.
+            image_BCHW: Pictures of any size under one of the presets of `sound2scene.images`: ImageNet's mean
+                and standard deviation removed.
         """
         z_image_BD: Tensor = self.backbone(image_BCHW)
         return z_image_BD

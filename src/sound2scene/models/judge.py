@@ -37,7 +37,12 @@ class Judge(nn.Module):
         backbone_options: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.arguments = {"classes": classes, "side": side, "backbone": backbone, "backbone_options": backbone_options}
+        self.arguments = {
+            "classes": classes,
+            "side": side,
+            "backbone": backbone,
+            "backbone_options": backbone_options,
+        }
         self.classes, self.side, self.protocol = classes, side, f"judge-{backbone}_{side}px"
         self.backbone, self.feature_dim = timm_backbone(backbone, backbone_options, in_chans=3)
         self.classifier = nn.Linear(self.feature_dim, classes)

@@ -1,9 +1,9 @@
 """The localizer: where and when picture and sound of a video agree (paper §2.3; Senocak et al., WACV 2022, in part).
 
-The 2022 model is public as an abstract alone: two streams, features q^V_t and q^A_t at every time step, their dot
-product as the correlation C_av[t], a classification loss, and localization by attention over the same features. What is
-not public is an option here; where a public relative settles it, the default is that of Chen et al., "Localizing Visual
-Sounds the Hard Way" (CVPR 2021; LVS below).
+The 2022 model is public as an abstract alone: two streams, features q^V_t and q^A_t at every time step, their
+dot product as the correlation C_av[t], a classification loss, and localization by attention over the same
+features. What is not public is an option here; where a public relative settles it, the default is that of
+Chen et al., "Localizing Visual Sounds the Hard Way" (CVPR 2021; LVS below).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class ImageBranch(nn.Module):
         backbone: Any timm network whose last features are a map.
         backbone_options: Further arguments of its timm constructor; `output_stride` sets how fine the map is
             (16: 14 x 14 at 224 px, as in LVS).
-        stages: Use so many of the backbone's stages; None uses all. A cell that sees the whole frame can answer for
-            another one, and a map may then point beside the source: fewer stages see less.
+        stages: Use so many of the backbone's stages; None uses all. A cell that sees the whole frame can
+            answer for another one, and a map may then point beside the source: fewer stages see less.
     """
 
     mean: Tensor
@@ -126,7 +126,8 @@ class Localizer(nn.Module):
     Args:
         dim: Width of q^V and q^A.
         classes: Of a video's label, for the mode `classification`; 0 has none.
-        pooling: Of the correlation over places: its maximum, a softmax-weighted mean (attention), or the mean.
+        pooling: Of the correlation over places: its maximum, a softmax-weighted mean (attention), or the
+            mean.
         unit_length: Bring q^V and q^A to unit length first; the paper writes a plain dot product.
         image: Settings of :class:`ImageBranch`.
         audio: Settings of :class:`AudioBranch`.
@@ -153,7 +154,8 @@ class Localizer(nn.Module):
         self.arguments |= {"unit_length": unit_length, "image": image, "audio": audio}
         if pooling not in ("max", "softmax", "mean") or dim < 1 or classes < 0:
             raise InputError(
-                f"localizer: pooling {pooling!r} is none of max, softmax, mean, or dim {dim} or classes {classes} is "
+                f"localizer: pooling {pooling!r} is none of max, softmax, mean, or dim {dim} or classes "
+                f"{classes} is "
                 "too small; mend it"
             )
         self.pooling, self.unit_length = pooling, unit_length
@@ -211,14 +213,17 @@ def _branch(kind: Any, dim: int, settings: Mapping[str, Any] | None) -> Any:
     try:
         return kind(dim, **(settings or {}))
     except TypeError as error:
-        raise InputError(f"localizer: settings of {kind.__name__}: {error}; remove or rename the key") from None
+        raise InputError(
+            f"localizer: settings of {kind.__name__}: {error}; remove or rename the key"
+        ) from None
 
 
 def upsampled(map_NHW: Tensor, side_px: int) -> Tensor:
     """Maps as large as the frame, (N, side_px, side_px), each cell where it looks.
 
-    Strided convolutions with odd kernels centre cell i on pixel i * stride: the first cell lies at the left edge and
-    not half a cell inside, as `interpolate` would have it, which would move every object by half a cell.
+    Strided convolutions with odd kernels centre cell i on pixel i * stride: the first cell lies at the left
+    edge and not half a cell inside, as `interpolate` would have it, which would move every object by half a
+    cell.
     """
     stride = -(-side_px // map_NHW.shape[-1])  # the last cell may look at less than a stride
     inner = [stride * (cells - 1) + 1 for cells in map_NHW.shape[-2:]]

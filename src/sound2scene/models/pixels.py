@@ -13,7 +13,7 @@ from sound2scene.images import MEAN, STD
 
 def prepared(
     pixels_BCHW: Tensor, side: int, mean: Sequence[float] = MEAN, std: Sequence[float] = STD
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Resized (bilinear, antialiased) and normalised, float32 (B, 3, side, side).
 
     Args:
@@ -29,6 +29,8 @@ def prepared(
         raise ValueError(f"only uint8 pixels can be measured, not {pixels_BCHW.dtype}; use images.to_pixel")
     image_BCHW = pixels_BCHW.to(torch.float32) / 255
     if image_BCHW.shape[-2:] != (side, side):
-        image_BCHW = interpolate(image_BCHW, (side, side), mode="bilinear", align_corners=False, antialias=True)
+        image_BCHW = interpolate(
+            image_BCHW, (side, side), mode="bilinear", align_corners=False, antialias=True
+        )
     mean_CHW, std_CHW = (image_BCHW.new_tensor(list(values))[:, None, None] for values in (mean, std))
     return (image_BCHW - mean_CHW) / std_CHW

@@ -1,8 +1,8 @@
 """Layers whose weight is divided by its largest singular value, estimated by one power step per forward pass.
 
-The estimate needs the vector `u0`, which lies in the state dict under the name that BigGAN-PyTorch (`layers.py`) and so
-the published IC-GAN checkpoints give it. Evaluation repeats the same step from the stored vector at every call;
-:func:`fold` does it once and for all.
+The estimate needs the vector `u0`, which lies in the state dict under the name that BigGAN-PyTorch
+(`layers.py`) and so the published IC-GAN checkpoints give it. Evaluation repeats the same step from the
+stored vector at every call; :func:`fold` does it once and for all.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ class SNLinear(_SpectralNorm, nn.Linear):
 def fold(module: nn.Module) -> nn.Module:
     """A copy in which plain layers hold the weights that spectral normalisation gives in evaluation.
 
-    It computes the same in evaluation, without the power steps, and has neither `u0` nor `sv0`. It is for inference:
-    training it would train without spectral normalisation.
+    It computes the same in evaluation, without the power steps, and has neither `u0` nor `sv0`. It is for
+    inference: training it would train without spectral normalisation.
     """
     if isinstance(module, SNConv2d | SNLinear):
         return module.folded()

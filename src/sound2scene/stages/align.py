@@ -11,15 +11,16 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from sound2scene import artifacts
-from sound2scene.data.module import ClipDataModule
+from sound2scene.data.batches.frozen_encoder import load_frozen
+from sound2scene.data.clips import ClipDataModule
 from sound2scene.distributed import gather
 from sound2scene.latent import noise_of_clips
 from sound2scene.losses.infonce import L2InfoNCE
 from sound2scene.metrics.retrieval import Embeddings, instance_ranks, recalls
 from sound2scene.optimization import WarmupCosine, adam
+from sound2scene.protocols import AlignmentLoss
 from sound2scene.spectrogram import spectrogram as spectrogram_preset
-from sound2scene.stages.frozen_encoder import load_frozen
-from sound2scene.types import AlignmentLoss, Batch, DivergedError, Export, InputError, Retrieved
+from sound2scene.types import Batch, DivergedError, Export, InputError, Retrieved
 
 
 class Drawing:
@@ -48,14 +49,15 @@ class Drawing:
 class AlignStage(pl.LightningModule):
     """Trains an audio encoder so that z_audio falls on z_image of the same clip.
 
-    The image encoder never changes and sees no augmentation, so its features are computed once per clip, cached, and
-    come with the batch; it is not part of this module, its checkpoints or its parameters.
+    The image encoder never changes and sees no augmentation, so its features are computed once per clip,
+    cached, and come with the batch; it is not part of this module, its checkpoints or its parameters.
 
     Args:
         audio_encoder: Network to train, (B, F, T) to (B, D).
         image_encoder: Folder of an image-encoder artifact whose features have the same D.
-        generator: Folder of a generator artifact that was trained on features of that image encoder, so that the held
-            out sounds can be drawn; None draws nothing. It is frozen and stays outside of this module, too.
+        generator: Folder of a generator artifact that was trained on features of that image encoder, so that
+            the held out sounds can be drawn; None draws nothing. It is frozen and stays outside of this
+            module, too.
         loss: Alignment loss; any dotted path with `forward(z_audio_GD, z_image_GD)`.
         spectrogram: Name of the spectrogram preset.
         optimizer: Of the audio encoder and of whatever the loss lets it own (a learnable temperature).
@@ -78,7 +80,8 @@ class AlignStage(pl.LightningModule):
         cache: str = "data/features",
     ) -> None:
         super().__init__()
-        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not change.
+        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not
+        # change.
         self.audio_encoder = audio_encoder.to(memory_format=torch.channels_last)
         self.loss = cast(nn.Module, loss if loss is not None else L2InfoNCE())
         self.preset, self.spectrogram = spectrogram, spectrogram_preset(spectrogram)
@@ -148,7 +151,9 @@ class AlignStage(pl.LightningModule):
             InputError: If there is none.
         """
         if self.drawing is None:
-            raise InputError("callbacks that draw need model.init_args.generator; name an artifact, or remove them")
+            raise InputError(
+                "callbacks that draw need model.init_args.generator; name an artifact, or remove them"
+            )
         return self.drawing.resolution
 
     @torch.no_grad()
@@ -175,7 +180,8 @@ class AlignStage(pl.LightningModule):
         self.embeddings.reset()
         _, label_N, z_audio_ND, z_image_ND = self.retrieved
         found = recalls(z_audio_ND, z_image_ND, label_N)
-        # The one figure that picks the checkpoint: class level where there are classes, else instance level at 10.
+        # The one figure that picks the checkpoint: class level where there are classes, else instance level
+        # at 10.
         instance = found["instance/audio_to_image/recall_at_10"]
         score = found.get("class/audio_to_image/recall_at_1", instance)
         self.log_dict({f"{split}/{name}": value for name, value in found.items()}, rank_zero_only=False)

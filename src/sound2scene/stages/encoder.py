@@ -24,9 +24,10 @@ CODED = 2  # the large crops
 class EncoderStage(pl.LightningModule):
     """Trains an image encoder without labels; labels, where there are any, only measure it.
 
-    Training batches hold crops of each picture (`MultiCrop`): the first two get codes, and every crop predicts the
-    codes of the others. The defaults are those of SwAV's 4096 recipes. Under several processes set
-    `trainer.sync_batchnorm`: as published, and a batch norm over few pictures lets them tell each other apart.
+    Training batches hold crops of each picture (`MultiCrop`): the first two get codes, and every crop
+    predicts the codes of the others. The defaults are those of SwAV's 4096 recipes. Under several processes
+    set `trainer.sync_batchnorm`: as published, and a batch norm over few pictures lets them tell each other
+    apart.
 
     Args:
         image_encoder: Network to train, (B, 3, H, W) to (B, D).
@@ -51,14 +52,16 @@ class EncoderStage(pl.LightningModule):
         schedule: WarmupCosine | None = None,
     ) -> None:
         super().__init__()
-        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not change.
+        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not
+        # change.
         self.image_encoder = image_encoder.to(memory_format=torch.channels_last)
         self.image_preset = image_preset
         self.head = head(cast(int, image_encoder.z_dim))
         self.loss, self.queue = loss or SwappedPrediction(), queue
         if queue is not None and queue.rows_AND.shape[-1] != self.head.prototypes.in_features:
             raise InputError(
-                f"queue.dim is {queue.rows_AND.shape[-1]} and the head gives {self.head.prototypes.in_features}; make "
+                f"queue.dim is {queue.rows_AND.shape[-1]} and the head gives "
+                f"{self.head.prototypes.in_features}; make "
                 "them the same"
             )
         self.frozen_steps, self.optimizer = frozen_steps, optimizer
@@ -126,8 +129,11 @@ class EncoderStage(pl.LightningModule):
         self.embeddings.reset()
         share = torch.linalg.svdvals(nn.functional.normalize(z_image_ND, dim=1)).square()
         share = share / share.sum()
-        # exp of the entropy of the spectrum: 1 when collapsed to a line, D when every direction counts the same
-        self.log("val/effective_rank", torch.exp(-(share * (share + 1e-12).log()).sum()), rank_zero_only=False)
+        # exp of the entropy of the spectrum: 1 when collapsed to a line, D when every direction counts the
+        # same
+        self.log(
+            "val/effective_rank", torch.exp(-(share * (share + 1e-12).log()).sum()), rank_zero_only=False
+        )
         if (label_N >= 0).sum() > 1:
             self.log("val/neighbour_accuracy", neighbour_accuracy(z_image_ND, label_N), prog_bar=True)
 

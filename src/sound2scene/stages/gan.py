@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from sound2scene import artifacts
-from sound2scene.data.module import ClipDataModule
+from sound2scene.data.batches.frozen_encoder import load_frozen
+from sound2scene.data.clips import ClipDataModule
 from sound2scene.distributed import world
 from sound2scene.latent import noise_of_clips
 from sound2scene.losses.adversarial import HingeLoss, slope_penalty
@@ -22,10 +23,10 @@ from sound2scene.models.conditional_norm import synchronise_norms
 from sound2scene.models.diff_augment import diff_augment
 from sound2scene.models.ema import AveragedGenerator
 from sound2scene.optimization import discriminator_adam, generator_adam
-from sound2scene.stages.frozen_encoder import load_frozen
+from sound2scene.protocols import AdversarialLoss
 from sound2scene.stages.gan_phases import Phases
 from sound2scene.stages.gan_start import start_networks, start_optimizers
-from sound2scene.types import AdversarialLoss, Batch, DivergedError, Export, InputError
+from sound2scene.types import Batch, DivergedError, Export, InputError
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,8 +34,9 @@ _LOG = logging.getLogger(__name__)
 class GanStage(pl.LightningModule):
     """Trains a generator to draw pictures that resemble an instance, from noise and the instance's z_image.
 
-    Each batch is one discriminator step; every `discriminator_steps` batches one generator step and one of the average
-    follow. `global_step` counts generator steps. The image encoder is frozen and its features cached, as in `align`.
+    Each batch is one discriminator step; every `discriminator_steps` batches one generator step and one of
+    the average follow. `global_step` counts generator steps. The image encoder is frozen and its features
+    cached, as in `align`.
 
     Args:
         generator: (B, Z) noise and (B, D) unit features to (B, 3, H, W) in [-1, 1].
@@ -83,8 +85,8 @@ class GanStage(pl.LightningModule):
     def setup(self, stage: str) -> None:
         """Compute or find the image features, and prepare for two networks that take turns."""
         if isinstance(self.trainer.strategy, DDPStrategy):
-            # Each backward reaches one of the networks alone. Lightning has no public place to say so but the recipe,
-            # where a forgotten key would end in a riddle.
+            # Each backward reaches one of the networks alone. Lightning has no public place to say so but the
+            # recipe, where a forgotten key would end in a riddle.
             self.trainer.strategy._ddp_kwargs.setdefault("find_unused_parameters", True)
         key, width = "generator.z_image_dim", cast(int, self.generator.z_image_dim)
         frozen = load_frozen(self.image_encoder, self.cache, self.trainer.strategy.root_device, key, width)
@@ -131,7 +133,9 @@ class GanStage(pl.LightningModule):
             with torch.no_grad():
                 fake_BCHW = self.generator(self._noise(z_fake_BD, 2 * part), z_fake_BD)
             shown_BCHW = torch.cat([fake_BCHW.to(image_BCHW.dtype), image_BCHW])
-            score_B = self.discriminator(self._augmented(shown_BCHW, 2 * part), torch.cat([z_fake_BD, z_real_BD]))
+            score_B = self.discriminator(
+                self._augmented(shown_BCHW, 2 * part), torch.cat([z_fake_BD, z_real_BD])
+            )
             fake_B, real_B = score_B.chunk(2)
             loss = self._finite(self.loss.discriminator(real_B, fake_B), "discriminator loss", batch)
             penalty = self._finite(self._slope_penalty(image_BCHW, z_real_BD), "slope penalty", batch)
@@ -189,7 +193,9 @@ class GanStage(pl.LightningModule):
 
     def _finite(self, loss: Tensor, name: str, batch: Batch) -> Tensor:
         if not torch.isfinite(loss):
-            raise DivergedError(f"step {self.global_step}: {name} is {loss.item()} for clips {', '.join(batch.key)}")
+            raise DivergedError(
+                f"step {self.global_step}: {name} is {loss.item()} for clips {', '.join(batch.key)}"
+            )
         return loss
 
     @torch.no_grad()
@@ -200,7 +206,9 @@ class GanStage(pl.LightningModule):
         """
         assert batch.z_image_BD is not None
         noise_BZ = noise_of_clips(batch.index_B, cast(int, self.generator.z_dim), draw).to(self.device)
-        return cast(Tensor, self.average(noise_BZ, normalize(batch.z_image_BD.to(self.device), dim=1))).float()
+        return cast(
+            Tensor, self.average(noise_BZ, normalize(batch.z_image_BD.to(self.device), dim=1))
+        ).float()
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Nothing of its own: callbacks sample and measure."""
@@ -210,7 +218,10 @@ class GanStage(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """One optimizer for either network."""
         for_generator, for_discriminator = self.optimizers_of
-        return [for_generator(self.generator.parameters()), for_discriminator(self.discriminator.parameters())]
+        return [
+            for_generator(self.generator.parameters()),
+            for_discriminator(self.discriminator.parameters()),
+        ]
 
     def exports(self) -> Export:
         """The averaged generator."""
@@ -225,6 +236,10 @@ def _parts(batch: Batch, turn: int, parts: int) -> list[tuple[Tensor, Tensor, Te
     assert batch.z_image_BD is not None
     assert batch.z_drawn_JBD is not None
     if len(batch.image_BCHW) % parts:
-        raise InputError(f"phases.accumulate {parts} does not divide data.batch_size {len(batch.image_BCHW)}; mend one")
+        raise InputError(
+            f"phases.accumulate {parts} does not divide data.batch_size {len(batch.image_BCHW)}; mend one"
+        )
     z_real_BD, z_fake_BD = normalize(batch.z_image_BD, dim=1), normalize(batch.z_drawn_JBD[turn], dim=1)
-    return list(zip(batch.image_BCHW.chunk(parts), z_real_BD.chunk(parts), z_fake_BD.chunk(parts), strict=True))
+    return list(
+        zip(batch.image_BCHW.chunk(parts), z_real_BD.chunk(parts), z_fake_BD.chunk(parts), strict=True)
+    )

@@ -21,9 +21,11 @@ class Phases:
         r1_every: Discriminator steps between two penalties, each weighted by their number.
         augment: Policies of DiffAugment, of `colour`, `translation`, `cutout`.
         neighbours: Nearest pictures among which an instance's real one is drawn.
-        synchronise_norms: Batch norms take their statistics over all processes (published: each over its own).
+        synchronise_norms: Batch norms take their statistics over all processes (published: each over its
+            own).
         compile: Compile both networks.
-        start: Folder of a generator artifact to start from, with discriminator and optimizers where they lie beside it.
+        start: Folder of a generator artifact to start from, with discriminator and optimizers where they lie
+            beside it.
     """
 
     discriminator_steps: int = 1

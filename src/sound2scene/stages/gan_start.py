@@ -14,11 +14,14 @@ from sound2scene.models.ema import AveragedGenerator
 from sound2scene.types import InputError
 
 
-def start_networks(folder: str, generator: nn.Module, discriminator: nn.Module, average: AveragedGenerator) -> None:
+def start_networks(
+    folder: str, generator: nn.Module, discriminator: nn.Module, average: AveragedGenerator
+) -> None:
     """Take the weights of a generator artifact, and of the networks that it was trained with where they are there.
 
     Args:
-        folder: The artifact, which becomes the average; `sound2scene.artifacts.training_folder` lies beside it.
+        folder: The artifact, which becomes the average; `sound2scene.artifacts.training_folder` lies beside
+            it.
         generator: Gets the live generator's weights, or else the artifact's.
         discriminator: Keeps its random start where there is none.
         average: Goes on averaging from the artifact.
@@ -35,7 +38,9 @@ def start_networks(folder: str, generator: nn.Module, discriminator: nn.Module, 
         _take(discriminator, beside / "discriminator", "discriminator")
 
 
-def start_optimizers(folder: str, networks: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]) -> None:
+def start_optimizers(
+    folder: str, networks: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer]
+) -> None:
     """Take Adam's moments where they are there; a parameter without an entry starts without.
 
     Raises:
@@ -50,7 +55,9 @@ def start_optimizers(folder: str, networks: dict[str, nn.Module], optimizers: di
         raise InputError(f"{path}: damaged ({error}); import the folder again, or remove the file") from None
     for role, network in networks.items():
         for name, parameter in network.named_parameters():
-            own = {moment: moments.get(f"{role}.{name}.{moment}") for moment in ("exp_avg", "exp_avg_sq", "step")}
+            own = {
+                moment: moments.get(f"{role}.{name}.{moment}") for moment in ("exp_avg", "exp_avg_sq", "step")
+            }
             if state := {moment: value for moment, value in own.items() if value is not None}:
                 optimizers[role].state[parameter] = _fitted(state, parameter, f"{path}: {role}.{name}")
 
@@ -66,6 +73,7 @@ def _take(network: nn.Module, folder: Path, kind: str) -> None:
     given = artifacts.load(folder, kind=kind, fold=False)
     if getattr(given, "arguments", None) != getattr(network, "arguments", None):
         raise InputError(
-            f"{folder}: built with {getattr(given, 'arguments', None)}, not as the recipe's {kind}; mend the recipe"
+            f"{folder}: built with {getattr(given, 'arguments', None)}, not as the recipe's {kind}; mend the "
+            "recipe"
         )
     network.load_state_dict(given.state_dict())

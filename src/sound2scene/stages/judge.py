@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torchmetrics.classification import MulticlassAccuracy
 
-from sound2scene.data.module import ClipDataModule
+from sound2scene.data.clips import ClipDataModule
 from sound2scene.distributed import gather, world
 from sound2scene.models.judge import Judge
 from sound2scene.optimization import WarmupCosine, adam
@@ -29,7 +29,8 @@ class JudgeStage(pl.LightningModule):
         smoothing: Of the labels.
 
     Raises:
-        InputError: At the start, if the judge has another number of classes than the data, or a split has no labels.
+        InputError: At the start, if the judge has another number of classes than the data, or a split has no
+            labels.
     """
 
     def __init__(
@@ -41,7 +42,8 @@ class JudgeStage(pl.LightningModule):
         smoothing: float = 0.1,
     ) -> None:
         super().__init__()
-        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not change.
+        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not
+        # change.
         self.judge = judge.to(memory_format=torch.channels_last)
         self.image_preset, self.smoothing = image_preset, smoothing
         self.optimizer, self.schedule = optimizer, schedule or WarmupCosine(10, None, 0.0)
@@ -54,13 +56,15 @@ class JudgeStage(pl.LightningModule):
         self.class_names = list(data.dataset("test" if stage == "test" else "val").classes)
         if len(self.class_names) != self.judge.classes:
             raise InputError(
-                f"judge.classes is {self.judge.classes} and the data has {len(self.class_names)}; make them the same"
+                f"judge.classes is {self.judge.classes} and the data has {len(self.class_names)}; make them "
+                "the same"
             )
         for split in {"fit": ["train", "val"], "test": ["test"]}.get(stage, ["val"]):
             shards = data.dataset(split)
             if not (shards.label_N >= 0).any():
                 raise InputError(
-                    f"split {split!r} of {shards.folder.address} has no labels, from which a judge learns; give a "
+                    f"split {split!r} of {shards.folder.address} has no labels, from which a judge learns; "
+                    "give a "
                     "dataset with labels"
                 )
 

@@ -25,9 +25,11 @@ _INSIDE = {"top1": "inside", "middle": "middle", "random": "random"}
 class LocalizerStage(pl.LightningModule):
     """Trains a localizer on moments drawn from videos.
 
-    Validation looks at whole videos: whether the best moment lies where the source is known to sound and show, and how
-    well the map at a known moment covers the known boxes. `val/localization` picks the checkpoint: the mean of those
-    two, of that one that is known, or where nothing is known the share of best moments told apart from the rest.
+    Validation looks at whole videos: whether the best moment lies where the source is known to sound and
+    show, and how well the map at a known moment covers the known boxes. `val/localization` picks the
+    checkpoint: the mean of those two, of that one that is known, or where nothing is known the share of best
+        moments told apart
+    from the rest.
 
     Args:
         localizer: Network to train; in the mode `classification` with as many classes as the data has.
@@ -51,12 +53,15 @@ class LocalizerStage(pl.LightningModule):
         schedule: WarmupCosine | None = None,
     ) -> None:
         super().__init__()
-        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not change.
+        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not
+        # change.
         self.localizer = localizer.to(memory_format=torch.channels_last)
         self.mode, self.instances, self.threshold = mode, instances, threshold
         self.optimizer, self.schedule = optimizer, schedule or WarmupCosine(10, None, 0.0)
         # Plain lists: some videos have no known moment, some no box, and so may all of one rank.
-        self.seen: dict[str, list[float]] = {name: [] for name in ("inside", "middle", "random", "margin", "ciou")}
+        self.seen: dict[str, list[float]] = {
+            name: [] for name in ("inside", "middle", "random", "margin", "ciou")
+        }
         self.rejected: set[str] = set()  # of those that are measured
         self.listed: set[str] = set()
 
@@ -67,14 +72,20 @@ class LocalizerStage(pl.LightningModule):
         classes = self.localizer.arguments["classes"]
         wanted = len(data.classes) if self.mode == "classification" else 0
         if classes != wanted:
-            raise InputError(f"localizer.classes is {classes}; the mode {self.mode} on this data needs {wanted}")
+            raise InputError(
+                f"localizer.classes is {classes}; the mode {self.mode} on this data needs {wanted}"
+            )
 
     def training_step(self, batch: Drawn, batch_index: int) -> Tensor:
         """Loss over the moments of this batch; contrastive ones see the moments of every rank."""
         self._list(batch.rejected)
         frames_NCHW, window_NT = batch.frames_BMCHW.flatten(0, 1), batch.window_BMT.flatten(0, 1)
         streams = self.localizer.streams(frames_NCHW, window_NT)
-        loss = self._contrastive(batch, *streams) if self.mode == "contrastive" else self._classes(batch, *streams)
+        loss = (
+            self._contrastive(batch, *streams)
+            if self.mode == "contrastive"
+            else self._classes(batch, *streams)
+        )
         if not torch.isfinite(loss):
             raise DivergedError(
                 f"step {self.global_step}: {self.mode} loss is {loss.item()} for {', '.join(batch.key)}"
@@ -87,7 +98,9 @@ class LocalizerStage(pl.LightningModule):
         video_N = torch.arange(videos, device=self.device).repeat_interleave(moments) + world()[0] * videos
         image_GDHW, audio_GD, video_G = gather(image_NDHW), gather(audio_ND), gather(video_N)
         score_GG = self.localizer.correlations(image_GDHW, audio_GD)
-        found = (score_GG.detach().argmax(1) == torch.arange(len(score_GG), device=self.device)).float().mean()
+        found = (
+            (score_GG.detach().argmax(1) == torch.arange(len(score_GG), device=self.device)).float().mean()
+        )
         self.log("train/batch_recall_at_1", found, prog_bar=True)
         return contrastive(score_GG, video_G)
 
@@ -96,7 +109,9 @@ class LocalizerStage(pl.LightningModule):
         assert found.logits_NK is not None
         if (batch.label_B < 0).any():
             keys = [key for key, label in zip(batch.key, batch.label_B.tolist(), strict=True) if label < 0]
-            raise InputError(f"{', '.join(keys)}: no label; the mode classification needs one for every video")
+            raise InputError(
+                f"{', '.join(keys)}: no label; the mode classification needs one for every video"
+            )
         shape = batch.frames_BMCHW.shape[:2]
         logits_BMK, score_BM = found.logits_NK.view(*shape, -1), found.score_N.view(shape)
         return classification(logits_BMK, score_BM, batch.label_B, self.instances)

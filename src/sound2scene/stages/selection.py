@@ -7,9 +7,9 @@ from typing import NamedTuple
 import pytorch_lightning as pl
 import torch
 
-from sound2scene.data.footage import Footage
-from sound2scene.data.selection import Choice
-from sound2scene.data.selection_parts import Refused
+from sound2scene.data.batches.footage import Footage
+from sound2scene.data.selection.file import Choice
+from sound2scene.data.selection.parts import Refused
 from sound2scene.models.localizer import Localizer
 from sound2scene.moments import Moments, Scorer
 from sound2scene.types import InputError
@@ -38,7 +38,9 @@ class SelectionStage(pl.LightningModule):
         if top_k < 1:
             raise InputError(f"--top-k {top_k}: keep at least 1 moment")
         # As for training: convolutions on CPUs are faster with channels last.
-        self.scorer = scorer.to(memory_format=torch.channels_last) if isinstance(scorer, Localizer) else scorer
+        self.scorer = (
+            scorer.to(memory_format=torch.channels_last) if isinstance(scorer, Localizer) else scorer
+        )
         self.top_k = top_k
 
     def predict_step(self, footage: Footage, batch_index: int) -> Found:
@@ -59,7 +61,8 @@ def best_moments(scorer: Scorer, moments: Moments, duration_s: float, top_k: int
     who = f"{moments.key}: {type(scorer).__name__}"
     if score_S.shape != moments.second_S.shape:
         raise InputError(
-            f"{who} gave scores of shape {tuple(score_S.shape)} for {len(moments.second_S)} steps; mend the scorer"
+            f"{who} gave scores of shape {tuple(score_S.shape)} for {len(moments.second_S)} steps; mend the "
+            "scorer"
         )
     if not torch.isfinite(score_S).all():
         raise InputError(f"{who} gave a score that is not finite; mend the scorer or leave the video out")

@@ -1,0 +1,204 @@
+"""Recipes: LightningCLI over the stages and DataModules, and what every run has besides."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+from jsonargparse import ArgumentError
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from sound2scene.callbacks.embeddings import EmbeddingWriter
+from sound2scene.callbacks.export import ExportArtifact
+from sound2scene.callbacks.provenance import Provenance
+from sound2scene.callbacks.report import Report
+from sound2scene.callbacks.throughput import Throughput
+from sound2scene.types import InputError
+
+SUBCOMMANDS = ("fit", "validate", "test", "predict")
+
+
+@dataclass
+class Run:
+    """Where a run writes, what decides which state is its best, and to whom it reports.
+
+    Attributes:
+        name: `stage/recipe`; the run folder is `<folder>/<name>/version_<n>`, the stage is the W&B group.
+        monitor: Logged held-out figure whose largest value marks the best checkpoint; None keeps the last
+            state only.
+        export: Folder of the artifact that holds the best state; None exports nothing. Needs `monitor`.
+        folder: Of all runs.
+        checkpoint_steps: Steps between two writings of `checkpoints/latest.ckpt`, from which a killed run
+            goes on.
+        wandb: Also log to Weights & Biases: offline unless the environment says `WANDB_MODE=online`, so that
+            nothing asks for an account.
+        project: Of W&B.
+    """
+
+    name: str = "unnamed"
+    monitor: str | None = None
+    export: str | None = None
+    folder: str = "runs"
+    checkpoint_steps: int = 200
+    wandb: bool = False
+    project: str = "sound2scene"
+
+    def loggers(self) -> list[Logger]:
+        """The CSV log, first because it makes the run folder, and W&B where it was asked for."""
+        csv = CSVLogger(self.folder, self.name)
+        if not self.wandb:
+            return [csv]
+        os.environ.setdefault("WANDB_MODE", "offline")
+        os.environ.setdefault("WANDB_SILENT", "true")
+        group, _, recipe = self.name.partition("/")
+        rank_zero_only(Path(csv.log_dir).mkdir)(parents=True, exist_ok=True)
+        return [
+            csv,
+            WandbLogger(name=recipe or group, group=group, project=self.project, save_dir=csv.log_dir),
+        ]
+
+    def callbacks(self, checkpointing: bool) -> list[pl.Callback]:
+        """What every run has: speed, rates, checkpoints, and at its best a report and an artifact.
+
+        Raises:
+            InputError: If there is something to export and nothing that tells when.
+        """
+        if self.export and not self.monitor:
+            raise InputError("run.export needs run.monitor, the figure that tells which state is the best")
+        found: list[pl.Callback] = [Throughput(), LearningRateMonitor("step")]
+        if self.monitor:
+            found.append(Report(self.monitor))
+        if self.monitor and self.export:
+            found.append(ExportArtifact(self.export, self.monitor))
+        if checkpointing:
+            # Three, because Lightning's `save_last` keeps no state that is not a new best; the best one
+            # first, because `ckpt_path: best` asks the first.
+            if self.monitor:
+                found.append(ModelCheckpoint(monitor=self.monitor, mode="max"))
+            steps = self.checkpoint_steps
+            found.append(
+                ModelCheckpoint(filename="latest", every_n_train_steps=steps, enable_version_counter=False)
+            )
+            found.append(ModelCheckpoint(filename="last", enable_version_counter=False))
+        return found
+
+
+class RecipeCLI(LightningCLI):
+    """`fit`, `validate`, `test` and `predict` on recipes; the constructors' signatures are the schema."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """The run, and one seed for everything."""
+        parser.add_class_arguments(Run, "run")
+        parser.link_arguments("seed_everything", "data.init_args.seed")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse, and look at the checkpoint before anything else does.
+
+        Raises:
+            InputError: If it is missing, damaged, or would run code.
+        """
+        super().parse_arguments(parser, args)
+        path = str(self.config[self.config.subcommand].ckpt_path or "last")
+        if path in ("best", "last", "hpc") or "://" in path:
+            return
+        if not Path(path).exists():
+            raise InputError(f"{path}: no such checkpoint; check ckpt_path")
+        try:
+            if Path(path).is_file():
+                torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+        except Exception:  # what a damaged archive raises depends on where it is cut
+            raise InputError(
+                f"{path}: damaged, or it would run code, which is refused; take another one"
+            ) from None
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse what would be ignored in silence.
+
+        Raises:
+            InputError: If the recipe brings loggers.
+        """
+        given = self.config[str(self.subcommand)]
+        if given.trainer.logger is not None:
+            raise InputError("trainer.logger: a run has its own logs; remove the key (run.wandb adds W&B)")
+        # Lightning would unpickle a checkpoint that comes from an address.
+        given.weights_only = True if given.weights_only is None else given.weights_only
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """The trainer, with our loggers, and our callbacks behind the recipe's own.
+
+        Raises:
+            InputError: If there is no such device, strategy ...
+        """
+        given = self.config_init[str(self.subcommand)]
+        run = cast(Run, given.run)
+        parser = self._parser(self.subcommand)
+        config = self.config[str(self.subcommand)].clone()
+        config.pop("config", None)
+        recipe = json.loads(parser.dump(config, skip_none=False, format="json"))
+        ours = [
+            Provenance(parser.dump(config, skip_none=False), recipe),
+            *run.callbacks(given.trainer.enable_checkpointing is not False),
+            *([EmbeddingWriter()] if self.subcommand == "predict" else []),
+        ]
+        try:
+            return super().instantiate_trainer(
+                logger=run.loggers(), callbacks=[*(given.trainer.callbacks or []), *ours], **kwargs
+            )
+        except (MisconfigurationException, ModuleNotFoundError) as error:
+            raise InputError(f"trainer: {' '.join(str(error).split())}") from None
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a Lightning subcommand.
+
+    Raises:
+        InputError: If the recipe is not one, or names what is not there.
+    """
+    torch.set_float32_matmul_precision("high")
+    try:
+        RecipeCLI(
+            pl.LightningModule,
+            pl.LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=None,
+            seed_everything_default=0,
+            # `--trainer.max_epoch` is a misspelt key, as it is in a file, and no abbreviation.
+            parser_kwargs={"exit_on_error": False, "allow_abbrev": False}
+            | {name: {"exit_on_error": False} for name in SUBCOMMANDS},
+            args=arguments,
+        )
+    except ArgumentError as error:
+        raise InputError(
+            f"recipe: {_reason(error)}; `sound2scene fit --help` tells how to list the keys"
+        ) from None
+    except ValueError as error:
+        if told := _told(error):
+            raise told from None
+        raise
+
+
+def _reason(error: ArgumentError) -> str:
+    """The part of jsonargparse's message that names the key, without the types it tried and the value again."""
+    reason = " ".join(str(error).partition("Given value")[0].split())
+    reason = re.sub(
+        r"Does not validate against any of the Union subtypes Subtypes: \[.*?\] Errors: - ", "", reason
+    )
+    return re.sub(r" (- (Expected a|Not a valid subclass)|Subclass types expect) .*", "", reason)
+
+
+def _told(error: BaseException | None) -> InputError | None:
+    """Our own error, out of those that jsonargparse wraps around what a constructor raises."""
+    while error is not None and not isinstance(error, InputError):
+        error = error.__cause__
+    return error

@@ -1,0 +1,84 @@
+"""Whole videos for scoring, decoded one at a time in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from sound2scene.data.selection.parts import Refused
+from sound2scene.data.video import decode as video
+from sound2scene.distributed import world
+from sound2scene.moments import Moments
+
+
+class Footage(NamedTuple):
+    """A video, or why there is none.
+
+    Attributes:
+        key: Its name.
+        moments: What it shows and sounds like; None where it cannot be used.
+        duration_s: Its length; 0 where it cannot be used.
+        refused: Why it cannot be used; None where it can.
+    """
+
+    key: str
+    moments: Moments | None
+    duration_s: float
+    refused: Refused | None = None
+
+
+class FootageDataset(Dataset[Footage]):
+    """Decoded videos.
+
+    Args:
+        videos: Key and file of each.
+        side_px: Side of the frames.
+    """
+
+    def __init__(self, videos: Sequence[tuple[str, Path]], side_px: int) -> None:
+        self.videos, self.side_px = videos, side_px
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, position: int) -> Footage:
+        key, path = self.videos[position]
+        try:
+            decoded = video.decode(path, self.side_px)
+        except video.VideoError as error:
+            return Footage(key, None, 0.0, Refused(error.kind, str(error)))
+        frames_SCHW = torch.from_numpy(decoded.frames_SHWC).permute(0, 3, 1, 2)
+        moments = Moments(
+            key, torch.from_numpy(decoded.second_S), frames_SCHW, torch.from_numpy(decoded.waveform_T)
+        )
+        return Footage(key, moments, decoded.duration_s)
+
+
+class FootageModule(pl.LightningDataModule):
+    """Every video once: rank r of n decodes videos r, r + n, ...; some ranks may get one less, or none.
+
+    Args:
+        videos: File of each key.
+        side_px: Side of the frames.
+        workers: Decoding processes per process.
+    """
+
+    def __init__(self, videos: Mapping[str, Path], side_px: int, workers: int = 2) -> None:
+        super().__init__()
+        self.videos, self.side_px, self.workers = videos, side_px, workers
+        self.allow_zero_length_dataloader_with_multiple_devices = True
+
+    def predict_dataloader(self) -> DataLoader[Footage]:
+        """This process's share, one video at a time."""
+        rank, ranks = world()
+        dataset = FootageDataset(list(self.videos.items())[rank::ranks], self.side_px)
+        return DataLoader(dataset, batch_size=1, num_workers=self.workers, collate_fn=_single)
+
+
+def _single(footage: list[Footage]) -> Footage:
+    return footage[0]

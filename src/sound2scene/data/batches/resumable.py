@@ -1,0 +1,108 @@
+"""What every LightningDataModule shares: exact epochs on any number of processes, a restart at the next item."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, cast
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from sound2scene.data.batches.sampler import Draw, EpochSampler, Progress, WholeSplitSampler
+from sound2scene.distributed import world
+from sound2scene.types import InputError
+
+
+class _ResumableLoader(DataLoader[Any]):
+    """Tells Lightning that a restart is taken care of (by the data module); it would warn of lost clips otherwise."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        pass
+
+
+class Collating(Protocol):
+    """A dataset that knows how its items become a batch."""
+
+    def __getitem__(self, draw: Draw) -> Any:
+        """One item."""
+        ...
+
+    def collate(self, items: list[Any]) -> Any:
+        """Items to a batch."""
+        ...
+
+
+class ResumableDataModule(pl.LightningDataModule):
+    """Loaders over whole global batches, and where the epoch stands.
+
+    Args:
+        batch_size: Items per process.
+        workers: Loader processes per process.
+        seed: Of order and augmentation.
+
+    Raises:
+        InputError: If a number makes no sense.
+    """
+
+    def __init__(self, batch_size: int, workers: int, seed: int) -> None:
+        super().__init__()
+        if batch_size < 1 or workers < 0:
+            raise InputError(
+                f"data.batch_size {batch_size} must be at least 1 and data.workers {workers} at least 0"
+            )
+        self.batch_size, self.workers, self.seed = batch_size, workers, seed
+        self._progress = Progress()
+        self._train_batches = 1
+
+    def coverage(self) -> dict[str, dict[str, int]]:
+        """How much of its source the data covers, per split of the source; empty where that was not counted."""
+        return {}
+
+    def _epochs(self, items: int) -> EpochSampler:
+        """The order of training."""
+        sampler = EpochSampler(items, self.batch_size, self.seed, *world(), where=self._position)
+        self._train_batches = sampler.batches
+        return sampler
+
+    def _loader(
+        self,
+        reader: Collating,
+        sampler: EpochSampler | WholeSplitSampler,
+        batch_size: int | None = None,
+    ) -> DataLoader[Any]:
+        return _ResumableLoader(
+            cast(Dataset[Any], reader),
+            batch_size=batch_size
+            or self.batch_size,  # by name: Lightning makes the loader of `predict` anew by name
+            sampler=sampler,
+            num_workers=self.workers,
+            collate_fn=reader.collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.workers > 0,
+        )
+
+    def _trained(self) -> tuple[int, int]:
+        """Batches trained on so far, and batches in an epoch."""
+        assert self.trainer is not None
+        trained: int = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed  # type: ignore[attr-defined]
+        # The Trainer's number is infinite until it has asked for the first batch; `limit_train_batches`
+        # lowers it.
+        return trained, int(min(self.trainer.num_training_batches, self._train_batches))
+
+    def _position(self) -> tuple[int, int]:
+        return self._progress.position(*self._trained()) if self.trainer is not None else (0, 0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the epoch stands, for the checkpoint."""
+        return self._progress.state(*self._trained(), self.batch_size * world()[1])
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on there.
+
+        Raises:
+            InputError: If the global batch has changed in the middle of an epoch.
+        """
+        self._progress.restore(state_dict, self.batch_size * world()[1])

@@ -1,0 +1,111 @@
+"""Plain folders of pictures, such as ImageNet's: `<root>/<split>/<class>/<picture>`, without sounds or shards."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.shards.read import ShardDataset
+from sound2scene.types import InputError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+
+
+class PictureFolder(ShardDataset):
+    """One split of a folder of pictures, read like a split of shards; only pictures can be asked for.
+
+    Pictures that lie in the split's folder itself have no class.
+
+    Args:
+        root: The folder.
+        split: Folder in it.
+
+    Attributes:
+        fingerprint: Changes with the name or the size of any picture (not with its bytes: reading a million
+            files takes an hour).
+
+    Raises:
+        InputError: If there is no such folder or no picture in it.
+    """
+
+    def __init__(self, root: str | Path, split: str) -> None:
+        self.root, self.split = Path(root) / split, split
+        if not self.root.is_dir():
+            raise InputError(f"{self.root}: no such folder; put pictures there as {split}/<class>/<picture>")
+        with os.scandir(self.root) as entries:
+            self.classes = sorted(entry.name for entry in entries if entry.is_dir())
+        names, labels, digest = list[bytes](), list[int](), hashlib.sha256()
+        for label, folder in [*enumerate(self.classes), (-1, "")]:
+            with os.scandir(self.root / folder) as entries:
+                found = sorted((entry.name, entry.stat().st_size) for entry in entries if _is_picture(entry))
+            for name, size in found:
+                names.append(os.path.join(folder, name).encode())
+                labels.append(label)
+                digest.update(b"%s %d\n" % (names[-1], size))
+        if not names:
+            raise InputError(f"{self.root}: no picture ({', '.join(SUFFIXES)}) there; check the path")
+        # An array, because workers would each copy a list of Python strings as they count its references.
+        self.name_N: NDArray[np.bytes_] = np.array(names)
+        self.label_N = torch.tensor(labels)
+        self.fingerprint = digest.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.name_N)
+
+    def key(self, position: int) -> str:
+        """Path of a picture inside its split."""
+        return bytes(self.name_N[position]).decode()
+
+    def where(self, position: int) -> str:
+        """Path of a picture."""
+        return str(self.root / self.key(position))
+
+    def member(self, position: int, kind: str) -> bytes:
+        """The picture's file (`jpg`, whatever its format).
+
+        Raises:
+            InputError: If anything else is asked for, or the file is gone.
+        """
+        if kind != "jpg":
+            raise InputError(f"{self.where(position)}: a folder of pictures has no {kind}; read only `image`")
+        try:
+            return Path(self.where(position)).read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{self.where(position)}: cannot be read ({error.strerror}); restore it"
+            ) from None
+
+
+def _is_picture(entry: os.DirEntry[str]) -> bool:
+    return entry.is_file() and entry.name.lower().endswith(SUFFIXES)
+
+
+class PictureFolderDataModule(ClipDataModule):
+    """Folders of pictures in splits `train` and `val`, for the stages that need no sound.
+
+    Args:
+        root: Folder that holds them.
+        settings: Of ClipDataModule.
+    """
+
+    def __init__(self, root: str, **settings: Any) -> None:
+        super().__init__(root, **settings)
+        self._splits: dict[str, PictureFolder] = {}
+
+    def dataset(self, split: str) -> PictureFolder:
+        """A split; its folder is listed once."""
+        if split not in self._splits:
+            self._splits[split] = PictureFolder(self.shards, split)
+        return self._splits[split]
+
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprint of each split that is there."""
+        splits = [split for split in ("train", "val", "test") if (Path(self.shards) / split).is_dir()]
+        return {split: self.dataset(split).fingerprint for split in splits}

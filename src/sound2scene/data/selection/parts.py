@@ -1,0 +1,141 @@
+"""A selection in the making: a file of JSON lines for each process, beside the target, that survives a kill.
+
+The first line says who scores; parts of another scorer are refused. A line that a kill has torn is left out
+and its video done again. Which process did a video leaves no trace in the end: any number of them may go on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from sound2scene.data.selection.file import FORMAT, Choice, Selection
+from sound2scene.types import InputError
+
+
+class Refused(NamedTuple):
+    """A video that cannot be scored.
+
+    Attributes:
+        kind: One word: `silent`, `no_video` ... (see `data.video`).
+        reason: One line.
+    """
+
+    kind: str
+    reason: str
+
+
+class Parts:
+    """The parts of one selection and its finished file, if there is one.
+
+    Args:
+        target: The finished file; its folder is made if missing.
+        scorer: Of `Selection`: what every line must have been scored with.
+
+    Raises:
+        InputError: If what is there is damaged or was scored by another scorer or with other settings.
+    """
+
+    def __init__(self, target: str | os.PathLike[str], scorer: Mapping[str, Any]) -> None:
+        self.target, self.scorer = Path(target), dict(scorer)
+        self._header = json.dumps({"format": FORMAT, "scorer": self.scorer}, sort_keys=True).encode() + b"\n"
+        self._file: BinaryIO | None = None
+        self.selection()
+
+    def selection(self) -> Selection:
+        """All that is done so far, finished file and parts together."""
+        if self.target.exists():
+            done = Selection.load(self.target)
+            self._check(self.target, done.scorer)
+        else:
+            done = Selection(self.scorer, {}, {})
+        videos, rejected = dict(done.videos), dict(done.rejected)
+        for path in self._paths():
+            for key, found in self._rows(path):
+                if isinstance(found, Refused):
+                    rejected[key] = (found.kind, found.reason)
+                else:
+                    videos[key] = found
+        for key in rejected.keys() & videos.keys():  # tried again, by whichever process
+            del rejected[key]
+        return Selection(self.scorer, videos, rejected)
+
+    def add(self, rank: int, key: str, found: Choice | Refused) -> None:
+        """Append a finished video to this process's part; it is on its way to the disk when this returns.
+
+        Raises:
+            InputError: If it cannot be written.
+        """
+        row = {"key": key, **({"rejected": list(found)} if isinstance(found, Refused) else found.as_json())}
+        try:
+            self._file = self._file or self._open(self._path(rank))
+            self._file.write(json.dumps(row).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise InputError(f"{self.target}: cannot be written ({error}); free space, then go on") from None
+
+    def close(self) -> None:
+        """Let go of this process's part."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def finish(self) -> Selection:
+        """Write the finished file, then remove the parts of all processes."""
+        whole = self.selection()
+        whole.save(self.target)
+        for path in self._paths():
+            path.unlink()
+        return whole
+
+    def _path(self, rank: int) -> Path:
+        return self.target.with_name(f"{self.target.name}.part-{rank}.jsonl")
+
+    def _paths(self) -> list[Path]:
+        start, end = f"{self.target.name}.part-", ".jsonl"
+        found = self.target.parent.iterdir() if self.target.parent.is_dir() else iter(())
+        return sorted(path for path in found if path.name.startswith(start) and path.name.endswith(end))
+
+    def _open(self, path: Path) -> BinaryIO:
+        """Go on behind the last whole line."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+        whole = path.read_bytes().rfind(b"\n") + 1
+        file.truncate(whole)
+        if not whole:
+            file.write(self._header)
+        return file
+
+    def _rows(self, path: Path) -> Iterator[tuple[str, Choice | Refused]]:
+        lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last line end is torn, or nothing
+        for number, line in enumerate(lines, 1):
+            name = f"{path}:{number}"
+            try:
+                row = json.loads(line)
+                if number == 1:
+                    self._check(path, row["scorer"])
+                    continue
+                key = row.pop("key")
+                found = Refused(*row["rejected"]) if "rejected" in row else Choice.from_json(row, name)
+            except InputError:
+                raise
+            except (ValueError, LookupError, TypeError, AttributeError):
+                raise InputError(
+                    f"{name}: damaged; delete this file, its videos are then scored again"
+                ) from None
+            yield key, found
+
+    def _check(self, path: Path, scorer: Any) -> None:
+        if scorer != self.scorer:
+            raise InputError(
+                f"{path}: was scored by {_one_line(scorer)}, not {_one_line(self.scorer)}; choose another "
+                "output, or "
+                "delete this file"
+            )
+
+
+def _one_line(scorer: Any) -> str:
+    return json.dumps(scorer, sort_keys=True)

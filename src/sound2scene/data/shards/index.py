@@ -1,0 +1,134 @@
+"""Where each clip lies in the shards: arrays that give random access to plain tars, and the scan that makes them."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sound2scene.types import InputError
+
+MEMBERS = ("jpg", "flac", "json")
+
+
+REMEDY = "prepare the dataset again, or see `sound2scene verify`"
+
+
+@dataclass(frozen=True)
+class Index:
+    """Where the members of N clips lie. Arrays only, so that workers share its memory however many clips there are.
+
+    Attributes:
+        shard_N: Number of the shard in the split's list.
+        offset_NM: First byte of each member (jpg, flac, json) in its tar.
+        size_NM: Bytes of each member.
+        label_N: Class index, -1 for none.
+        key_N: Names, as ASCII bytes.
+    """
+
+    shard_N: NDArray[np.int32]
+    offset_NM: NDArray[np.int64]
+    size_NM: NDArray[np.int64]
+    label_N: NDArray[np.int32]
+    key_N: NDArray[np.bytes_]
+
+    @classmethod
+    def from_rows(cls, rows: list[dict[str, Any]], classes: list[str]) -> Index:
+        """From the rows of :func:`scan_shard`, each with its shard's number under ``shard``."""
+        number = {name: position for position, name in enumerate(classes)}
+        return cls(
+            np.array([row["shard"] for row in rows], np.int32),
+            np.array([row["offset"] for row in rows], np.int64).reshape(-1, len(MEMBERS)),
+            np.array([row["size"] for row in rows], np.int64).reshape(-1, len(MEMBERS)),
+            np.array([number.get(row["label"], -1) for row in rows], np.int32),
+            np.array([row["key"].encode() for row in rows], np.bytes_),
+        )
+
+    def save(self, file: IO[bytes]) -> None:
+        """Write as an uncompressed ``.npz``."""
+        np.savez(
+            file,
+            shard=self.shard_N,
+            offset=self.offset_NM,
+            size=self.size_NM,
+            label=self.label_N,
+            key=self.key_N,
+        )
+
+    @classmethod
+    def load(cls, file: IO[bytes], name: str) -> Index:
+        """Read an ``.npz`` (never a pickle).
+
+        Raises:
+            InputError: If it is none, or its arrays are not of the kinds and shapes that :meth:`save` writes.
+        """
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                index = cls(*(arrays[column] for column in ("shard", "offset", "size", "label", "key")))
+            kinds = [array.dtype.kind for array in vars(index).values()]
+            shapes = [array.shape[1:] for array in vars(index).values()]
+            one = len({len(array) for array in vars(index).values()}) == 1
+            if kinds != ["i", "i", "i", "i", "S"] or shapes != [(), (3,), (3,), (), ()] or not one:
+                raise ValueError(f"arrays of kinds {kinds}")
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            zipfile.BadZipFile,
+        ) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{name}: damaged index ({reason}); {REMEDY}") from None
+        return index
+
+
+def scan_shard(file: IO[bytes], name: str) -> Iterator[dict[str, Any]]:
+    """Clips of a tar in order: key, label, and each member's offset and size.
+
+    Raises:
+        InputError: If the tar is cut, or a clip lacks a member or has one twice.
+    """
+    members: dict[str, dict[str, tarfile.TarInfo]] = {}
+    try:
+        with tarfile.open(fileobj=file, mode="r:") as tar:
+            found = tar.getmembers()
+            labels = {
+                _split(member)[0]: _label(tar, member) for member in found if _split(member)[1] == "json"
+            }
+    except (tarfile.TarError, EOFError, ValueError, LookupError, TypeError) as error:
+        raise InputError(f"{name}: damaged shard ({error}); {REMEDY}") from None
+    for member in found:
+        key, kind = _split(member)
+        if kind in members.setdefault(key, {}):
+            raise InputError(f"{name}: clip {key} stands twice; give each clip a name of its own")
+        members[key][kind] = member
+    for key, parts in members.items():
+        if set(parts) != set(MEMBERS):
+            raise InputError(
+                f"{name}: clip {key} has members {sorted(parts)} instead of {sorted(MEMBERS)}; {REMEDY}"
+            )
+        yield {
+            "key": key,
+            "label": labels[key],
+            "offset": [parts[kind].offset_data for kind in MEMBERS],
+            "size": [parts[kind].size for kind in MEMBERS],
+        }
+
+
+def _split(member: tarfile.TarInfo) -> tuple[str, str]:
+    key, _, kind = member.name.partition(".")
+    return key, kind
+
+
+def _label(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str | None:
+    payload = tar.extractfile(member)
+    label: str | None = json.load(payload)["label"] if payload else None
+    return label

@@ -1,0 +1,208 @@
+"""The one format on disk: plain WebDataset tars (``key.jpg``, ``key.flac``, ``key.json``), read map-style by an index.
+
+A dataset is a folder, local or on an object store (any address that fsspec opens)::
+
+    dataset.json            format, name, classes, and per split: shards with bytes and sha256, rejected
+    clips, notes train/000000.tar        WebDataset members, clips in order
+    train/index.npz         where each clip's members lie, its key and class: random access without opening a
+    tar train/rejected.jsonl    one line per clip that could not be prepared, with its reason
+
+Random access makes exactness (no clip lost or doubled, resume at the next clip) a sampler's business alone,
+and any WebDataset reader still streams the same tars.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from sound2scene import audio
+from sound2scene.data.shards.index import MEMBERS, REMEDY, Index
+from sound2scene.types import Clip, InputError
+
+FORMAT = 1
+
+
+def _is_whole(card: dict[str, Any]) -> bool:
+    """Whether a card has what a reader needs, and every name in it is one of a file in its folder."""
+    try:
+        names = list(card["splits"])
+        for split in card["splits"].values():
+            names += [shard["name"] for shard in split["shards"] if shard["bytes"] >= 0]
+            names += [split["fingerprint"]] * (split["clips"] >= 0)
+        return isinstance(card["classes"], list) and all(
+            re.fullmatch(r"[\w-]+(\.tar)?", name) for name in names
+        )
+    except (LookupError, TypeError, AttributeError):
+        return False
+
+
+class Folder:
+    """A dataset folder or address: its ``dataset.json`` and byte ranges of its files.
+
+    Args:
+        address: Local path, or anything fsspec opens (``s3://bucket/name``).
+
+    Raises:
+        InputError: If there is no dataset there, of another format, or one that names files outside its
+            folder.
+    """
+
+    def __init__(self, address: str | Path) -> None:
+        self.address = str(address)
+        try:
+            self._open_filesystem()
+            self.card: dict[str, Any] = json.loads(self.read("dataset.json"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise InputError(
+                f"{self.address}: no dataset.json there; make one with `sound2scene prepare`"
+            ) from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.address}/dataset.json: not valid JSON ({error}); {REMEDY}") from None
+        except (
+            ValueError,
+            ImportError,
+        ) as error:  # an unknown protocol, or one whose package is not installed
+            raise InputError(f"{self.address}: cannot be opened ({error}); check the address") from None
+        found = self.card.get("format") if isinstance(self.card, dict) else None
+        if found != FORMAT:
+            raise InputError(
+                f"{self.address}/dataset.json: shard format {found}, this version reads {FORMAT}"
+            )
+        if not _is_whole(self.card):
+            raise InputError(f"{self.address}/dataset.json: incomplete, or names files elsewhere; {REMEDY}")
+
+    def _open_filesystem(self) -> None:
+        self._filesystem, self._root = fsspec.core.url_to_fs(self.address)
+        self._process = os.getpid()
+
+    def read(self, name: str, start: int | None = None, end: int | None = None) -> bytes:
+        """Bytes [start, end) of a file in the folder, the whole file by default."""
+        if self._process != os.getpid():  # remote file systems hold event loops, which do not survive a fork
+            self._open_filesystem()
+        data: bytes = self._filesystem.cat_file(f"{self._root}/{name}", start=start, end=end)
+        return data
+
+    def size(self, name: str) -> int:
+        """Bytes of a file in the folder."""
+        return int(self._filesystem.size(f"{self._root}/{name}"))
+
+    def split(self, name: str) -> Mapping[str, Any]:
+        """The card of a split.
+
+        Raises:
+            InputError: If there is no such split.
+        """
+        splits: Mapping[str, Mapping[str, Any]] = self.card["splits"]
+        if name not in splits:
+            raise InputError(f"{self.address}: no split {name!r}; it has {', '.join(splits)}")
+        return splits[name]
+
+
+class ShardDataset(Dataset[Clip]):
+    """One split of a dataset, read clip by clip.
+
+    Args:
+        address: The dataset's folder or address.
+        split: `train`, `val` or `test`.
+
+    Attributes:
+        classes: Class names; `label_N` indexes them.
+        label_N: Class index of each clip (int64), -1 for none.
+        fingerprint: Changes whenever any byte of the split changes.
+
+    Raises:
+        InputError: If the split is missing, or one of its shards is missing or not of the size it was written
+            with.
+    """
+
+    def __init__(self, address: str | Path, split: str) -> None:
+        self.folder = Folder(address)
+        self.split = split
+        card = self.folder.split(split)
+        self.shards = [f"{split}/{shard['name']}" for shard in card["shards"]]
+        for path, shard in zip(self.shards, card["shards"], strict=True):
+            self._check(path, shard["bytes"])
+        self.classes: list[str] = self.folder.card["classes"]
+        self.index = self._read_index(card)
+        self.label_N = torch.from_numpy(self.index.label_N.astype(np.int64))
+        self.fingerprint: str = card["fingerprint"]
+
+    def _read_index(self, card: Mapping[str, Any]) -> Index:
+        where = f"{self.folder.address}/{self.split}/index.npz"
+        try:
+            index = Index.load(io.BytesIO(self.folder.read(f"{self.split}/index.npz")), where)
+        except FileNotFoundError:
+            raise InputError(f"{where}: missing; {REMEDY}") from None
+        if len(index.key_N) != card["clips"]:
+            raise InputError(f"{where}: lists {len(index.key_N)} clips, not {card['clips']}; {REMEDY}")
+        bytes_S = np.array([shard["bytes"] for shard in card["shards"]], np.int64)
+        inside = ((index.shard_N >= 0) & (index.shard_N < len(bytes_S))).all() and (
+            (index.offset_NM >= 0)
+            & (index.size_NM >= 0)
+            & (index.offset_NM + index.size_NM <= bytes_S[index.shard_N, None])
+        ).all()
+        if not inside or not ((index.label_N >= -1) & (index.label_N < len(self.classes))).all():
+            raise InputError(f"{where}: points outside the shards or classes; {REMEDY}")
+        return index
+
+    def _check(self, path: str, expected: int) -> None:
+        where = f"{self.folder.address}/{path}"
+        try:
+            size = self.folder.size(path)
+        except FileNotFoundError:
+            raise InputError(f"{where}: shard is missing; {REMEDY}") from None
+        if size != expected:
+            raise InputError(f"{where}: shard has {size} bytes instead of {expected}; {REMEDY}")
+
+    def __len__(self) -> int:
+        return len(self.index.key_N)
+
+    def key(self, position: int) -> str:
+        """Name of a clip."""
+        return bytes(self.index.key_N[position]).decode()
+
+    def member(self, position: int, kind: str) -> bytes:
+        """One member (`jpg`, `flac` or `json`) of a clip, as written."""
+        column = MEMBERS.index(kind)
+        start = int(self.index.offset_NM[position, column])
+        end = start + int(self.index.size_NM[position, column])
+        return self.folder.read(self.shards[self.index.shard_N[position]], start, end)
+
+    def where(self, position: int) -> str:
+        """A clip's name and shard, for messages."""
+        return f"{self.folder.address}/{self.shards[self.index.shard_N[position]]}:{self.key(position)}"
+
+    def waveform(self, position: int) -> NDArray[np.float32]:
+        """Sound of a clip: 160,000 float32 samples at 16 kHz in [-1, 1]."""
+        try:
+            return audio.load(self.member(position, "flac"))
+        except InputError as error:
+            raise InputError(f"{self.where(position)}: {error}") from None
+
+    def metadata(self, position: int) -> dict[str, Any]:
+        """What was written beside picture and sound: `moment_s`, `label`, `metadata`."""
+        found: dict[str, Any] = json.loads(self.member(position, "json"))
+        return found
+
+    def __getitem__(self, position: int) -> Clip:
+        about = self.metadata(position)
+        return Clip(
+            self.key(position),
+            self.member(position, "jpg"),
+            self.waveform(position),
+            about["moment_s"],
+            about["label"],
+            about["metadata"],
+        )

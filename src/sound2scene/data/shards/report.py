@@ -1,0 +1,85 @@
+"""What became of a source: clips written, rejected and missing, counted by kind and listed beside the shards."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sound2scene.types import Rejected
+
+REPORT = "report.json"
+
+
+MISSING = "missing.txt.gz"
+
+
+def count_kinds(rejected: Iterable[Rejected]) -> dict[str, int]:
+    """Rejected clips of each kind, by name of the kind."""
+    return dict(sorted(Counter(clip.kind for clip in rejected).items()))
+
+
+def covered(card: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """How much of its source a dataset covers, per split of the source; empty where the source was not counted.
+
+    Args:
+        card: `dataset.json`.
+
+    Returns:
+        For each split: `expected` clips of the source, `found` among its files, and `clips` that could be
+            prepared.
+        Those held out for validation count in the split that they were held out of, `train`.
+    """
+    counted: Mapping[str, Mapping[str, int]] = card.get("notes", {}).get("coverage", {})
+    clips = {split: int(found["clips"]) for split, found in card["splits"].items()}
+    clips["train"] = clips.get("train", 0) + clips.get("val", 0)
+    return {split: {**counts, "clips": clips.get(split, 0)} for split, counts in counted.items()}
+
+
+def coverage_line(found: Mapping[str, Mapping[str, int]]) -> str:
+    """The same in one line: prepared of expected clips per split."""
+    return "coverage: " + ", ".join(
+        f"{split} {counts['clips']} of {counts['expected']}" for split, counts in found.items()
+    )
+
+
+def report_files(
+    card: Mapping[str, Any],
+    rejected: Mapping[str, Sequence[Rejected]],
+    missing: Mapping[str, Sequence[str]],
+    strays: Mapping[str, Sequence[str]],
+) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of the report's files; the same clips give the same bytes.
+
+    Args:
+        card: `dataset.json`, whose splits the report sums up.
+        rejected: Clips of each split that could not be prepared; `rejected.jsonl` has their reasons.
+        missing: Keys of each split that the source should hold; they get a file of their own, for they may be
+            many.
+        strays: Files that are no clips of the source, by kind.
+    """
+    if any(missing.values()):
+        lines = "".join(f"{split}\t{key}\n" for split, keys in missing.items() for key in keys)
+        yield MISSING, gzip.compress(lines.encode(), mtime=0)
+    report = {
+        "name": card["name"],
+        "coverage": covered(card),
+        "missing": {split: len(keys) for split, keys in missing.items()},
+        "strays": {
+            kind: {"count": len(names), "files": list(names)} for kind, names in strays.items() if names
+        },
+        "splits": {
+            split: {"clips": counts["clips"], "rejected": _by_kind(rejected[split])}
+            for split, counts in card["splits"].items()
+        },
+    }
+    yield REPORT, json.dumps(report, indent=1).encode()
+
+
+def _by_kind(rejected: Sequence[Rejected]) -> dict[str, Any]:
+    keys: dict[str, list[str]] = defaultdict(list)
+    for clip in rejected:
+        keys[clip.kind].append(clip.key)
+    return {kind: {"count": len(found), "keys": found} for kind, found in sorted(keys.items())}

@@ -1,0 +1,258 @@
+"""The clips of a table from the web, politely: each asked for as often as needed, the dead ones once.
+
+`downloads.jsonl` in the folder of the videos has a line for every clip that was done with: its state (ok,
+dead or failed), the kind and the reason, the tries and the address. The last line of a clip counts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import random
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+from sound2scene.data.vggsound.names import ClipName, clip_name
+from sound2scene.data.vggsound.table import Row, check_classes
+from sound2scene.data.vggsound.youtube import Fetcher, Outcome, require
+from sound2scene.data.video.find import SUFFIXES
+from sound2scene.processes import run_within, stopped_by_ctrl_c
+from sound2scene.published.download import FIRST_WAIT_S
+from sound2scene.types import InputError
+
+LEDGER = "downloads.jsonl"
+
+
+# Then it is not the clips: the network is gone, or the server has had enough of us.
+FAILED_IN_A_ROW = 20
+
+
+def choose(
+    table: Mapping[ClipName, Row],
+    split: str,
+    classes: Collection[str] | None = None,
+    limit: int | None = None,
+) -> list[ClipName]:
+    """The first `limit` clips of a split (`all` for both) and of some classes, in the table's order.
+
+    Raises:
+        InputError: If a class is not in the table, a name in it is not VGGSound's, or the limit is under 1.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit {limit}: take at least 1 clip")
+    check_classes(classes, table)
+    names = [
+        name
+        for name, row in table.items()
+        if split in ("all", row.split) and (classes is None or row.label in classes)
+    ]
+    for name in names:  # they become file names and addresses
+        ClipName.parse(name.in_ms())
+    return names[:limit]
+
+
+def summary(counts: Mapping[tuple[str, str], int]) -> str:
+    """Clips by state, each with its kinds, in one line."""
+    parts = []
+    for state in ("ok", "dead", "failed"):
+        kinds = {kind: count for (found, kind), count in sorted(counts.items()) if found == state}
+        details = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if kind)
+        parts.append(f"{sum(kinds.values())} {state}" + (f" ({details})" if details else ""))
+    return ", ".join(parts)
+
+
+class Ledger:
+    """What became of clips, kept in a file that only one process at a time may hold.
+
+    Args:
+        file: Open for reading and appending; a last line without its end is cut off.
+
+    Raises:
+        InputError: If a line is not one of a ledger.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._lock = file, threading.Lock()
+        self._lost: dict[str, tuple[str, Outcome]] = {}  # dead or failed: address and outcome
+        file.seek(0)
+        data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        file.truncate(len(whole))
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                entry = json.loads(line)
+                outcome = Outcome(entry["state"], entry["kind"], entry["reason"])
+                self._note(entry["clip"], entry["address"], outcome)
+            except (ValueError, KeyError, TypeError):
+                raise InputError(f"{file.name}:{number}: not a line of a ledger; remove the line") from None
+
+    def _note(self, clip: str, address: str, outcome: Outcome) -> None:
+        self._lost.pop(clip, None)
+        if outcome.state != "ok":
+            self._lost[clip] = (address, outcome)
+
+    def dead(self, name: ClipName, address: str) -> Outcome | None:
+        """Why a clip is never to be asked for again at that address; None where it may be."""
+        known = self._lost.get(name.in_ms())
+        return known[1] if known and known[0] == address and known[1].state == "dead" else None
+
+    def failed(self, name: ClipName) -> bool:
+        """Whether a clip did not come when it was last asked for."""
+        return name.in_ms() in self._lost
+
+    def add(self, name: ClipName, address: str, outcome: Outcome, tries: int) -> None:
+        """Write a line at once; may be called from several threads."""
+        entry = {"clip": name.in_ms(), "address": address, "tries": tries, **outcome._asdict()}
+        with self._lock:
+            self._note(name.in_ms(), address, outcome)
+            self._file.write(json.dumps(entry).encode() + b"\n")
+            self._file.flush()
+
+
+@contextmanager
+def ledger_of(folder: Path) -> Iterator[Ledger]:
+    """The ledger of a folder, which is made if missing, for this process alone.
+
+    Raises:
+        InputError: If another process has it, or the folder cannot be written.
+    """
+    path = folder / LEDGER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+b")
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); mend rights or choose another folder"
+        ) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{path}: another process is downloading into this folder; wait for that one"
+            ) from None
+        yield Ledger(file)
+
+
+@dataclass
+class Visit:
+    """A run over clips.
+
+    Attributes:
+        fetcher: Where from and where to.
+        retries: Further tries after one that may work another time, each after twice the wait of the one
+            before.
+        sleep_s: Mean wait of a worker between two clips.
+        limit_s: Longest time for one clip, its waits and tries together.
+        workers: Clips under way at once.
+        first_wait_s: Before the second try.
+    """
+
+    fetcher: Fetcher
+    retries: int = 3
+    sleep_s: float = 1.0
+    limit_s: float = 600.0
+    workers: int = 1
+    first_wait_s: float = FIRST_WAIT_S
+    stop: threading.Event = field(default_factory=threading.Event, init=False)
+
+    def __post_init__(self) -> None:
+        if self.retries < 0 or self.sleep_s < 0 or self.limit_s <= 0 or self.workers < 1:
+            raise InputError(
+                "retries and sleep are at least 0, the limit is over 0 s, workers are at least 1"
+            )
+        self._failed_in_a_row = 0
+
+    def run(self, names: Collection[ClipName]) -> tuple[Counter[tuple[str, str]], bool]:
+        """Download what is neither there, in any of VGGSound's spellings below the folder, nor dead.
+
+        Returns:
+            Clips by state and kind: ("ok", "") and ("ok", "there before"), ("dead", "private") ...; and
+                whether all
+            were visited, which Ctrl-C prevents.
+
+        Raises:
+            InputError: If yt-dlp is missing, the folder is taken or not to be written, or FAILED_IN_A_ROW
+                clips failed.
+        """
+        require()
+        folder = self.fetcher.folder
+        with ledger_of(folder) as ledger:
+            shutil.rmtree(self.fetcher.workplace(), ignore_errors=True)
+            there = {clip_name(path.stem) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES}
+            counts: Counter[tuple[str, str]] = Counter()
+            asked = list[ClipName]()
+            for name in names:
+                if name.in_ms() in there:
+                    counts["ok", "there before"] += 1
+                elif known := ledger.dead(name, self.fetcher.address_of(name)):
+                    counts["dead", known.kind] += 1
+                else:
+                    asked.append(name)
+            # Last those that failed before: a row of them would end every run at the same place.
+            whole = self._ask(sorted(asked, key=ledger.failed), ledger, counts)
+            shutil.rmtree(self.fetcher.workplace(), ignore_errors=True)
+        if self._failed_in_a_row >= FAILED_IN_A_ROW:
+            raise InputError(
+                f"{folder}: the last {FAILED_IN_A_ROW} clips failed; see {LEDGER} and run again later"
+            )
+        return counts, whole
+
+    def _ask(self, names: list[ClipName], ledger: Ledger, counts: Counter[tuple[str, str]]) -> bool:
+        def one(position: int) -> Outcome | None:
+            if position >= self.workers:
+                self.stop.wait(self.sleep_s * random.uniform(0.5, 1.5))
+            return None if self.stop.is_set() else self._visit(names[position], ledger)
+
+        seen = 0
+        with (
+            stopped_by_ctrl_c(self.stop),
+            tqdm(total=len(names), unit="clip", disable=None) as bar,
+            ThreadPoolExecutor(self.workers) as pool,
+        ):
+            try:
+                for outcome in filter(None, pool.map(one, range(len(names)))):
+                    counts[outcome.state, outcome.kind] += 1
+                    seen += 1
+                    bar.update()
+            finally:
+                self.stop.set()
+        return seen == len(names)
+
+    def _visit(self, name: ClipName, ledger: Ledger) -> Outcome | None:
+        """What became of a clip, written down; None where the run was stopped first."""
+        end_s, tries, outcome = time.monotonic() + self.limit_s, 0, Outcome("failed")
+        for tries in range(1, self.retries + 2):
+            outcome = self._try(name, end_s - time.monotonic())
+            wait_s = self.first_wait_s * 2 ** (tries - 1) * random.uniform(1.0, 1.5)
+            last = tries > self.retries or time.monotonic() + wait_s >= end_s
+            if outcome.state != "failed" or last or self.stop.wait(wait_s):
+                break
+        if self.stop.is_set() and outcome.state == "failed":
+            return None
+        ledger.add(name, self.fetcher.address_of(name), outcome, tries)
+        self._failed_in_a_row = self._failed_in_a_row + 1 if outcome.state == "failed" else 0
+        if self._failed_in_a_row >= FAILED_IN_A_ROW:
+            self.stop.set()
+        return outcome
+
+    def _try(self, name: ClipName, limit_s: float) -> Outcome:
+        try:
+            # A process that can be killed: no time limit of a library ends a server that trickles for ever.
+            return run_within(limit_s, self.stop, self.fetcher.fetch, name, load="yt_dlp.extractor.generic")
+        except TimeoutError:
+            return Outcome("failed", "time_limit", f"not done within {self.limit_s:g} s")
+        except EOFError:
+            return Outcome("failed", "crash", "the process that fetched it ended without an answer")
+        finally:
+            shutil.rmtree(self.fetcher.workplace() / name.in_ms(), ignore_errors=True)

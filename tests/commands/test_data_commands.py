@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from sound2scene import artifacts, cli
+from sound2scene.data.selection.file import Selection
+from sound2scene.data.shards.read import ShardDataset
+from tiny import tiny_localizer
+
+
+def test_a_missing_dataset_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["verify", str(tmp_path / "nothing")]) == 2
+    assert f"sound2scene: {tmp_path / 'nothing'}: no dataset.json there" in capsys.readouterr().err
+
+
+def test_prepare_folder_prints_its_clips_and_the_rejected_ones(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for sub in ("images", "audios"):
+        (tmp_path / "pairs" / sub).mkdir(parents=True)
+    for number in range(4):
+        Image.new("RGB", (16, 16), (number * 50, 0, 0)).save(tmp_path / f"pairs/images/{number}.jpg")
+        soundfile.write(tmp_path / f"pairs/audios/{number}.wav", np.full(1600, 0.1), 16_000)
+    (tmp_path / "pairs/audios/3.wav").write_text("this is a text")
+    given = ["prepare", "folder", str(tmp_path / "pairs"), "-o", str(tmp_path / "shards"), "--val-share", "0"]
+    assert cli.main(given) == 0
+    assert "train 3 clips (1 rejected: 1 unreadable)" in capsys.readouterr().out
+    assert cli.main(["verify", str(tmp_path / "shards")]) == 0
+    (tmp_path / "shards/train/000000.tar").unlink()
+    assert cli.main(["verify", str(tmp_path / "shards")]) == 1
+
+
+def test_prepare_toy_lets_the_localizer_choose_the_moments(tmp_path: Path) -> None:
+    localizer = artifacts.save(
+        tiny_localizer().eval(), tmp_path / "localizer", card={"kind": "localizer", "preset": "log_mel"}
+    )
+    sizes = ["--train", "3", "--val", "2", "--test", "1", "--mixed", "0", "--workers", "1"]
+    shards = tmp_path / "toy" / "shards"
+    given = [
+        "prepare",
+        "toy",
+        "-o",
+        str(shards),
+        "--videos",
+        str(tmp_path / "videos"),
+        "--frame",
+        "localizer",
+    ]
+    assert cli.main([*given, "--localizer", str(localizer), *sizes]) == 0
+    chosen = Selection.load(f"{shards}-selection.json").videos
+    found = ShardDataset(shards, "train")
+    moments = [chosen[f"train/{found.key(number)}"].moments_s[0] for number in range(3)]
+    assert [found[number].moment_s for number in range(3)] == moments
+    assert len(chosen) == 6
+    assert found.folder.card["notes"]["scorer"]["name"].endswith("Localizer")

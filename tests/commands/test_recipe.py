@@ -1,0 +1,331 @@
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from scripted import Spy
+from sound2scene import cli
+from sound2scene.callbacks import provenance
+from sound2scene.commands.recipe import Run
+from sound2scene.data.shards.read import Folder, ShardDataset
+from tiny import tiny_recipe, tiny_stage
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SHARED = str(REPOSITORY / "experiments" / "trainer.yaml")
+SEED = 7
+CLIPS, BATCH, EPOCHS = 18, 4, 3
+STEPS = CLIPS // BATCH * EPOCHS
+
+
+def command(*arguments: object) -> int:
+    """The command as a shell would give it, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["/somewhere/bin/sound2scene", *map(str, arguments)])
+        return cli.main()
+
+
+def printed_recipe(capsys: pytest.CaptureFixture[str], *configs: object) -> str:
+    options = [option for config in configs for option in ("-c", config)]
+    with pytest.raises(SystemExit, match=r"^0$"):
+        command("fit", *options, "--print_config")
+    return capsys.readouterr().out
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line with which a command is refused."""
+    assert command(*arguments) == 2
+    out, err = capsys.readouterr()
+    lines = [line for line in err.splitlines() if line.startswith("sound2scene: ")]
+    assert lines == err.splitlines()[-1:]
+    assert "Traceback" not in out + err
+    return lines[0]
+
+
+def scripted_recipe(folder: Path, shards: Path, scores: list[float], **run: Any) -> Path:
+    """A recipe whose held-out scores are prescribed."""
+    recipe = {
+        "run": {"name": "encoder/scripted", "folder": str(folder / "runs")} | run,
+        "trainer": {
+            "max_epochs": len(scores),
+            "accelerator": "cpu",
+            "devices": 1,
+            "enable_progress_bar": False,
+        },
+        "model": {"class_path": "scripted.ScriptedStage", "init_args": {"scores": scores}},
+        "data": {
+            "class_path": "sound2scene.data.clips.ClipDataModule",
+            "init_args": {"shards": str(shards), "batch_size": 6, "workers": 0, "read": []},
+        },
+    }
+    path = folder / "scripted.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
+@pytest.fixture(scope="module")
+def recipe(tiny_shards: Path, tiny_image_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny alignment with a seed of its own, watched by a spy."""
+    path = tiny_recipe(
+        tmp_path_factory.mktemp("recipe") / "recipe.yaml", tiny_shards, tiny_image_encoder, checkpoint_steps=5
+    )
+    whole = yaml.safe_load(path.read_text())
+    whole["seed_everything"] = SEED
+    whole["trainer"]["callbacks"] = [{"class_path": "scripted.Spy"}]
+    path.write_text(yaml.safe_dump(whole))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run_folder(recipe: Path) -> Path:
+    """What a whole run of that recipe leaves."""
+    assert command("fit", "-c", SHARED, "-c", recipe) == 0
+    return recipe.parent / "runs/align/tiny/version_0"
+
+
+def test_recipe_and_provenance_are_there_before_the_first_step(run_folder: Path) -> None:
+    assert {"recipe.yaml", "provenance.json"} <= Spy.files
+
+
+def test_provenance_says_what_ran_on_what(run_folder: Path, recipe: Path, tiny_shards: Path) -> None:
+    about = json.loads((run_folder / "provenance.json").read_text())
+    assert about["command"] == ["sound2scene", "fit", "-c", SHARED, "-c", str(recipe)]
+    assert (about["commit"], about["changed_files"]) == provenance.commit_of_code()
+    assert about["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert about["versions"]["python"] == sys.version.split()[0]
+    assert about["data"] == {
+        name: card["fingerprint"] for name, card in Folder(tiny_shards).card["splits"].items()
+    }
+    assert (about["stage"], about["processes"]) == ("fit", 1)
+
+
+def test_a_recipe_in_a_run_folder_repeats_itself(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert printed_recipe(capsys, run_folder / "recipe.yaml") == (run_folder / "recipe.yaml").read_text()
+
+
+def test_a_recipe_in_a_run_folder_is_all_that_was_asked_for(
+    run_folder: Path, recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = yaml.safe_load(printed_recipe(capsys, SHARED, recipe))
+    assert asked["seed_everything"] == SEED
+    # A checkpoint is read without pickle wherever the recipe does not say otherwise.
+    assert yaml.safe_load((run_folder / "recipe.yaml").read_text()) == asked | {"weights_only": True}
+
+
+def test_one_seed_reaches_the_order_of_the_data(run_folder: Path) -> None:
+    assert Spy.data is not None
+    assert Spy.data.seed == SEED
+
+
+def test_every_step_and_every_validation_is_in_the_log(run_folder: Path) -> None:
+    with (run_folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows if row["train/loss"]] == list(range(STEPS))
+    assert len([row for row in rows if row["val/recall"]]) == EPOCHS
+    first = next(float(row["progress/kclips"]) for row in rows if row["progress/kclips"])
+    assert first == pytest.approx(10 * BATCH / 1000)
+
+
+def test_a_killed_run_has_a_recent_state_and_a_finished_one_its_last(run_folder: Path) -> None:
+    for name, step in (("latest.ckpt", STEPS // 5 * 5), ("last.ckpt", STEPS)):
+        state = torch.load(run_folder / "checkpoints" / name, weights_only=True)
+        assert state["global_step"] == step, name
+
+
+def test_the_best_checkpoint_is_the_one_with_the_highest_figure(tiny_shards: Path, tmp_path: Path) -> None:
+    path = scripted_recipe(tmp_path, tiny_shards, [0.2, 0.5, 0.3], monitor="val/score")
+    assert command("fit", "-c", path) == 0
+    checkpoints = tmp_path / "runs/encoder/scripted/version_0/checkpoints"
+    assert {file.name for file in checkpoints.iterdir()} == {"epoch=1-step=6.ckpt", "last.ckpt"}
+    assert torch.load(checkpoints / "last.ckpt", weights_only=True)["global_step"] == 9
+
+
+def test_without_a_figure_to_choose_by_the_last_state_is_kept(tiny_shards: Path, tmp_path: Path) -> None:
+    assert command("fit", "-c", scripted_recipe(tmp_path, tiny_shards, [0.5, 0.2])) == 0
+    checkpoint = tmp_path / "runs/encoder/scripted/version_0/checkpoints/last.ckpt"
+    assert torch.load(checkpoint, weights_only=True)["global_step"] == 6
+
+
+def test_a_dry_run_leaves_artifacts_and_runs_alone(tiny_shards: Path, tmp_path: Path) -> None:
+    path = scripted_recipe(
+        tmp_path, tiny_shards, [0.5], monitor="val/score", export=str(tmp_path / "artifact")
+    )
+    assert command("fit", "-c", path, "--trainer.fast_dev_run", "true") == 0
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_predict_writes_the_latents_of_the_held_out_clips(
+    run_folder: Path, recipe: Path, tiny_shards: Path, tiny_image_encoder: Path
+) -> None:
+    checkpoint = run_folder / "checkpoints/last.ckpt"
+    assert command("predict", "-c", SHARED, "-c", recipe, "--ckpt_path", checkpoint) == 0
+    (path,) = (recipe.parent / "runs").glob("align/tiny/*/embeddings_0.npz")
+    stage = tiny_stage(tiny_image_encoder, recipe.parent / "features").eval()
+    stage.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
+    shards = ShardDataset(tiny_shards, "val")
+    waveform_BT = torch.stack(
+        [torch.from_numpy(shards.waveform(position)) for position in range(len(shards))]
+    )
+    with np.load(path) as found, torch.no_grad():
+        assert found["key"].tolist() == [shards.key(position) for position in range(len(shards))]
+        np.testing.assert_allclose(found["z_audio"], stage(waveform_BT), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["--run.export", "somewhere", "--run.monitor", "null"], "run.export needs run.monitor"),
+        (["--trainer.logger", "false"], "trainer.logger: a run has its own logs; remove the key"),
+        (["--trainer.accelerator", "tpu"], "trainer: .*(accelerator|torch_xla)"),
+        (["--data.init_args.batch_size", "0"], "data.batch_size 0 must be at least 1"),
+        (
+            ["--data.init_args.batch_size", "19"],
+            "18 clips do not fill a batch of 19 .*; lower data.batch_size",
+        ),
+        (["--data.init_args.image_preset", "sqeeze"], "sqeeze"),
+        (
+            ["--model.init_args.audio_encoder.init_args.backbone", "resnet81"],
+            "'resnet81' is unknown to timm; did you",
+        ),
+        (
+            ["--run.monitor", "val/recal", "--trainer.max_epochs", "1"],
+            "nothing logs 'val/recal'; .*val/recall",
+        ),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_in_one_line(
+    recipe: Path, capsys: pytest.CaptureFixture[str], changes: list[str], message: str
+) -> None:
+    line = refusal(capsys, "fit", "-c", SHARED, "-c", recipe, *changes)
+    assert re.search(message, line)
+
+
+class Bomb:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("fault", ["missing", "empty", "cut", "bomb"])
+def test_a_checkpoint_that_cannot_be_read_is_refused_by_name_and_never_run(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    path = tmp_path / "x.ckpt"
+    if fault != "missing":
+        torch.save({"state_dict": torch.zeros(1000), "bomb": Bomb(tmp_path / "exploded")}, path)
+    if fault in ("empty", "cut"):
+        path.write_bytes(path.read_bytes()[: 0 if fault == "empty" else 2000])
+    line = refusal(capsys, "validate", "-c", SHARED, "-c", recipe, "--ckpt_path", path)
+    assert line.startswith(
+        f"sound2scene: {path}: {'no such checkpoint' if fault == 'missing' else 'damaged'}"
+    )
+    assert not (tmp_path / "exploded").exists()
+    if fault == "bomb":
+        torch.load(path, weights_only=False)
+        assert (tmp_path / "exploded").exists(), "the bomb of this test would not have exploded"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"]
+    return subprocess.run(
+        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_the_commit_is_that_of_the_package_and_of_no_checkout_around_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "src" / "sound2scene"
+    (package / "callbacks").mkdir(parents=True)
+    monkeypatch.setattr(provenance, "__file__", str(package / "callbacks" / "provenance.py"))
+    assert provenance.commit_of_code() == (None, 0)
+    (package / "__init__.py").touch()
+    (tmp_path / "notes.txt").write_text("one")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "notes.txt")
+    git(tmp_path, "commit", "-qm", "someone else's")
+    assert provenance.commit_of_code() == (None, 0)
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "the package's")
+    head = git(tmp_path, "rev-parse", "HEAD").strip()
+    assert provenance.commit_of_code() == (head, 0)
+    (tmp_path / "notes.txt").write_text("two")
+    (tmp_path / "untracked.txt").touch()
+    assert provenance.commit_of_code() == (head, 1)
+
+
+@pytest.fixture
+def no_account(tmp_path: Path) -> dict[str, str]:
+    """An environment without a W&B account, and without a network."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "NETRC"))}
+    closed = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    return (
+        kept
+        | closed
+        | {
+            "HOME": str(tmp_path / "home"),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+        }
+    )
+
+
+def test_two_processes_share_one_run_with_wandb_and_without_an_account(
+    tiny_shards: Path, tmp_path: Path, no_account: dict[str, str]
+) -> None:
+    path = scripted_recipe(tmp_path, tiny_shards, [0.2, 0.5], monitor="val/score", wandb=True)
+    (tmp_path / "home").mkdir()
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "sound2scene.cli",
+            "fit",
+            "-c",
+            SHARED,
+            "-c",
+            path,
+            "--trainer.devices",
+            "2",
+            "--trainer.strategy",
+            "ddp_fork",
+        ],
+        env=no_account,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    (folder,) = (tmp_path / "runs/encoder/scripted").iterdir()
+    assert json.loads((folder / "provenance.json").read_text())["processes"] == 2
+    assert (folder / "metrics.csv").stat().st_size > 0
+    assert len(list(folder.glob("wandb/offline-run-*/run-*.wandb"))) == 1
+    assert (folder / "table.md").read_text() == "score: 0.5000\n"
+    assert not list((tmp_path / "home").glob(".netrc"))
+
+
+def test_the_group_of_a_wandb_run_is_its_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    run = Run(name="align/tiny", folder=str(tmp_path), wandb=True, project="tests").loggers()[1].experiment
+    try:
+        assert (run.group, run.name, run.project) == ("align", "tiny", "tests")
+        assert Path(run.dir).is_relative_to(tmp_path / "align/tiny/version_0/wandb")
+        assert run.offline
+    finally:
+        run.finish()

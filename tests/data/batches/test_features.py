@@ -1,0 +1,160 @@
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from sound2scene.data.batches import features
+from sound2scene.data.batches.features import FeatureCache
+from sound2scene.types import InputError
+
+CLIPS = 10
+IMAGES = torch.arange(CLIPS * 3.0).view(CLIPS, 3, 1, 1).expand(-1, -1, 4, 4)
+
+
+@pytest.fixture(autouse=True)
+def _blocks_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "BLOCK", 4)
+
+
+def cache(
+    folder: Path, encoder: str = "e", preset: str = "squeeze", data: str = "d", clips: int = CLIPS
+) -> FeatureCache:
+    return FeatureCache(folder, encoder, preset, data, clips)
+
+
+def encode(image_BCHW: Tensor) -> Tensor:
+    return image_BCHW.mean((2, 3)) * 2
+
+
+def pictures(found: FeatureCache, blocks: list[int]) -> Iterator[Tensor]:
+    return (IMAGES[list(found.positions(block))] for block in blocks)
+
+
+def fill(found: FeatureCache, encoder: features.Encode = encode, chunk: int = 3) -> None:
+    blocks = found.missing()
+    found.fill(pictures(found, blocks), blocks, encoder, chunk)
+
+
+def test_rows_are_what_the_encoder_gives(tmp_path: Path) -> None:
+    found = cache(tmp_path)
+    assert found.missing() == [0, 1, 2]
+    fill(found)
+    assert found.missing() == []
+    rows_ND = torch.stack([torch.tensor(found.row(position)) for position in range(CLIPS)])
+    assert torch.equal(rows_ND, encode(IMAGES))
+    assert rows_ND.dtype == torch.float32
+
+
+def test_pictures_are_encoded_in_chunks_without_gradient(tmp_path: Path) -> None:
+    weight, sizes = torch.ones(3, requires_grad=True), []
+
+    def with_weight(image_BCHW: Tensor) -> Tensor:
+        sizes.append(len(image_BCHW))
+        z_BD = encode(image_BCHW) * weight
+        assert not z_BD.requires_grad
+        return z_BD
+
+    fill(cache(tmp_path), with_weight, chunk=3)
+    assert sizes == [3, 1, 3, 1, 2]
+
+
+def test_another_encoder_preset_or_data_is_another_cache(tmp_path: Path) -> None:
+    first = cache(tmp_path)
+    others = [cache(tmp_path, encoder="f"), cache(tmp_path, preset="icgan64"), cache(tmp_path, data="e")]
+    others += [cache(tmp_path, clips=CLIPS - 1), cache(tmp_path, encoder="", preset="e\nsqueeze")]
+    fill(first)
+    assert len({found.folder for found in [first, *others]}) == 6
+    assert all(found.missing() for found in others)
+    assert cache(tmp_path).missing() == []
+
+
+def fill_and_die(folder: Path) -> None:
+    calls = 0
+
+    def dying(image_BCHW: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return encode(image_BCHW)
+
+    fill(cache(folder), dying, chunk=4)
+
+
+def test_a_killed_computation_goes_on_with_the_blocks_that_are_missing(tmp_path: Path) -> None:
+    killed = multiprocessing.get_context("fork").Process(target=fill_and_die, args=(tmp_path,))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    found = cache(tmp_path)
+    assert found.missing() == [2]
+    stamps = {path: path.stat().st_mtime_ns for path in found.folder.iterdir()}
+    assert len(stamps) == 2
+    fill(found)
+    assert stamps.items() <= {path: path.stat().st_mtime_ns for path in found.folder.iterdir()}.items()
+    assert torch.equal(torch.tensor(found.row(9)), encode(IMAGES)[9])
+
+
+def test_a_block_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out(file: object, _: object) -> None:
+        file.write(b"half")  # type: ignore[attr-defined]
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(features.np, "save", run_out)
+    found = cache(tmp_path)
+    with pytest.raises(OSError, match="No space left"):
+        fill(found)
+    assert list(found.folder.iterdir()) == []
+    assert found.missing() == [0, 1, 2]
+
+
+def test_what_a_kill_left_is_swept_and_what_another_process_writes_is_not(tmp_path: Path) -> None:
+    found = cache(tmp_path)
+    found.folder.mkdir()
+    old, fresh = (found.folder / f"000000.npy.host.{pid}.tmp" for pid in (1, 2))
+    for path in (old, fresh):
+        path.write_bytes(b"half")
+    os.utime(old, (time.time() - 3600, time.time() - 3600))
+    fill(found)
+    assert list(found.folder.glob("*.tmp")) == [fresh]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_features_that_are_not_finite_are_refused_and_not_written(value: float, tmp_path: Path) -> None:
+    def broken(image_BCHW: Tensor) -> Tensor:
+        return torch.where(encode(image_BCHW) == 2 * 15, value, encode(image_BCHW))  # 15 is in clip 5
+
+    found = cache(tmp_path)
+    with pytest.raises(InputError, match="NaN or infinity among clips 4 to 7; train it again"):
+        fill(found, broken)
+    assert found.missing() == [1, 2]
+
+
+def test_a_pickle_in_the_cache_is_refused(tmp_path: Path) -> None:
+    found = cache(tmp_path)
+    fill(found)
+    np.save(next(found.folder.glob("000001.npy")), np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match=r"[Oo]bject"):
+        found.row(5)
+
+
+def test_a_large_cache_does_not_hold_a_file_for_every_block(tmp_path: Path) -> None:
+    found = cache(tmp_path, clips=4 * 400)
+    for block in range(400):
+        found.write(block, torch.full((4, 2), float(block)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(380, soft), hard))
+    try:
+        assert [found.row(4 * block)[0] for block in range(400)] == list(range(400))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,0 +1,71 @@
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from sound2scene.data.batches import neighbours
+from sound2scene.data.batches.features import FeatureCache
+from sound2scene.data.batches.neighbours import cached_nearest, nearest
+from sound2scene.types import InputError
+
+
+def features(count, width=5, seed=0):
+    return np.random.default_rng(seed).standard_normal((count, width)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("count", "k"), [(2, 1), (9, 3), (40, 39)])
+def test_neighbours_equal_sorting_all_distances_of_unit_rows(count, k, monkeypatch):
+    monkeypatch.setattr(neighbours, "CHUNK", 7)
+    z = features(count)
+    unit = z.astype(np.float64) / np.linalg.norm(z.astype(np.float64), axis=1, keepdims=True)
+    found = nearest(z, k)
+    for row in range(count):
+        distance = np.linalg.norm(unit - unit[row], axis=1)
+        expected = [other for other in np.argsort(distance) if other != row][:k]
+        assert found[row].tolist() == expected
+
+
+def test_a_picture_is_never_its_own_neighbour_even_among_doubles():
+    z = np.repeat(features(3), 6, axis=0)
+    found = nearest(z, 4)
+    assert not (found == np.arange(18)[:, None]).any()
+    assert (found // 6 == np.arange(18)[:, None] // 6).all()
+    assert all(len(set(row)) == 4 for row in found.tolist())
+
+
+def test_length_of_features_does_not_matter():
+    z = features(20)
+    scale = np.random.default_rng(1).uniform(0.1, 10, (20, 1)).astype(np.float32)
+    assert np.array_equal(nearest(z, 3), nearest(z * scale, 3))
+
+
+@pytest.mark.parametrize("k", [0, 5, 6])
+def test_too_many_neighbours_are_refused(k):
+    with pytest.raises(InputError, match=r"5 pictures cannot have .* choose 1 to 4"):
+        nearest(features(5), k)
+
+
+def test_a_large_split_is_searched_by_the_library_with_the_same_result(monkeypatch):
+    pytest.importorskip("faiss")
+    z = features(50)
+    expected = nearest(z, 6)
+    monkeypatch.setattr(neighbours, "_LIBRARY_ABOVE", 10)
+    assert np.array_equal(nearest(z, 6), expected)
+
+
+def test_a_large_split_without_the_library_names_the_remedy(monkeypatch):
+    monkeypatch.setattr(neighbours, "_LIBRARY_ABOVE", 10)
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(InputError, match=r"pip install 'sound2scene\[faiss\]'"):
+        nearest(features(50), 6)
+
+
+def test_neighbours_are_computed_once_and_kept(tmp_path, monkeypatch):
+    cache = FeatureCache(tmp_path, "encoder", "preset", "data", 30)
+    cache.write(0, torch.from_numpy(features(30)))
+    first = cached_nearest(cache, 4)
+    monkeypatch.setattr(neighbours, "nearest", None)  # asked again, it would fail
+    assert np.array_equal(cached_nearest(cache, 4), first)
+    assert np.array_equal(first, nearest(features(30), 4))
+    assert [path.name for path in cache.folder.iterdir() if path.suffix == ".tmp"] == []

@@ -1,0 +1,119 @@
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+
+from sound2scene.data.shards.index import Index, scan_shard
+from sound2scene.types import InputError
+
+ABOUT = json.dumps({"label": "bell", "moment_s": None, "metadata": {}}).encode()
+CLIP = [("a.jpg", b"picture"), ("a.flac", b"sound!"), ("a.json", ABOUT)]
+
+
+def shard(members: list[tuple[str, bytes]]) -> io.BytesIO:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        for name, data in members:
+            header = tarfile.TarInfo(name)
+            header.size = len(data)
+            tar.addfile(header, io.BytesIO(data))
+    return io.BytesIO(file.getvalue())
+
+
+def test_a_scan_finds_every_member_where_its_bytes_lie() -> None:
+    members = (
+        CLIP
+        + [(name.replace("a.", "b-_1."), data + b"2") for name, data in CLIP[:2]]
+        + [("b-_1.json", ABOUT)]
+    )
+    file = shard(members)
+    rows = list(scan_shard(file, "000000.tar"))
+    assert [(row["key"], row["label"]) for row in rows] == [("a", "bell"), ("b-_1", "bell")]
+    found = [
+        file.getvalue()[start : start + size]
+        for row in rows
+        for start, size in zip(row["offset"], row["size"], strict=True)
+    ]
+    assert found == [data for _, data in members]
+
+
+@pytest.mark.parametrize(
+    ("file", "complaint"),
+    [
+        (shard(CLIP[:2]), "clip a has members"),
+        (shard([*CLIP, CLIP[1]]), "clip a stands twice"),
+        (shard([*CLIP[:2], ("a.json", b"{")]), "damaged shard"),
+        (shard([*CLIP[:2], ("a.json", b"[1]")]), "damaged shard"),
+        (shard([*CLIP[:2], ("a.json", b"{}")]), "damaged shard"),
+        (io.BytesIO(shard(CLIP).getvalue()[:1600]), "damaged shard"),
+        (io.BytesIO(b"not a tar at all" * 100), "damaged shard"),
+        (io.BytesIO(b""), "damaged shard"),
+    ],
+    ids=["no json", "twice", "cut json", "list for json", "no label", "cut tar", "no tar", "empty"],
+)
+def test_a_damaged_shard_is_refused_in_one_line_that_names_it(file: io.BytesIO, complaint: str) -> None:
+    with pytest.raises(InputError, match=rf"^folder/000000\.tar: {complaint}") as caught:
+        list(scan_shard(file, "folder/000000.tar"))
+    assert "\n" not in str(caught.value)
+
+
+def rows() -> list[dict[str, object]]:
+    labels = ("bell", None, "drum")
+    return [
+        {"shard": n, "key": f"k{n}", "label": labels[n], "offset": [n, 2, 3], "size": [4, 5, n]}
+        for n in range(3)
+    ]
+
+
+def saved(index: Index) -> io.BytesIO:
+    file = io.BytesIO()
+    index.save(file)
+    return io.BytesIO(file.getvalue())
+
+
+@pytest.mark.parametrize("count", [3, 0])
+def test_an_index_comes_back_as_it_was_saved(count: int) -> None:
+    index = Index.from_rows(rows()[:count], ["drum", "bell"])
+    again = Index.load(saved(index), "index.npz")
+    for name, array in vars(index).items():
+        assert np.array_equal(array, vars(again)[name])
+        assert array.dtype == vars(again)[name].dtype
+    assert again.label_N.tolist() == [1, -1, 0][:count]
+
+
+def npz(**arrays: object) -> io.BytesIO:
+    file = io.BytesIO()
+    np.savez(file, **arrays)  # type: ignore[arg-type]
+    return io.BytesIO(file.getvalue())
+
+
+GOOD = {
+    "shard": np.zeros(2, np.int32),
+    "offset": np.zeros((2, 3), np.int64),
+    "size": np.zeros((2, 3), np.int64),
+    "label": np.zeros(2, np.int32),
+    "key": np.array([b"a", b"b"]),
+}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        npz(**GOOD | {"key": np.array(["a", {"b": 1}], dtype=object)}),
+        npz(**GOOD | {"offset": np.zeros((2, 2), np.int64)}),
+        npz(**GOOD | {"label": np.zeros(3, np.int32)}),
+        npz(**GOOD | {"size": np.zeros((2, 3), np.float64)}),
+        npz(shard=GOOD["shard"]),
+        io.BytesIO(npz(**GOOD).getvalue()[:-100]),
+        io.BytesIO(b"\x80\x04K\x01."),
+        io.BytesIO(b""),
+    ],
+    ids=["pickle inside", "two members", "ragged", "floats", "missing", "cut", "pickle", "empty"],
+)
+def test_a_damaged_index_is_refused_in_one_line_and_never_unpickled(file: io.BytesIO) -> None:
+    assert len(Index.load(npz(**GOOD), "x").key_N) == 2
+    with pytest.raises(InputError, match=r"^val/index\.npz: damaged index") as caught:
+        Index.load(file, "val/index.npz")
+    assert "\n" not in str(caught.value)

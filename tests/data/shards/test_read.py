@@ -1,0 +1,221 @@
+import json
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+from torch.utils.data import DataLoader
+
+import drawn_clips
+from sound2scene import audio
+from sound2scene.data.shards.read import Folder, ShardDataset
+from sound2scene.types import Clip, InputError
+
+
+@pytest.fixture
+def copy(dataset: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(dataset, tmp_path / "copy"))
+
+
+def equal(one: Clip, other: Clip) -> bool:
+    rest = [(clip.key, clip.jpeg, clip.moment_s, clip.label, clip.metadata) for clip in (one, other)]
+    return rest[0] == rest[1] and np.array_equal(one.waveform_T, other.waveform_T)
+
+
+def written(job: dict[str, object]) -> Clip:
+    clip = drawn_clips.draw(job)
+    pcm16_T = audio.to_pcm16(clip.waveform_T).astype(np.float32) / 32_768
+    return Clip(clip.key, clip.jpeg, pcm16_T, clip.moment_s, clip.label, clip.metadata)
+
+
+def as_is(clips: list[Clip]) -> list[Clip]:
+    return clips
+
+
+@pytest.mark.parametrize("split", drawn_clips.COUNTS)
+def test_clips_come_back_in_order_pictures_bit_for_bit_and_sounds_to_16_bits(
+    dataset: Path, split: str
+) -> None:
+    jobs = drawn_clips.jobs()[split]
+    shards = ShardDataset(dataset, split)
+    assert len(shards) == len(jobs)
+    for position, job in enumerate(jobs):
+        assert equal(shards[position], written(job))
+        assert shards.key(position) == job["key"]
+        label = drawn_clips.draw(job).label
+        assert int(shards.label_N[position]) == (-1 if label is None else shards.classes.index(label))
+
+
+def test_a_shard_is_a_plain_webdataset_tar(dataset: Path) -> None:
+    keys = [job["key"] for job in drawn_clips.jobs()["train"]]
+    found: list[str] = []
+    for path in sorted((dataset / "train").glob("*.tar")):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                assert member.isreg()
+                found.append(member.name)
+                if member.name.endswith("json"):
+                    payload = tar.extractfile(member)
+                    assert payload is not None
+                    assert set(json.load(payload)) == {"label", "moment_s", "metadata"}
+    assert found == [f"{key}.{kind}" for key in keys for kind in ("jpg", "flac", "json")]
+
+
+def test_an_address_reads_the_same_clips_also_in_forked_workers(dataset: Path) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.put(str(dataset), "/drawn", recursive=True)
+    jobs = drawn_clips.jobs()["val"]
+    for address in ("memory://drawn", f"file://{dataset}"):
+        shards = ShardDataset(address, "val")
+        for workers in (0, 2):
+            loader = DataLoader(
+                shards, 2, num_workers=workers, collate_fn=as_is, multiprocessing_context=fork(workers)
+            )
+            clips = [clip for batch in loader for clip in batch]
+            assert all(equal(clip, written(job)) for clip, job in zip(clips, jobs, strict=True))
+    memory.rm("/drawn", recursive=True)
+
+
+def fork(workers: int) -> str | None:
+    return "fork" if workers else None
+
+
+def test_a_process_that_was_forked_opens_the_file_system_anew(dataset: Path) -> None:
+    folder = Folder(dataset)
+    before, folder._process = folder._filesystem, -1
+    folder._filesystem = None
+    assert folder.read("dataset.json") == (dataset / "dataset.json").read_bytes()
+    assert type(folder._filesystem) is type(before)
+
+
+def test_memory_of_an_index_is_arrays_alone(dataset: Path) -> None:
+    shards = ShardDataset(dataset, "train")
+    for array in vars(shards.index).values():
+        assert isinstance(array, np.ndarray)
+        assert array.dtype != object
+    assert not [
+        name for name, value in vars(shards).items() if isinstance(value, list) and len(value) >= len(shards)
+    ]
+
+
+def test_a_fingerprint_is_of_the_clips_alone(dataset: Path, tmp_path: Path) -> None:
+    from sound2scene.data.shards.write import Plan, write_dataset
+
+    def fingerprint(seed: int, name: str) -> str:
+        jobs = {"val": [{"key": "a", "seed": 1}, {"key": "b", "seed": seed}]}
+        folder = write_dataset(
+            tmp_path / f"{name}-{seed}", jobs, drawn_clips.draw, Plan(name, ["bell", "drum"])
+        )
+        return ShardDataset(folder, "val").fingerprint
+
+    assert fingerprint(2, "one") == fingerprint(2, "other")
+    assert fingerprint(2, "one") != fingerprint(3, "one")
+
+
+def card(folder: Path, change: Callable[[dict], object]) -> None:  # type: ignore[type-arg]
+    values = json.loads((folder / "dataset.json").read_text())
+    change(values)
+    (folder / "dataset.json").write_text(json.dumps(values))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def change_index(folder: Path, **columns: object) -> None:
+    file = folder / "val" / "index.npz"
+    with np.load(file) as found:
+        arrays = dict(found)
+    for name, value in columns.items():
+        arrays[name][-1] = value
+    np.savez(file, **arrays)
+
+
+def pickled(folder: Path) -> None:
+    file = folder / "val" / "index.npz"
+    with np.load(file) as found:
+        arrays = dict(found)
+    np.savez(file, **arrays | {"key": arrays["key"].astype(object)})
+
+
+HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "cut shard": (
+        lambda f: cut(f / "val/000001.tar"),
+        r"val/000001\.tar: shard has \d+ bytes instead of \d+",
+    ),
+    "missing shard": (lambda f: (f / "val/000001.tar").unlink(), r"val/000001\.tar: shard is missing"),
+    "pickled index": (pickled, r"val/index\.npz: damaged index"),
+    "cut index": (lambda f: cut(f / "val/index.npz"), r"val/index\.npz: damaged index"),
+    "missing index": (lambda f: (f / "val/index.npz").unlink(), r"val/index\.npz: missing"),
+    "short index": (
+        lambda f: shutil.copy(f / "test/index.npz", f / "val"),
+        r"val/index\.npz: lists 5 clips, not 7",
+    ),
+    "negative offset": (lambda f: change_index(f, offset=-1), r"val/index\.npz: points outside"),
+    "offset behind the end": (lambda f: change_index(f, size=10**9), r"val/index\.npz: points outside"),
+    "shard out of range": (lambda f: change_index(f, shard=2), r"val/index\.npz: points outside"),
+    "label out of range": (lambda f: change_index(f, label=2), r"val/index\.npz: points outside"),
+    "card is no JSON": (lambda f: cut(f / "dataset.json"), r"dataset\.json: not valid JSON"),
+    "card is no text": (
+        lambda f: (f / "dataset.json").write_bytes(b"\xff\xfe\xfa"),
+        r"dataset\.json: not valid JSON",
+    ),
+    "card is a list": (lambda f: (f / "dataset.json").write_text("[]"), r"dataset\.json: shard format None"),
+    "other format": (
+        lambda f: card(f, lambda c: c.update(format=2)),
+        r"shard format 2, this version reads 1",
+    ),
+    "no splits": (lambda f: card(f, lambda c: c.pop("splits")), r"dataset\.json: incomplete"),
+    "no bytes": (
+        lambda f: card(f, lambda c: c["splits"]["val"]["shards"][0].pop("bytes")),
+        r"json: incomplete",
+    ),
+    "shard elsewhere": (
+        lambda f: card(f, lambda c: c["splits"]["val"]["shards"][0].update(name="../train/000000.tar")),
+        r"dataset\.json: incomplete, or names files elsewhere",
+    ),
+    "split elsewhere": (
+        lambda f: card(f, lambda c: c["splits"].update({"../val": c["splits"]["val"]})),
+        r"dataset\.json: incomplete, or names files elsewhere",
+    ),
+    "no card": (lambda f: (f / "dataset.json").unlink(), r"no dataset\.json there"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_damaged_dataset_is_refused_in_one_line_that_names_the_file(copy: Path, name: str) -> None:
+    damage, complaint = HOSTILE[name]
+    ShardDataset(copy, "val")
+    damage(copy)
+    with pytest.raises(InputError, match=complaint) as caught:
+        ShardDataset(copy, "val")
+    assert str(copy) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_dataset_split_or_protocol_is_refused(dataset: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    for address, complaint in (
+        (str(dataset), "no split 'dev'; it has train, val, test"),
+        (str(tmp_path / "nothing"), "no dataset.json there"),
+        (str(file), "no dataset.json there"),
+        ("nonsense://bucket/x", "cannot be opened"),
+    ):
+        with pytest.raises(InputError, match=complaint):
+            ShardDataset(address, "dev")
+
+
+def test_a_damaged_clip_is_named_when_it_is_read(copy: Path) -> None:
+    shards = ShardDataset(copy, "val")
+    path = copy / shards.shards[0]
+    data = bytearray(path.read_bytes())
+    start = int(shards.index.offset_NM[1, 1])
+    data[start : start + 100] = bytes(100)
+    path.write_bytes(data)
+    assert equal(shards[0], written(drawn_clips.jobs()["val"][0]))
+    with pytest.raises(InputError, match=r"val/000000\.tar:val-01: sound in memory"):
+        shards.waveform(1)

@@ -1,0 +1,231 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import drawn_clips
+from sound2scene.data.shards.read import ShardDataset
+from sound2scene.data.shards.write import Plan, safe_key, write_dataset
+from sound2scene.types import InputError
+
+HERE = Path(__file__).parent
+PLAN = Plan("drawn", ["bell", "drum"], clips_per_shard=2, workers=2)
+Jobs = dict[str, list[dict[str, Any]]]
+KILLED = """
+import json, sys
+import drawn_clips
+from sound2scene.data.sharding import Plan, write_dataset
+
+if __name__ == "__main__":
+    plan = Plan("drawn", ["bell", "drum"], clips_per_shard=2, workers=2)
+    write_dataset(sys.argv[1], json.loads(sys.argv[2]), drawn_clips.draw_slowly, plan)
+"""
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def few(train: int = 5, val: int = 3) -> Jobs:
+    return drawn_clips.jobs(counts={"train": train, "val": val})
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_processes(dataset: Path, tmp_path: Path) -> None:
+    plan = Plan("drawn", clips_per_shard=4, workers=1, notes={"why": "tests"})
+    write_dataset(tmp_path, drawn_clips.jobs(), drawn_clips.draw, plan)
+    assert content(tmp_path) == content(dataset)
+
+
+def slow_jobs(trace: Path) -> Jobs:
+    found = drawn_clips.jobs(counts={"train": 24, "val": 4})
+    return {
+        split: [job | {"trace": str(trace), "nap_s": 0.1} for job in jobs] for split, jobs in found.items()
+    }
+
+
+def kill_in_the_middle(folder: Path, jobs: Jobs, script: Path) -> None:
+    """Start writing in another process and kill it once shards stand and others are under way."""
+    script.write_text(KILLED)
+    environment = os.environ | {"PYTHONPATH": str(HERE)}
+    command = [sys.executable, str(script), str(folder), json.dumps(jobs)]
+    writer = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(list(folder.glob("*/*.part.json"))) < 2:
+        assert time.monotonic() < deadline, "nothing is written"
+        assert writer.poll() is None, "the writer ended"
+        time.sleep(0.02)
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+
+
+def test_a_killed_run_that_goes_on_equals_an_undisturbed_one(tmp_path: Path) -> None:
+    killed, whole, trace = tmp_path / "killed", tmp_path / "whole", tmp_path / "trace"
+    jobs = slow_jobs(trace)
+    kill_in_the_middle(killed, jobs, tmp_path / "write.py")
+    done = list(killed.glob("*/*.part.json"))
+    assert 2 <= len(done) < 14
+    assert not (killed / "dataset.json").exists()
+    (killed / "train" / "000011.tar.tmp").write_bytes(b"half a shard")  # what a kill within a write leaves
+    drawn = len(trace.read_text().splitlines())
+    write_dataset(killed, jobs, drawn_clips.draw_slowly, PLAN)
+    assert len(trace.read_text().splitlines()) - drawn == 28 - 2 * len(
+        done
+    )  # nothing that stood was drawn again
+    write_dataset(whole, jobs, drawn_clips.draw_slowly, PLAN)
+    assert content(killed) == content(whole)
+    kinds = {path.name.partition(".")[2] for path in killed.rglob("*") if path.is_file()}
+    assert kinds == {"tar", "npz", "jsonl", "json"}
+    assert not list(killed.rglob("*.part.json"))
+
+
+def test_a_finished_dataset_is_left_as_it_is(tmp_path: Path) -> None:
+    write_dataset(tmp_path, few(), drawn_clips.draw, PLAN)
+    (tmp_path / "val" / "000000.part.json").write_text(
+        (tmp_path / "dataset.json").read_text()
+    )  # killed at the end
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if ".part." not in path.name}
+    write_dataset(tmp_path, few(), drawn_clips.draw, PLAN)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*")} == before
+
+
+def test_rejected_clips_are_counted_and_listed_with_their_reasons(tmp_path: Path) -> None:
+    write_dataset(tmp_path, drawn_clips.jobs(counts={"train": 9, "val": 1}), drawn_clips.draw_some, PLAN)
+    card = json.loads((tmp_path / "dataset.json").read_text())["splits"]
+    assert {split: (found["clips"], found["rejected"]) for split, found in card.items()} == {
+        "train": (5, 4),
+        "val": (1, 0),
+    }
+    lines = [json.loads(line) for line in (tmp_path / "train" / "rejected.jsonl").read_text().splitlines()]
+    assert lines == [
+        {"key": "train-01", "reason": "no sound of that name", "kind": "no_sound"},
+        {"key": "train-03", "reason": "train-03.jpg: not a readable picture", "kind": "unreadable"},
+        {"key": "train-06", "reason": "no sound of that name", "kind": "no_sound"},
+        {"key": "train-08", "reason": "train-08.jpg: not a readable picture", "kind": "unreadable"},
+    ]
+    assert [ShardDataset(tmp_path, "train").key(n) for n in range(5)] == [
+        f"train-0{n}" for n in (0, 2, 4, 5, 7)
+    ]
+
+
+def test_shards_of_rejected_clips_alone_are_no_files(tmp_path: Path) -> None:
+    jobs = {"val": [{"key": f"v{n}", "seed": n} for n in (1, 6, 0, 2)]}
+    write_dataset(tmp_path, jobs, drawn_clips.draw_some, PLAN)
+    assert [path.name for path in (tmp_path / "val").glob("*.tar")] == ["000001.tar"]
+    assert ShardDataset(tmp_path, "val")[1].key == "v2"
+
+
+def doubled(split: str, names: bool) -> tuple[Jobs, Callable[..., Any]]:
+    jobs = few()
+    if names:
+        jobs[split][-1]["key"] = "train-00"
+        return jobs, drawn_clips.draw
+    jobs[split][-1]["name"] = "train-00"
+    return jobs, drawn_clips.draw_under_one_name
+
+
+@pytest.mark.parametrize("names", [True, False], ids=["jobs", "clips"])
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_key_that_stands_twice_is_refused(split: str, names: bool, tmp_path: Path) -> None:
+    jobs, make_clip = doubled(split, names)
+    with pytest.raises(InputError, match=r"1 keys stand twice.*train-00") as caught:
+        write_dataset(tmp_path, jobs, make_clip, PLAN)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "dataset.json").exists()
+    assert bool(list(tmp_path.rglob("*.tar"))) != names  # seen before the work where the jobs tell
+
+
+def test_a_key_that_stands_twice_in_one_shard_is_refused(tmp_path: Path) -> None:
+    jobs = few()
+    jobs["train"][1]["name"] = "train-00"
+    with pytest.raises(InputError, match=r"000000\.tar: clip train-00 stands twice"):
+        write_dataset(tmp_path, jobs, drawn_clips.draw_under_one_name, PLAN)
+    assert not (tmp_path / "dataset.json").exists()
+
+
+@pytest.mark.parametrize("name", ["a.b", "a/b", "../a", "", "é", "a b"])
+def test_a_key_that_a_tar_would_misread_is_refused_by_name(name: str, tmp_path: Path) -> None:
+    jobs = few(2, 0)
+    jobs["train"][1]["name"] = name
+    with pytest.raises(InputError, match="use letters, digits") as caught:
+        write_dataset(tmp_path, jobs, drawn_clips.draw_under_one_name, PLAN)
+    assert f"clip name {name!r}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "dataset.json").exists()
+
+
+def test_keys_that_begin_with_a_dash_or_are_long_come_back(tmp_path: Path) -> None:
+    names = ["-1pRmoJIGQc_10000_20000", "--x", "_", "k" * 180]
+    jobs = {"val": [{"key": name, "seed": seed} for seed, name in enumerate(names)]}
+    write_dataset(tmp_path, jobs, drawn_clips.draw, PLAN)
+    shards = ShardDataset(tmp_path, "val")
+    assert [shards[n].key for n in range(len(shards))] == names
+    assert shards[3].jpeg == drawn_clips.draw(jobs["val"][3]).jpeg
+
+
+def test_safe_keys_are_taken_and_keep_what_is_safe() -> None:
+    assert safe_key("-a_B9") == "-a_B9"
+    assert safe_key("a.b/c é\n") == "a_b_c___"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (few(4), PLAN),
+        (few(), replace(PLAN, clips_per_shard=3)),
+        (few(), replace(PLAN, notes={"frame": "middle"})),
+        (few(), replace(PLAN, classes=["drum", "bell"])),
+    ],
+    ids=["jobs", "size", "notes", "classes"],
+)
+def test_a_folder_of_other_jobs_is_refused_and_kept(other: tuple[Jobs, Plan], tmp_path: Path) -> None:
+    write_dataset(tmp_path, few(), drawn_clips.draw, PLAN)
+    before = content(tmp_path)
+    with pytest.raises(InputError, match=r"dataset\.json is of a dataset made from other clips") as caught:
+        write_dataset(tmp_path, other[0], drawn_clips.draw, other[1])
+    assert str(tmp_path) in str(caught.value)
+    assert content(tmp_path) == before
+    write_dataset(tmp_path, few(), drawn_clips.draw, replace(PLAN, workers=1))
+
+
+def test_a_folder_with_the_unfinished_shards_of_other_jobs_is_refused_and_kept(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        write_dataset(tmp_path, few(), drawn_clips.fail, PLAN)
+    before = content(tmp_path)
+    with pytest.raises(InputError, match=r"\.part\.json is of a dataset made from other clips"):
+        write_dataset(tmp_path, few(4), drawn_clips.draw, PLAN)
+    assert content(tmp_path) == before
+
+
+def test_a_damaged_card_is_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text('{"format": 1')
+    with pytest.raises(InputError, match=r"dataset\.json is of a dataset made from other clips"):
+        write_dataset(tmp_path, few(), drawn_clips.draw, PLAN)
+    assert content(tmp_path) == {"dataset.json": b'{"format": 1'}
+
+
+def test_labels_outside_the_classes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"labels \['drum'\] are not among the classes"):
+        write_dataset(tmp_path, few(), drawn_clips.draw, replace(PLAN, classes=["bell"]))
+    assert not (tmp_path / "dataset.json").exists()
+
+
+def test_classes_are_the_labels_that_occur_where_none_are_named(dataset: Path, tmp_path: Path) -> None:
+    assert ShardDataset(dataset, "val").classes == ["bell", "drum"]
+    write_dataset(tmp_path, few(2, 1), drawn_clips.draw, replace(PLAN, classes=["siren", "drum", "bell"]))
+    shards = ShardDataset(tmp_path, "train")
+    assert shards.label_N.tolist() == [2, 1]
+
+
+def test_a_fault_of_ours_is_no_rejected_clip_and_leaves_no_dataset(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError, match="a fault of ours"):
+        write_dataset(tmp_path, few(), drawn_clips.fail, PLAN)
+    assert not (tmp_path / "dataset.json").exists()
+    assert not list(tmp_path.rglob("*.tmp"))

@@ -1,0 +1,83 @@
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from sound2scene.data.video.assembly import Pictures, Sound, steps_before, upright
+
+
+def sound_frame(wave_CT: np.ndarray, rate_hz: int, *, form: str = "fltp") -> av.AudioFrame:
+    layout = {1: "mono", 2: "stereo"}[len(wave_CT)]
+    samples = wave_CT if form == "fltp" else (wave_CT.T.reshape(1, -1) * 32767).astype(np.int16)
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format=form, layout=layout)
+    frame.sample_rate, frame.time_base = rate_hz, Fraction(1, rate_hz)
+    return frame
+
+
+def grey(value: int) -> av.VideoFrame:
+    return av.VideoFrame.from_ndarray(np.full((48, 64, 3), value, np.uint8), format="rgb24")
+
+
+def test_a_step_belongs_to_the_frame_that_starts_at_it() -> None:
+    assert [steps_before(s) for s in (0.0, 0.05, 0.1, 0.10001, 0.1002, 3.3, 3.30001)] == [
+        0,
+        1,
+        1,
+        1,
+        2,
+        33,
+        33,
+    ]
+
+
+def test_each_step_shows_the_last_frame_before_it_and_the_first_one_before_that() -> None:
+    pictures = Pictures(8)
+    for value, second in ((10, 0.25), (20, 0.29), (30, 0.31), (40, 0.5)):
+        pictures.add(grey(value), second)
+    pictures.hold(0.75)
+    frames_SHWC = pictures.stacked()
+    assert frames_SHWC.shape == (8, 8, 8, 3)
+    assert frames_SHWC.dtype == np.uint8
+    assert frames_SHWC[:, 0, 0, 0].tolist() == [10, 10, 10, 20, 30, 40, 40, 40]
+
+
+def test_a_frame_is_turned_counterclockwise_by_its_rotation_to_the_nearest_quarter() -> None:
+    class Turned:
+        rotation = 91
+
+    image_HWC = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    turned_HWC = upright(image_HWC, Turned())
+    assert turned_HWC.shape == (3, 2, 3)
+    assert np.array_equal(turned_HWC[0, 0], image_HWC[0, -1])  # top right goes to top left
+
+
+def test_late_sound_and_holes_are_silence_and_rounding_is_none() -> None:
+    tones = Sound()
+    ones_CT = np.ones((1, 16_000), np.float32)
+    for second in (0.5, 1.5003, 3.0):
+        tones.add(sound_frame(ones_CT, 16_000), second)
+    waveform_T = tones.joined()
+    assert len(waveform_T) == 64_000
+    assert np.flatnonzero(np.diff(waveform_T)).tolist() == [7_999, 39_999, 47_999]
+
+
+def test_a_change_of_rate_form_or_channels_on_the_way_keeps_the_time() -> None:
+    tones = Sound()
+    for second, (rate_hz, channels, form) in enumerate(
+        [(16_000, 1, "fltp"), (48_000, 2, "fltp"), (8_000, 2, "s16")]
+    ):
+        tones.add(
+            sound_frame(np.full((channels, rate_hz), 0.5, np.float32), rate_hz, form=form), float(second)
+        )
+    waveform_T = tones.joined()
+    assert abs(len(waveform_T) - 48_000) <= 2
+    assert waveform_T.dtype == np.float32
+    for middle in (8_000, 24_000, 40_000):
+        assert waveform_T[middle] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_channels_are_averaged() -> None:
+    tones = Sound()
+    tones.add(sound_frame(np.stack([np.full(160, 0.8), np.full(160, -0.2)]).astype(np.float32), 16_000), 0.0)
+    assert np.allclose(tones.joined(), 0.3)

@@ -1,0 +1,81 @@
+"""A server of videos on this machine that answers as it is told to, by the id in the address."""
+
+import http.server
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class VideoServer:
+    """Answers `/<id>.mp4`.
+
+    Attributes:
+        address: With `{id}`.
+        video: What it serves.
+        behaviour: By id: a status, "slow", "silent", "cut", "endless" or "page"; a list is used up answer by
+            answer.
+        asked: Requests by id.
+    """
+
+    def __init__(self, video: bytes) -> None:
+        self.address, self.video = "", video
+        self.behaviour: dict[str, object] = {}
+        self.asked: Counter[str] = Counter()
+        self.over = threading.Event()
+
+    def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
+        video = Path(handler.path).stem
+        self.asked[video] += 1
+        how = self.behaviour.get(video, 200)
+        if isinstance(how, list):
+            how = how.pop(0) if how else 200
+        if how == "silent":
+            self.over.wait(60)
+        if isinstance(how, int) and how != 200:
+            handler.send_error(how)
+            return
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/html" if how == "page" else "video/mp4")
+        if how != "endless":
+            handler.send_header("Content-Length", str(len(self.video)))
+        handler.end_headers()
+        if how == "endless":
+            self.trickle(handler)
+        elif how == "slow":
+            for start in range(0, len(self.video), step := -(-len(self.video) // 10)):
+                handler.wfile.write(self.video[start : start + step])
+                time.sleep(0.15)
+        elif how == "page":
+            handler.wfile.write(b"<html>nothing here</html>".ljust(len(self.video)))
+        else:
+            handler.wfile.write(self.video[: len(self.video) // 2 if how == "cut" else None])
+
+    def trickle(self, handler: http.server.BaseHTTPRequestHandler) -> None:
+        while not self.over.wait(0.05):
+            handler.wfile.write(b"\0")
+
+
+@contextmanager
+def video_server(video: bytes) -> Iterator[VideoServer]:
+    web = VideoServer(video)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            try:
+                web.answer(self)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        web.address = f"http://127.0.0.1:{server.server_port}/{{id}}.mp4"
+        yield web
+        web.over.set()
+        server.shutdown()
