@@ -1,4 +1,4 @@
-"""Slow twins: formulas written as plainly as possible, in float64, for the fast code to be compared with."""
+"""Oracles: formulas written as plainly as possible, in float64, with which the fast code is compared."""
 
 import itertools
 import math
@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating[Any]]
 
 
-# --- Spectrograms: the published way, one clip at a time in float64
-# ---------------------------------------------------
+# --- Spectrograms: the published way, one clip at a time in float64 ---
 
 
 def paper_log_density(waveform_T: FloatArray, density_floor: float = 1e-7) -> FloatArray:
@@ -37,8 +36,7 @@ def standardised(log_FT: FloatArray) -> FloatArray:
     return (log_FT - log_FT.mean()) / (log_FT.std() + 1e-9)
 
 
-# --- Alignment: losses as nested loops, ranks by sorting, chance by counting
-# ------------------------------------------
+# --- Alignment: losses as nested loops, ranks by sorting, chance by counting ---
 
 
 def _unit(row: FloatArray) -> FloatArray:
@@ -58,7 +56,7 @@ def cosine(one: FloatArray, other: FloatArray) -> float:
 def symmetric_infonce(
     z_audio_GD: FloatArray, z_image_GD: FloatArray, logit: Callable[[FloatArray, FloatArray], float]
 ) -> float:
-    """L_total of the paper's Eq. 2, with any logit in place of -d: one term per pair and direction (Eq. 1)."""
+    """The paper's L_total (Eq. 2) with any logit in place of -d: one term per pair and direction (Eq. 1)."""
     total = 0.0
     for anchors, others in ((z_audio_GD, z_image_GD), (z_image_GD, z_audio_GD)):
         for j, anchor in enumerate(anchors):
@@ -70,7 +68,7 @@ def symmetric_infonce(
 def ranks_by_sorting(
     z_query_ND: FloatArray, z_gallery_ND: FloatArray, right_NN: NDArray[np.bool_], asked: list[int]
 ) -> list[int]:
-    """Where the first right answer stands when a query's gallery is sorted by cosine, wrong answers first in a tie."""
+    """Rank of the first right answer in a gallery sorted by cosine, with wrong answers first in a tie."""
     ranks = []
     for query in asked:
         order = sorted(asked, key=lambda i: (-cosine(z_query_ND[query], z_gallery_ND[i]), right_NN[query, i]))
@@ -79,7 +77,7 @@ def ranks_by_sorting(
 
 
 def class_chance_by_counting(label_N: list[int], k: int) -> float:
-    """Share of (query, set of k gallery items) with one of the query's class among the k, over all there are."""
+    """Share of all pairs (query, set of k gallery items) in which the set has one of the query's class."""
     hits = [
         any(label_N[i] == label for i in drawn)
         for label in label_N
@@ -89,7 +87,7 @@ def class_chance_by_counting(label_N: list[int], k: int) -> float:
 
 
 def neighbour_accuracy_by_voting(z_ND: FloatArray, label_N: list[int], k: int) -> float:
-    """Share of rows whose k nearest other rows elect their label; equal votes go to the larger sum of cosines."""
+    """Share of rows whose k nearest others elect their label; the larger sum of cosines breaks ties."""
     hits = 0
     for query in range(len(z_ND)):
         others = [i for i in range(len(z_ND)) if i != query]

@@ -87,7 +87,7 @@ def test_adam_is_the_published_one():
 
 
 def test_published_swav_rates():
-    """02, section 4.5: from 0.3 to 4.8 over 10 epochs of 312 steps, then a cosine to 0.0048 at the end of 200."""
+    """From 0.3 to 4.8 over 10 epochs of 312 steps, then a cosine to 0.0048 at the end of 200."""
     optimizer = groups(4.8)
     schedule = WarmupCosine()(optimizer, 200 * 312)
     share = schedule.lr_lambdas[0]

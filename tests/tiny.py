@@ -45,7 +45,7 @@ def tiny_dataset(folder: Path, train: int = 18, val: int = 9) -> Path:
 
 
 def counted(shards: Path, folder: Path, coverage: dict[str, dict[str, int]]) -> Path:
-    """A copy of a dataset whose source was counted."""
+    """A copy of a dataset that states how much of its source it covers."""
     shutil.copytree(shards, folder)
     card = json.loads((folder / "dataset.json").read_text())
     (folder / "dataset.json").write_text(json.dumps(card | {"notes": {"coverage": coverage}}))
@@ -75,12 +75,13 @@ def tiny_stage(encoder: Path, cache: Path, **settings: Any) -> AlignStage:
 
 
 def tiny_recipe(path: Path, shards: Path, encoder: Path, **run: Any) -> Path:
-    """The same as a recipe file, to lie on top of `experiments/trainer.yaml`."""
+    """A recipe of the tiny alignment, as a diff on top of `experiments/trainer.yaml`."""
     lines = [
         f"run: {{name: align/tiny, folder: {path.parent / 'runs'}, monitor: val/recall, "
         + "".join(f"{key}: {value}, " for key, value in run.items())
         + "}",
-        "trainer: {max_epochs: 3, accelerator: cpu, devices: 1, enable_progress_bar: false, log_every_n_steps: 1}",
+        "trainer: {max_epochs: 3, accelerator: cpu, devices: 1, "
+        "enable_progress_bar: false, log_every_n_steps: 1}",
         "model:",
         "  class_path: sound2scene.stages.align.AlignStage",
         "  init_args:",

@@ -17,11 +17,11 @@ def noise(seeds: Iterable[int], width: int, truncation: float = 1.0) -> Tensor:
     """Rows of standard normal noise, each a function of its own seed alone, (B, width) float32 on the CPU.
 
     Args:
-        seeds: One per row, 0 or larger.
-        width: Of the generator's noise.
-        truncation: 1 for plain noise as the paper samples. Below 1, values beyond two standard deviations are
-            drawn again and the rest is scaled by it (IC-GAN `predict.py`): fewer oddities, less variety; 0 is
-            the mean.
+        seeds: Seed of each row, 0 or larger.
+        width: Width of the generator's noise.
+        truncation: Factor of the noise; 1 is plain noise, which the paper uses. Below 1, values beyond two
+            standard deviations are drawn again before the noise is scaled (IC-GAN `predict.py`), which trades
+            variety for fewer oddities; 0 is the mean.
 
     Raises:
         InputError: If the truncation is not between 0 and 1.
@@ -41,5 +41,5 @@ def noise(seeds: Iterable[int], width: int, truncation: float = 1.0) -> Tensor:
 
 
 def noise_of_clips(index_B: Tensor, width: int, draw: int = 0) -> Tensor:
-    """Noise that belongs to clips: a function of each clip's index in its split and the number of the draw alone."""
+    """Noise of clips, a function only of each clip's index in its split and the number of the draw."""
     return noise([_PICTURES + int(index) + draw * 1_000_000_007 for index in index_B], width)

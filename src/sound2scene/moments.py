@@ -1,7 +1,7 @@
-"""What is known of a video at its moments: the words that decoding, localization and selection share.
+"""The moments of a video: the types that decoding, localization and selection share.
 
-A *step* is a tenth of a second, the rate at which the published annotation counts frames; step i is second i
-/ 10 from the start of the presentation. ``S`` in a name is the axis of a video's steps.
+A *step* is a tenth of a second, the rate at which the published annotation counts frames; step i is second `i
+/ 10` from the start of the presentation. ``S`` in a name is the axis of a video's steps.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ class Moments(NamedTuple):
     """A decoded video.
 
     Attributes:
-        key: Its name.
+        key: Name of the video.
         second_S: Second of each step, float64, from 0.
-        frames_SCHW: The frame on screen at each step, squeezed to the square that was asked for, uint8 RGB.
-        waveform_T: The whole sound, 16 kHz mono, float32; sample 0 is second 0.
+        frames_SCHW: Frame on screen at each step, uint8 RGB, squeezed to a square of the side that was asked
+            for.
+        waveform_T: Whole sound of the video, 16 kHz mono, float32; sample 0 is second 0.
     """
 
     key: str
@@ -37,9 +38,9 @@ class Scored(NamedTuple):
     """How well picture and sound agree at each step of a video.
 
     Attributes:
-        score_S: Higher is better, float32, finite.
-        map_SHW: Where in the picture the sound comes from, float32, any scale and any number of cells; None
-            where a scorer does not look at places.
+        score_S: Score of each step, float32, finite; higher is better.
+        map_SHW: Map of where in the picture the sound comes from, float32, of any scale and any number of
+            cells; None if a scorer does not look at places.
     """
 
     score_S: Tensor
@@ -47,11 +48,11 @@ class Scored(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is known of a video by other means than looking: for measuring a localizer, never for training one.
+    """The truth about a video, known from elsewhere: to measure a localizer, never to train one.
 
     Attributes:
-        interval_s: First and last second at which the source both sounds and shows.
-        boxes: (x0, y0, x1, y1) round the source, in shares of the picture.
+        interval_s: First and last second at which the source is both heard and seen.
+        boxes: Boxes (x0, y0, x1, y1) around the source, in shares of the picture.
         box_s: Second of the frame in which the boxes were drawn.
     """
 
@@ -61,14 +62,14 @@ class Known(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A batch of moments drawn from videos, to learn from.
+    """A batch of moments drawn at random from videos, for training.
 
     Attributes:
-        key: Names of the videos, B of them.
-        label_B: Class of each video, int64, -1 where it has none.
+        key: Names of the B videos.
+        label_B: Class of each video, int64, -1 if it has none.
         frames_BMCHW: M frames of each video, uint8.
-        window_BMT: The sound around each of them, 16 kHz mono.
-        rejected: (key, kind) of videos that could not be read; others stand in their place.
+        window_BMT: Sound around each frame, 16 kHz mono.
+        rejected: Pairs (key, kind) of videos that could not be read and were replaced by others.
     """
 
     key: list[str]
@@ -79,7 +80,7 @@ class Drawn(NamedTuple):
 
 
 class Watched(NamedTuple):
-    """A whole video to measure a localizer on; `moments` is None where it cannot be read."""
+    """A whole video on which a localizer is measured; `moments` is None if it cannot be read."""
 
     moments: Moments | None
     known: Known
@@ -92,7 +93,7 @@ class Scorer(Protocol):
     """Scores the moments of a video, one video at a time, without gradient.
 
     Attributes:
-        side_px: Side of the square frames that it wants to see.
+        side_px: Side of the square frames that it takes.
     """
 
     side_px: int
@@ -103,11 +104,10 @@ class Scorer(Protocol):
 
 
 def windows(waveform_T: Tensor, second_S: Tensor, window_s: float) -> Tensor:
-    """The sound around each second, (S, window_s * 16,000); silence beyond both ends."""
+    """The sound around each second, (S, window_s * 16,000), with silence beyond both ends."""
     samples = round(window_s * SAMPLE_RATE_HZ)
-    first_S = (
-        (second_S * SAMPLE_RATE_HZ).round().long()
-    )  # of the padded sound, whose sample `samples // 2` is second 0
+    # First sample of each window in the padded sound, whose sample `samples // 2` is second 0.
+    first_S = (second_S * SAMPLE_RATE_HZ).round().long()
     needed = int(first_S.max()) + samples if len(first_S) else samples
     padded_T = pad(waveform_T, (samples // 2, max(0, needed - samples // 2 - len(waveform_T))))
     return torch.stack([padded_T[first : first + samples] for first in first_S.tolist()])
