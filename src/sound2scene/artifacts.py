@@ -180,17 +180,39 @@ def check_pair(card: Card, encoder_fingerprint: str, folder: str | os.PathLike[s
     Raises:
         InputError: If they do not fit together.
     """
+    check_same_encoder(encoder_of(card, folder), encoder_fingerprint, folder)
+
+
+def encoder_of(card: Card, folder: str | os.PathLike[str]) -> str:
+    """Fingerprint of the image encoder to which a network belongs, as its card states it.
+
+    Raises:
+        InputError: If it does not say.
+    """
     stated = card.origin.notes.get("image_encoder")
     if stated is None:
         raise InputError(
             f"{folder}: its card does not say to which image encoder it belongs; import it again with "
             "--image-encoder"
         )
-    if stated != encoder_fingerprint:
+    return str(stated)
+
+
+def check_same_encoder(stated: str, expected: str, folder: str | os.PathLike[str]) -> None:
+    """Refuse a network that belongs to the features of another image encoder.
+
+    Args:
+        stated: Fingerprint of the image encoder that the network belongs to.
+        expected: Fingerprint of the image encoder at hand.
+        folder: Artifact of the network, for the message.
+
+    Raises:
+        InputError: If they are not the same.
+    """
+    if stated != expected:
         raise InputError(
-            f"{folder}: belongs to image encoder {str(stated)[:12]}, not to {encoder_fingerprint[:12]}; take "
-            "the pair "
-            "that was trained together"
+            f"{folder}: belongs to image encoder {stated[:12]}, not to {expected[:12]}; take the pair that was "
+            "trained together"
         )
 
 
