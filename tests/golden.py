@@ -8,18 +8,19 @@ import json
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import nn
 
 from sound2scene.data.augment import MultiCrop
 from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.reading import ReadCrops
 from sound2scene.losses.infonce import CosineInfoNCE
 from sound2scene.models.heads import PrototypeHead
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.stages.encoder import EncoderStage
-from tiny import NET, tiny_dataset, tiny_encoder, tiny_stage
+from tiny import NET, tiny_dataset, tiny_encoder, tiny_features, tiny_stage
 
 FILE = Path(__file__).with_suffix(".json")
 STEPS = 6
@@ -54,7 +55,7 @@ def losses_of(stage: pl.LightningModule, data: ClipDataModule) -> list[float]:
     return losses.found
 
 
-def encoder_stage() -> nn.Module:
+def encoder_stage() -> EncoderStage:
     """A tiny image encoder with seeded weights."""
     torch.manual_seed(0)
     head = partial(PrototypeHead, hidden_dim=16, out_dim=8, prototypes=6)
@@ -67,21 +68,16 @@ def measure() -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as scratch:
         shards = str(tiny_dataset(Path(scratch) / "shards"))
         encoder, cache = tiny_encoder(Path(scratch) / "encoder"), Path(scratch) / "features"
-        sounds = {"batch_size": 6, "workers": 0, "seed": 0}
-        views = {
-            "read": ["image"],
-            "image_preset": "small64",
-            "image_augment": MultiCrop([32, 16], [2, 2], [(0.3, 1.0), (0.1, 0.3)]),
-        }
+        loading: dict[str, Any] = {"batch_size": 6, "workers": 0, "seed": 0}
+        pairs = loading | {"features": tiny_features(encoder, cache)}
+        crops = ReadCrops("small64", MultiCrop([32, 16], [2, 2], [(0.3, 1.0), (0.1, 0.3)]))
+        learnable = tiny_stage(loss=CosineInfoNCE(0.1, learnable=True))
         return {
             "align, L2InfoNCE, paper": losses_of(
-                tiny_stage(encoder, cache, spectrogram="paper"), ClipDataModule(shards, **sounds)
+                tiny_stage(spectrogram="paper"), ClipDataModule(shards, **pairs)
             ),
-            "align, CosineInfoNCE learnable, log_mel": losses_of(
-                tiny_stage(encoder, cache, loss=CosineInfoNCE(0.1, learnable=True)),
-                ClipDataModule(shards, **sounds),
-            ),
-            "encoder": losses_of(encoder_stage(), ClipDataModule(shards, **sounds, **views)),
+            "align, CosineInfoNCE learnable, log_mel": losses_of(learnable, ClipDataModule(shards, **pairs)),
+            "encoder": losses_of(encoder_stage(), ClipDataModule(shards, **loading, read=crops)),
         }
 
 

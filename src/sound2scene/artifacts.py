@@ -181,15 +181,42 @@ def check_pair(card: Card, encoder_fingerprint: str, folder: str | os.PathLike[s
     Raises:
         InputError: If the network and the image encoder do not belong together.
     """
+    check_same_encoder(encoder_of(card, folder), encoder_fingerprint, folder)
+
+
+def encoder_of(card: Card, folder: str | os.PathLike[str]) -> str:
+    """Fingerprint of the image encoder to which a network belongs, as its card states it.
+
+    Args:
+        card: Card of the network.
+        folder: Folder of the network, for the error message.
+
+    Raises:
+        InputError: If the card does not state it.
+    """
     stated = card.origin.notes.get("image_encoder")
     if stated is None:
         raise InputError(
             f"{folder}: its card does not say to which image encoder it belongs; "
             "import it again with --image-encoder"
         )
-    if stated != encoder_fingerprint:
+    return str(stated)
+
+
+def check_same_encoder(stated: str, expected: str, folder: str | os.PathLike[str]) -> None:
+    """Refuse a network that belongs to the features of another image encoder.
+
+    Args:
+        stated: Fingerprint of the image encoder that the network belongs to.
+        expected: Fingerprint of the image encoder at hand.
+        folder: Folder of the network, for the error message.
+
+    Raises:
+        InputError: If the two differ.
+    """
+    if stated != expected:
         raise InputError(
-            f"{folder}: belongs to image encoder {str(stated)[:12]}, not to {encoder_fingerprint[:12]}; "
+            f"{folder}: belongs to image encoder {stated[:12]}, not to {expected[:12]}; "
             "take the pair that was trained together"
         )
 

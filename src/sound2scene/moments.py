@@ -1,18 +1,19 @@
 """The moments of a video: the types that decoding, localization and selection share.
 
-A *step* is a tenth of a second, the rate at which the published annotation counts frames; step i is second `i
-/ 10` from the start of the presentation. ``S`` in a name is the axis of a video's steps.
+A *step* is a tenth of a second, the rate at which the published annotation counts frames; step i lies i
+tenths of a second after the start of the presentation. ``S`` in a name is the axis of a video's steps.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from sound2scene.types import SAMPLE_RATE_HZ
+from sound2scene.types import SAMPLE_RATE_HZ, InputError
 
 STEP_HZ = 10.0
 
@@ -61,7 +62,7 @@ class Known(NamedTuple):
     box_s: float | None = None
 
 
-class Drawn(NamedTuple):
+class MomentBatch(NamedTuple):
     """A batch of moments drawn at random from videos, for training.
 
     Attributes:
@@ -79,13 +80,90 @@ class Drawn(NamedTuple):
     rejected: list[tuple[str, str]]
 
 
-class Watched(NamedTuple):
-    """A whole video on which a localizer is measured; `moments` is None if it cannot be read."""
+class WholeVideo(NamedTuple):
+    """A whole video on which a localizer is measured.
+
+    Attributes:
+        moments: Decoded video; None if it cannot be read.
+        known: Truth about the video.
+        label: Class of the video, -1 if it has none.
+        rejected: Pair (key, kind), once, if the video cannot be read.
+    """
 
     moments: Moments | None
     known: Known
     label: int
     rejected: list[tuple[str, str]]
+
+
+class Refused(NamedTuple):
+    """A video that cannot be scored.
+
+    Attributes:
+        kind: Kind of the error in one word: `silent`, `no_video` ... (see `data.video`).
+        reason: Error message of one line.
+    """
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best moments of a video.
+
+    Attributes:
+        moments_s: Moments in seconds, best first; at least one.
+        scores: Scores of the moments, in their order; none if they are not known (the published annotation).
+        duration_s: Length of the video in seconds.
+    """
+
+    moments_s: tuple[float, ...]
+    scores: tuple[float, ...]
+    duration_s: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data, rounded to a microsecond and a millionth."""
+        moments, scores = (
+            [round(value, 6) + 0.0 for value in values] for values in (self.moments_s, self.scores)
+        )
+        return {"moments_s": moments, "scores": scores, "duration_s": round(self.duration_s, 6)}
+
+    @classmethod
+    def from_json(cls, value: Any, name: str) -> Choice:
+        """The inverse of `as_json`.
+
+        Args:
+            value: Decoded JSON.
+            name: Name of the choice in an error message.
+
+        Raises:
+            InputError: If the value is not one that `as_json` gives.
+        """
+        if not isinstance(value, dict) or value.keys() != {"moments_s", "scores", "duration_s"}:
+            raise InputError(f"{name}: expected moments_s, scores and duration_s; select again")
+        moments, scores, duration_s = value["moments_s"], value["scores"], value["duration_s"]
+        if not _numbers(moments) or not _numbers(scores) or not _numbers([duration_s]):
+            raise InputError(f"{name}: moments_s, scores and duration_s must be finite numbers; select again")
+        if not moments or min(moments) < 0 or len(scores) not in (0, len(moments)):
+            raise InputError(
+                f"{name}: needs a moment, none before second 0, and no score or one for each; select again"
+            )
+        return cls(tuple(map(float, moments)), tuple(map(float, scores)), float(duration_s))
+
+
+class Footage(NamedTuple):
+    """A video to choose from, or why there is none.
+
+    Attributes:
+        key: Name of the video.
+        found: Decoded video, or the reason why it cannot be used.
+        duration_s: Length of the video in seconds; 0 if it cannot be used.
+    """
+
+    key: str
+    found: Moments | Refused
+    duration_s: float
 
 
 @runtime_checkable
@@ -111,3 +189,9 @@ def windows(waveform_T: Tensor, second_S: Tensor, window_s: float) -> Tensor:
     needed = int(first_S.max()) + samples if len(first_S) else samples
     padded_T = pad(waveform_T, (samples // 2, max(0, needed - samples // 2 - len(waveform_T))))
     return torch.stack([padded_T[first : first + samples] for first in first_S.tolist()])
+
+
+def _numbers(values: Any) -> bool:
+    return isinstance(values, list) and all(
+        type(value) in (int, float) and abs(value) < 1e9 for value in values
+    )

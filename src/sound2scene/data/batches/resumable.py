@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import pytorch_lightning as pl
 import torch
@@ -10,7 +10,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from sound2scene.data.batches.sampler import Draw, EpochSampler, Progress, WholeSplitSampler
 from sound2scene.distributed import world
+from sound2scene.lightning import batches_trained
 from sound2scene.types import InputError
+
+Item = TypeVar("Item")
 
 
 class _ResumableLoader(DataLoader[Any]):
@@ -23,14 +26,18 @@ class _ResumableLoader(DataLoader[Any]):
         pass
 
 
-class Collating(Protocol):
+class Collating(Protocol[Item]):
     """A dataset that knows how its items become a batch."""
 
-    def __getitem__(self, draw: Draw) -> Any:
+    def __len__(self) -> int:
+        """Number of items."""
+        ...
+
+    def __getitem__(self, draw: Draw) -> Item:
         """One item."""
         ...
 
-    def collate(self, items: list[Any]) -> Any:
+    def collate(self, items: list[Item]) -> Any:
         """Items to a batch."""
         ...
 
@@ -69,7 +76,7 @@ class ResumableDataModule(pl.LightningDataModule):
 
     def _loader(
         self,
-        reader: Collating,
+        reader: Collating[Any],
         sampler: EpochSampler | WholeSplitSampler,
         batch_size: int | None = None,
     ) -> DataLoader[Any]:
@@ -86,11 +93,10 @@ class ResumableDataModule(pl.LightningDataModule):
 
     def _trained(self) -> tuple[int, int]:
         """Batches trained on so far, and batches in an epoch."""
-        assert self.trainer is not None
-        trained: int = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed  # type: ignore[attr-defined]
-        # The Trainer's number is infinite until it has asked for the first batch; `limit_train_batches`
-        # lowers it.
-        return trained, int(min(self.trainer.num_training_batches, self._train_batches))
+        if self.trainer is None:
+            return 0, 1
+        # The Trainer's number is infinite until it has asked for the first batch; `limit_train_batches` lowers it.
+        return batches_trained(self.trainer), int(min(self.trainer.num_training_batches, self._train_batches))
 
     def _position(self) -> tuple[int, int]:
         return self._progress.position(*self._trained()) if self.trainer is not None else (0, 0)
