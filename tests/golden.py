@@ -1,4 +1,4 @@
-"""Golden losses: the first steps of each stage on a tiny dataset, to the digits on which machines agree.
+"""Golden losses: the first steps of each stage on a tiny generated dataset, to the last digits that machines share.
 
 `make golden` rewrites `tests/golden.json`; a change that moves a number says so in CHANGELOG.md under
 "Numbers".

@@ -1,4 +1,4 @@
-"""Oracles: formulas written as plainly as possible, in float64, with which the fast code is compared."""
+"""Slow twins: formulas written as plainly as possible, in float64, for the fast code to be compared with."""
 
 import itertools
 import math
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating[Any]]
 
 
-# --- Spectrograms: the published way, one clip at a time in float64 ---
+# --- Spectrograms: the published way, one clip at a time in float64
+# ---------------------------------------------------
 
 
 def paper_log_density(waveform_T: FloatArray, density_floor: float = 1e-7) -> FloatArray:
@@ -36,7 +37,8 @@ def standardised(log_FT: FloatArray) -> FloatArray:
     return (log_FT - log_FT.mean()) / (log_FT.std() + 1e-9)
 
 
-# --- Alignment: losses as nested loops, ranks by sorting, chance by counting ---
+# --- Alignment: losses as nested loops, ranks by sorting, chance by counting
+# ------------------------------------------
 
 
 def _unit(row: FloatArray) -> FloatArray:
@@ -56,7 +58,7 @@ def cosine(one: FloatArray, other: FloatArray) -> float:
 def symmetric_infonce(
     z_audio_GD: FloatArray, z_image_GD: FloatArray, logit: Callable[[FloatArray, FloatArray], float]
 ) -> float:
-    """The paper's L_total (Eq. 2) with any logit in place of -d: one term per pair and direction (Eq. 1)."""
+    """L_total of the paper's Eq. 2, with any logit in place of -d: one term per pair and direction (Eq. 1)."""
     total = 0.0
     for anchors, others in ((z_audio_GD, z_image_GD), (z_image_GD, z_audio_GD)):
         for j, anchor in enumerate(anchors):
@@ -68,7 +70,7 @@ def symmetric_infonce(
 def ranks_by_sorting(
     z_query_ND: FloatArray, z_gallery_ND: FloatArray, right_NN: NDArray[np.bool_], asked: list[int]
 ) -> list[int]:
-    """Rank of the first right answer in a gallery sorted by cosine, with wrong answers first in a tie."""
+    """Where the first right answer stands when a query's gallery is sorted by cosine, wrong answers first in a tie."""
     ranks = []
     for query in asked:
         order = sorted(asked, key=lambda i: (-cosine(z_query_ND[query], z_gallery_ND[i]), right_NN[query, i]))
@@ -77,7 +79,7 @@ def ranks_by_sorting(
 
 
 def class_chance_by_counting(label_N: list[int], k: int) -> float:
-    """Share of all pairs (query, set of k gallery items) in which the set has one of the query's class."""
+    """Share of (query, set of k gallery items) with one of the query's class among the k, over all there are."""
     hits = [
         any(label_N[i] == label for i in drawn)
         for label in label_N
@@ -87,7 +89,7 @@ def class_chance_by_counting(label_N: list[int], k: int) -> float:
 
 
 def neighbour_accuracy_by_voting(z_ND: FloatArray, label_N: list[int], k: int) -> float:
-    """Share of rows whose k nearest others elect their label; the larger sum of cosines breaks ties."""
+    """Share of rows whose k nearest other rows elect their label; equal votes go to the larger sum of cosines."""
     hits = 0
     for query in range(len(z_ND)):
         others = [i for i in range(len(z_ND)) if i != query]

@@ -5,18 +5,15 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
-from oracles import FloatArray
 from sound2scene.optimization import LARC, WarmupCosine, adam, warmup_cosine
 
 
-def groups(*rates: float) -> torch.optim.SGD:
+def groups(*rates):
     return torch.optim.SGD([{"params": [nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates])
 
 
-def walk(optimizer: Optimizer, schedule: LRScheduler, steps: int) -> list[list[float]]:
+def walk(optimizer, schedule, steps):
     """Rates of every group before each of `steps` steps and after the last."""
     rates = [[group["lr"] for group in optimizer.param_groups]]
     for _ in range(steps):
@@ -26,7 +23,7 @@ def walk(optimizer: Optimizer, schedule: LRScheduler, steps: int) -> list[list[f
     return rates
 
 
-def test_rates_at_the_start_the_top_half_way_and_the_end() -> None:
+def test_rates_at_the_start_the_top_half_way_and_the_end():
     optimizer = groups(0.4)
     rates = [rate for (rate,) in walk(optimizer, warmup_cosine(optimizer, 110, 10), 130)]
     assert rates[0] == pytest.approx(0.04)
@@ -39,9 +36,7 @@ def test_rates_at_the_start_the_top_half_way_and_the_end() -> None:
 
 @pytest.mark.parametrize(("steps", "warmup_steps"), [(50, 7), (50, 0), (1, 0), (20, 20), (20, 1)])
 @pytest.mark.parametrize("final_share", [0.0, 0.1, 1.0])
-def test_every_group_follows_the_curve_at_its_own_height(
-    steps: int, warmup_steps: int, final_share: float
-) -> None:
+def test_every_group_follows_the_curve_at_its_own_height(steps, warmup_steps, final_share):
     optimizer = groups(1.0, 0.01)
     found = walk(optimizer, warmup_cosine(optimizer, steps, warmup_steps, final_share), steps)
     for step, rates in enumerate(found):
@@ -57,7 +52,7 @@ def test_every_group_follows_the_curve_at_its_own_height(
 
 
 @pytest.mark.parametrize("stop", [3, 10, 25])
-def test_a_resumed_schedule_goes_on_as_if_never_stopped(stop: int) -> None:
+def test_a_resumed_schedule_goes_on_as_if_never_stopped(stop):
     optimizer = groups(0.3, 0.1)
     whole = walk(optimizer, warmup_cosine(optimizer, 40, 10, 0.2), 40)
     first = groups(0.3, 0.1)
@@ -70,14 +65,14 @@ def test_a_resumed_schedule_goes_on_as_if_never_stopped(stop: int) -> None:
     assert walk(second, resumed, 40 - stop) == whole[stop:]
 
 
-def test_building_and_stepping_a_schedule_warns_of_nothing() -> None:
+def test_building_and_stepping_a_schedule_warns_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         optimizer = groups(0.3)
         walk(optimizer, warmup_cosine(optimizer, 10, 4), 12)
 
 
-def test_adam_is_the_published_one() -> None:
+def test_adam_is_the_published_one():
     (group,) = adam([nn.Parameter(torch.zeros(1))]).param_groups
     settings = {
         name: group[name] for name in ("lr", "betas", "eps", "weight_decay", "decoupled_weight_decay")
@@ -91,8 +86,8 @@ def test_adam_is_the_published_one() -> None:
     }
 
 
-def test_published_swav_rates() -> None:
-    """From 0.3 to 4.8 over 10 epochs of 312 steps, then a cosine to 0.0048 at the end of 200."""
+def test_published_swav_rates():
+    """02, section 4.5: from 0.3 to 4.8 over 10 epochs of 312 steps, then a cosine to 0.0048 at the end of 200."""
     optimizer = groups(4.8)
     schedule = WarmupCosine()(optimizer, 200 * 312)
     share = schedule.lr_lambdas[0]
@@ -104,10 +99,8 @@ def test_published_swav_rates() -> None:
     assert 4.8 * share(200 * 312) == pytest.approx(0.0048)
 
 
-def larc_by_hand(
-    weight: FloatArray, gradients: FloatArray, lr: float, momentum: float, decay: float, trust: float
-) -> FloatArray:
-    """LARC in NumPy: scale the decayed gradient by the ratio of norms, then plain momentum."""
+def larc_by_hand(weight, gradients, lr, momentum, decay, trust):
+    """02, section 4.5, in NumPy: scale the decayed gradient by the ratio of norms, then plain momentum."""
     weight, buffer = weight.copy(), None
     for gradient in gradients:
         norms = np.linalg.norm(weight), np.linalg.norm(gradient)
@@ -123,7 +116,7 @@ def larc_by_hand(
 
 @pytest.mark.parametrize("shape", [(5, 7), (6,), (2, 3, 3, 3)], ids=["linear", "bias", "convolution"])
 @pytest.mark.parametrize("decay", [1e-6, 0.1])
-def test_larc_equals_its_formula_over_several_steps(shape: tuple[int, ...], decay: float) -> None:
+def test_larc_equals_its_formula_over_several_steps(shape, decay):
     dice = np.random.default_rng(0)
     start, gradients = dice.standard_normal(shape), dice.standard_normal((4, *shape)) * 10
     parameter = nn.Parameter(torch.tensor(start))
@@ -136,7 +129,7 @@ def test_larc_equals_its_formula_over_several_steps(shape: tuple[int, ...], deca
     assert not np.allclose(expected, start)
 
 
-def test_larc_leaves_a_tensor_of_zeros_to_plain_descent() -> None:
+def test_larc_leaves_a_tensor_of_zeros_to_plain_descent():
     parameter = nn.Parameter(torch.zeros(3))
     parameter.grad = torch.ones(3)
     LARC([parameter], lr=0.5).step()

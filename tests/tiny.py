@@ -46,7 +46,7 @@ def tiny_dataset(folder: Path, train: int = 18, val: int = 9) -> Path:
 
 
 def counted(shards: Path, folder: Path, coverage: dict[str, dict[str, int]]) -> Path:
-    """A copy of a dataset that states how much of its source it covers."""
+    """A copy of a dataset whose source was counted."""
     shutil.copytree(shards, folder)
     card = json.loads((folder / "dataset.json").read_text())
     (folder / "dataset.json").write_text(json.dumps(card | {"notes": {"coverage": coverage}}))
@@ -81,13 +81,12 @@ def tiny_features(encoder: Path, cache: Path) -> Features:
 
 
 def tiny_recipe(path: Path, shards: Path, encoder: Path, **run: Any) -> Path:
-    """A recipe of the tiny alignment, as a diff on top of `experiments/trainer.yaml`."""
+    """The same as a recipe file, to lie on top of `experiments/trainer.yaml`."""
     lines = [
         f"run: {{name: align/tiny, folder: {path.parent / 'runs'}, best: {{monitor: val/class/audio_to_image/recall_at_1}}, "
         + "".join(f"{key}: {value}, " for key, value in run.items())
         + "}",
-        "trainer: {max_epochs: 3, accelerator: cpu, devices: 1, "
-        "enable_progress_bar: false, log_every_n_steps: 1}",
+        "trainer: {max_epochs: 3, accelerator: cpu, devices: 1, enable_progress_bar: false, log_every_n_steps: 1}",
         "model:",
         "  class_path: sound2scene.stages.align.AlignStage",
         "  init_args:",
