@@ -1,4 +1,4 @@
-"""Data and artifacts of the layouts that the recipes name, a few small files of each, as the real ones would lie."""
+"""Data and artifacts of the layouts that recipes name: a few small files where the real ones would lie."""
 
 import csv
 import json
