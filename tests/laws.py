@@ -61,25 +61,29 @@ def block_depth(node: ast.AST) -> int:
     """Blocks around the innermost statement; `elif` counts like its `if`, a nested function starts anew."""
     if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
         return 0
-    beside = isinstance(node, ast.If) and len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If)
-    inner = [child for child in ast.iter_child_nodes(node) if not (beside and child in node.orelse)]
+    other = node.orelse if isinstance(node, ast.If) else []
+    beside = other if len(other) == 1 and isinstance(other[0], ast.If) else []
+    inner = [child for child in ast.iter_child_nodes(node) if child not in beside]
     depth = isinstance(node, BLOCKS) + max(map(block_depth, inner), default=0)
-    return max(depth, block_depth(node.orelse[0])) if beside else depth
+    return max([depth, *map(block_depth, beside)])
 
 
 def unsafe_code(tree: ast.Module) -> Iterator[str]:
     """Whatever lets a file that we read run code; an exception's name may come from anywhere."""
+    for node, name in imports(tree):
+        if name.split(".")[0] in UNSAFE_MODULES and not name.endswith("Error"):
+            yield f"{node.lineno}: imports {name}"
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and unsafe_call(call):
+            yield f"{call.lineno}: {ast.unparse(call)}"
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
+    """Every imported name with its dots, where it is imported."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{one.name}" for one in node.names if not one.name.endswith("Error")]
-        else:
-            names = []
-        unsafe = [name for name in names if name.split(".")[0] in UNSAFE_MODULES]
-        yield from (f"{node.lineno}: imports {name}" for name in unsafe)
-        if isinstance(node, ast.Call) and unsafe_call(node):
-            yield f"{node.lineno}: {ast.unparse(node)}"
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            source = f"{node.module or ''}." if isinstance(node, ast.ImportFrom) else ""
+            yield from ((node, f"{source}{alias.name}") for alias in node.names)
 
 
 def unsafe_call(node: ast.Call) -> bool:
@@ -208,9 +212,8 @@ def holds(wanted: Requirement, version: str) -> bool:
 
 def undeclared(tree: ast.Module, declared: set[str], owners: Mapping[str, list[str]]) -> Iterator[str]:
     """Packages that are imported but only there because another package brought them, or someone's hand."""
-    for node in ast.walk(tree):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        for top in {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"sound2scene"}:
-            if declared.isdisjoint(map(normal, owners.get(top, []))):
-                yield f"{node.lineno}: imports {top}"
+    found = {(node.lineno, name.split(".")[0]) for node, name in imports(tree)}
+    for line, top in sorted(found):
+        ours = top in sys.stdlib_module_names or top == "sound2scene"
+        if not ours and declared.isdisjoint(map(normal, owners.get(top, []))):
+            yield f"{line}: imports {top}"
