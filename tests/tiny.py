@@ -80,7 +80,8 @@ def tiny_recipe(path: Path, shards: Path, encoder: Path, **run: Any) -> Path:
         f"run: {{name: align/tiny, folder: {path.parent / 'runs'}, monitor: val/recall, "
         + "".join(f"{key}: {value}, " for key, value in run.items())
         + "}",
-        "trainer: {max_epochs: 3, accelerator: cpu, devices: 1, enable_progress_bar: false, log_every_n_steps: 1}",
+        "trainer: {max_epochs: 3, accelerator: cpu, devices: 1, enable_progress_bar: false,",
+        "  log_every_n_steps: 1}",
         "model:",
         "  class_path: sound2scene.stages.align.AlignStage",
         "  init_args:",
