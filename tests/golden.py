@@ -15,20 +15,25 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from drawing import tiny_gan
+from drawing import DISCRIMINATOR, GENERATOR
 from sound2scene.data.augment import MultiCrop, PixelCrop
 from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.reading import ReadCrops, ReadInstances, ReadPictures
 from sound2scene.losses.infonce import CosineInfoNCE
+from sound2scene.models.biggan import Generator
+from sound2scene.models.discriminator import Discriminator
 from sound2scene.models.heads import PrototypeHead
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.models.judge import Judge
-from sound2scene.moments import Drawn, Moments
+from sound2scene.moments import MomentBatch, Moments
 from sound2scene.optimization import WarmupCosine
 from sound2scene.stages.encoder import EncoderStage
+from sound2scene.stages.gan import GanStage
+from sound2scene.stages.gan_phases import Phases
 from sound2scene.stages.judge import JudgeStage
 from sound2scene.stages.localizer import LocalizerStage
 from sound2scene.stages.selection import best_moments
-from tiny import CLASSES, NET, tiny_dataset, tiny_encoder, tiny_localizer, tiny_stage
+from tiny import CLASSES, NET, tiny_dataset, tiny_encoder, tiny_features, tiny_localizer, tiny_stage
 
 FILE = Path(__file__).with_suffix(".json")
 STEPS = 6
@@ -81,12 +86,13 @@ def first_losses(stage: pl.LightningModule, given: Given, **data: Any) -> Number
 
 
 def align_as_published(given: Given) -> Numbers:
-    return first_losses(tiny_stage(given.encoder, given.cache, spectrogram="paper"), given)
+    features = tiny_features(given.encoder, given.cache)
+    return first_losses(tiny_stage(spectrogram="paper"), given, features=features)
 
 
 def align_with_a_temperature(given: Given) -> Numbers:
     loss = CosineInfoNCE(0.1, learnable=True)
-    return first_losses(tiny_stage(given.encoder, given.cache, loss=loss), given)
+    return first_losses(tiny_stage(loss=loss), given, features=tiny_features(given.encoder, given.cache))
 
 
 def encoder(given: Given) -> Numbers:
@@ -95,11 +101,18 @@ def encoder(given: Given) -> Numbers:
     rates = partial(torch.optim.Adam, lr=1e-3)
     stage = EncoderStage(ImageEncoder("resnet18", NET), "small64", head, frozen_steps=2, optimizer=rates)
     crops = MultiCrop([32, 16], [2, 2], [(0.3, 1.0), (0.1, 0.3)])
-    return first_losses(stage, given, read=["image"], image_preset="small64", image_augment=crops)
+    return first_losses(stage, given, read=ReadCrops("small64", crops))
 
 
 def gan(given: Given) -> Numbers:
-    return first_losses(tiny_gan(given.encoder, given.cache), given, read=[])
+    torch.manual_seed(0)
+    rates = partial(torch.optim.Adam, lr=2e-3, betas=(0.0, 0.99))
+    optimizers = {"generator_optimizer": rates, "discriminator_optimizer": rates}
+    networks = Generator(**GENERATOR), Discriminator(**DISCRIMINATOR)
+    features = tiny_features(given.encoder, given.cache)
+    read = ReadInstances(GENERATOR["resolution"], neighbours=3)
+    stage = GanStage(*networks, phases=Phases(ema_decay=0.5), **optimizers)
+    return first_losses(stage, given, features=features, read=read)
 
 
 def judge(given: Given) -> Numbers:
@@ -107,7 +120,7 @@ def judge(given: Given) -> Numbers:
     rates = partial(torch.optim.Adam, lr=1e-3)
     network = Judge(len(CLASSES), 32, "resnet18", NET)
     stage = JudgeStage(network, "pixels32", rates, WarmupCosine(2, None, 0.0))
-    return first_losses(stage, given, read=["image"], image_preset="pixels32", image_augment=PixelCrop(32))
+    return first_losses(stage, given, read=ReadPictures("pixels32", PixelCrop(32)))
 
 
 def noise(*shape: int, seed: int) -> np.ndarray:
@@ -128,7 +141,7 @@ def localizer(mode: str, given: Given) -> Numbers:
     for step in range(STEPS):
         frames_BMCHW = pixels(4, 2, 3, 32, 32, seed=step)
         window_BMT = torch.from_numpy(noise(4, 2, 8_000, seed=100 + step) - 0.5)
-        batch = Drawn(["a", "b", "c", "d"], torch.arange(4) % 3, frames_BMCHW, window_BMT, [])
+        batch = MomentBatch(["a", "b", "c", "d"], torch.arange(4) % 3, frames_BMCHW, window_BMT, [])
         loss = stage.training_step(batch, step)
         losses.append(float(loss))
         optimizer.zero_grad()

@@ -22,13 +22,14 @@ def judge_recipe(folder: Path, shards: Path, **data: Any) -> Path:
     backbone = NET | {"norm_layer": "groupnorm1"}
     judge = part("models.judge.Judge", classes=3, side=32, backbone="resnet18", backbone_options=backbone)
     sgd = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1, "momentum": 0.9}}
-    pictures = {"read": ["image"], "image_preset": "pixels32"}
-    pictures |= {"image_augment": part("data.augment.PixelCrop", side=32)}
+    read = part(
+        "data.reading.ReadPictures", preset="pixels32", augment=part("data.augment.PixelCrop", side=32)
+    )
     recipe = {
         "run": {"name": "judge/tiny", "folder": str(folder / "runs"), "checkpoint_steps": 4},
         "trainer": {"max_epochs": 3, "accelerator": "cpu", "devices": 1, "enable_progress_bar": False},
         "model": part("stages.judge.JudgeStage", judge=judge, image_preset="pixels32", optimizer=sgd),
-        "data": part("data.clips.ClipDataModule", shards=str(shards), workers=0, **pictures, **data),
+        "data": part("data.clips.ClipDataModule", shards=str(shards), workers=0, read=read, **data),
     }
     folder.mkdir()
     path = folder / "recipe.yaml"
