@@ -121,7 +121,7 @@ def batch(labels: list[int]) -> Batch:
 
 
 def gradients(one: JudgeStage, given: Batch) -> dict[str, Tensor]:
-    """Of a step of this process, with the judge in evaluation, where batch norms do not tie pictures together."""
+    """Gradients of a step here, the judge in evaluation, where batch norms do not tie pictures together."""
     one.judge.eval()
     one.log = lambda *rest, **more: None  # type: ignore[assignment,method-assign]
     one.training_step(given, 0).backward()
