@@ -1,9 +1,9 @@
-"""Measure `select` and `prepare` against extracting every 10-fps frame to JPEG with FFmpeg and reading it back.
+"""Time `select` and `prepare` against extracting frames at 10 fps to JPEG with FFmpeg and reading them back.
 
-Both sides use one thread and pass over the same videos in turn: the ratio is one of videos per second and
-core. Ours decodes a video, scores its steps with a localizer and makes the clip (the chosen frame's JPEG, 10
-s of FLAC). The other side is the published recipe: `ffmpeg` to a folder of JPEGs and a WAV, and reading all
-of them back at the localizer's size; in the second line it scores them, too.
+Both sides use one thread and pass over the same videos in turn, so that the ratio is one of videos per second
+and core. Ours decodes a video, scores its steps with a localizer and makes the clip (the chosen frame's JPEG,
+10 s of FLAC). The other side is the published recipe: `ffmpeg` to a folder of JPEGs and a WAV, and reading
+all of them back at the localizer's size; in the second line it scores them, too.
 
 Run `python experiments/benchmarks/selection.py FOLDER` (of videos; needs the command `ffmpeg`).
 """
@@ -35,7 +35,7 @@ from sound2scene.types import Clip
 
 
 def usable(folder: Path, scorer: Scorer) -> FootageDataset:
-    """The videos that can be decoded; the others are named."""
+    """The videos that can be decoded; the names of the others are printed."""
     every = FootageDataset(list(find_videos(folder).items()), scorer.side_px)
     refused = {
         footage.key: footage.refused for footage in (every[i] for i in range(len(every))) if footage.refused

@@ -1,8 +1,8 @@
-"""Measure reading clips from shards against the same clips as plain files, through the same loader.
+"""Time reading clips from shards against reading the same clips from plain files, through the same loader.
 
-Both read in a fresh random order: once JPEG and FLAC of a clip from a tar by its index, once from two files.
-On a local disk with a warm cache the two should come close; what shards save is the file system's work on
-cold or remote disks, and the hundreds of thousands of files.
+Both read in a new random order: JPEG and FLAC of a clip from a tar by its index, or from two files. On a
+local disk with a warm cache the two should come close; what shards save is the file system's work on cold or
+remote disks, and hundreds of thousands of files.
 
 Run `python experiments/benchmarks/shards.py`.
 """
@@ -27,7 +27,7 @@ from sound2scene.data.shards.read import ShardDataset
 
 
 class PlainFiles(Dataset[dict[str, Any]]):
-    """The same members as files of their own."""
+    """The members of the shards as separate files."""
 
     def __init__(self, shards: ShardDataset, folder: Path) -> None:
         self.folder = folder

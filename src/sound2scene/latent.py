@@ -18,17 +18,17 @@ _CUT = 2.0  # standard deviations at which truncated noise ends (IC-GAN `predict
 def noise(seed: int, draw: int, width: int, truncation: float = 1.0) -> Tensor:
     """Standard normal noise of one picture, a function of its seed and the number of its draw alone.
 
-    This is the only law of noise. A grid gives all its rows one seed, so that draw j is the same noise for every
-    sound; a figure over a split gives each clip the seed :func:`seed_of_clip`, so that its pictures vary. Either
-    can be drawn again by `sound2scene generate --seed`.
+    This is the only law of noise. A grid gives all its rows one seed, so that draw j is the same noise for
+    every sound; a figure over a split gives each clip the seed :func:`seed_of_clip`, so that its pictures
+    vary. Either can be drawn again by `sound2scene generate --seed`.
 
     Args:
-        seed: Seed, 0 or larger.
+        seed: Seed of the picture, 0 or larger.
         draw: Number of the draw, from 0.
         width: Width of the generator's noise.
-        truncation: 1 for plain noise as the paper samples. Below 1, values beyond two standard deviations are
-            drawn again and the rest is scaled by it (IC-GAN `predict.py`): fewer oddities, less variety; 0 is
-            the mean.
+        truncation: Factor of the noise; 1 is plain noise, which the paper uses. Below 1, values beyond two
+            standard deviations are drawn again before the noise is scaled (IC-GAN `predict.py`), which trades
+            variety for fewer oddities; 0 is the mean.
 
     Returns:
         (width,) float32 on the CPU.
@@ -69,12 +69,13 @@ def noise_rows(
 
 
 def draw_pictures(generator: nn.Module, z_BD: Tensor, noise_BZ: Tensor) -> Tensor:
-    """Pictures of latents, one each, (B, 3, H, W) in [-1, 1]: noise and the latent at unit length, into a generator.
+    """One picture of each latent, (B, 3, H, W) in [-1, 1]; the generator sees the latent at unit length.
 
     Args:
-        generator: Network, (B, Z) noise and (B, D) unit features to pictures, on the device of the latents.
+        generator: Network from (B, Z) noise and (B, D) unit features to pictures, on the device of the
+            latents.
         z_BD: Latents of any length.
-        noise_BZ: Noise, on any device.
+        noise_BZ: Noise of each picture, on any device.
     """
     drawn_BCHW: Tensor = generator(noise_BZ.to(z_BD.device), normalize(z_BD.float(), dim=1))
     return drawn_BCHW.float()

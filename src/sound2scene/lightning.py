@@ -1,7 +1,7 @@
 """The one place that leans on what Lightning does not promise; each lean has a test of its own.
 
-Attributes without type hints, private ones, and counters deep inside the loops: an upgrade of Lightning that moves
-one of them fails here, by name.
+Attributes without type hints, private ones, and counters deep inside the loops: an upgrade of Lightning that
+moves one of them fails here, by name.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class InputError(ValueError):
     kind: ClassVar[str] = "unreadable"
 
     def __str__(self) -> str:
-        """That line. A DataLoader's worker hands an error on with its whole traceback as text, which ends in it."""
+        """That line. A DataLoader's worker hands an error on with its whole traceback, which ends in it."""
         return super().__str__().strip().rpartition(f"{type(self).__name__}: ")[2]
 
 
@@ -73,7 +73,7 @@ class Clip:
 
 
 class Rejected(NamedTuple):
-    """A clip that could not be prepared; it is counted by kind and listed with its reason, never dropped silently."""
+    """A clip that could not be prepared; it is counted by kind and listed, never dropped silently."""
 
     key: str
     reason: str
@@ -133,7 +133,8 @@ class InstanceBatch(NamedTuple):
         key: Names of the B clips.
         image_BCHW: For each instance one of its neighbours, float32 in [-1, 1].
         z_image_BD: Features of the instances, float32.
-        z_drawn_JBD: Features of J times B clips drawn at random from the whole split, float32: what fakes are for.
+        z_drawn_JBD: Features of J times B clips drawn at random from the whole split, float32: what fakes are
+            for.
     """
 
     key: list[str]
@@ -192,7 +193,7 @@ class DataFacts(NamedTuple):
 
 
 class DivergedError(RuntimeError):
-    """A loss that is no longer finite; names the step, the loss and the clips, and nothing is repaired silently."""
+    """A loss that is no longer finite, by step, name and clips; nothing is repaired silently."""
 
 
 class Measured(NamedTuple):

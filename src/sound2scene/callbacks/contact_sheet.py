@@ -1,4 +1,4 @@
-"""A picture of what was selected: chosen moment, where it sounds, score over time, and the middle frame beside it."""
+"""What was selected: the chosen moment, where it sounds, the score over time, the middle frame."""
 
 from __future__ import annotations
 

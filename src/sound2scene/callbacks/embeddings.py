@@ -17,7 +17,7 @@ from sound2scene.types import PairBatch
 
 
 class EmbeddingWriter(BasePredictionWriter):
-    """Writes `embeddings_<rank>.npz` into the run folder: `key` (N,) and `z_audio` (N, D) of the clips of this rank."""
+    """Writes `embeddings_<rank>.npz` into the run folder: `key` (N,), `z_audio` (N, D) of this rank."""
 
     def __init__(self) -> None:
         super().__init__("batch")

@@ -12,7 +12,7 @@ from sound2scene.types import InputError
 
 
 class ExportArtifact:
-    """Keeps an artifact of the stage's network at its best held-out score, with its card; a listener of `Best`.
+    """Keeps an artifact of the stage's network at its best, with its card; a listener of `Best`.
 
     Args:
         folder: Folder of the artifact; one that is there is replaced.

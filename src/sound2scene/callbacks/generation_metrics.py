@@ -27,10 +27,10 @@ Drawable = PairBatch | FeatureBatch
 class GenerationMetrics(pl.Callback):
     """Measures pictures that a stage draws for held-out clips against real ones.
 
-    Logs `{val|test}/{figure}/n{pictures}_{reference split}_{network}_{size}`, for instance `val/fid/n256_val_...`.
-    Features of the real pictures, at the resolution of the generator, are computed once and cached under the network's
-    and the data's fingerprint. Draw j of a clip has the noise of the clip's own seed and draw j; see
-    `sound2scene.latent.noise`.
+    Logs `{val|test}/{figure}/n{pictures}_{reference split}_{network}_{size}`, for instance
+    `val/fid/n256_val_...`. Features of the real pictures, at the resolution of the generator, are computed
+    once and cached under the network's and the data's fingerprint. Draw j of a clip has the noise of the
+    clip's own seed and draw j; see `sound2scene.latent.noise`.
 
     Args:
         network: Folder of a judge artifact, or a network such as those of `sound2scene.models.extractors`.
@@ -177,7 +177,7 @@ class GenerationMetrics(pl.Callback):
 
 
 def class_means(split: Pictures, side: int) -> tuple[Tensor, Tensor]:
-    """The mean picture of each class, uint8 (K, 3, side, side), and how many pictures each class has, (K,)."""
+    """The mean picture of each class, uint8 (K, 3, side, side), and how many pictures it has, (K,)."""
     total_KCHW = torch.zeros(len(split.classes) + 1, 3, side, side, dtype=torch.float64)
     for position, label in enumerate(split.label_N.tolist()):
         total_KCHW[label] += images.square_pixels(open_picture(split, position), side)

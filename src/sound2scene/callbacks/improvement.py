@@ -18,11 +18,11 @@ class Aim:
     """Which validation of a run is its best.
 
     Attributes:
-        monitor: Logged held-out figure. Where a figure's name ends in its protocol (`val/fid/n256_...`), the part before
-            it will do.
+        monitor: Logged held-out figure. Where a figure's name ends in its protocol (`val/fid/n256_...`), the
+            part before it will do.
         smaller_is_better: Whether the smallest value is the best, as of FID.
-        tie_break: Second figure, whose larger value decides between validations that are equal in the first; among those
-            equal in both the earliest is the best.
+        tie_break: Second figure, whose larger value decides between validations that are equal in the first;
+            among those equal in both the earliest is the best.
         patience: Validations in a row without a better one after which the run ends; None never ends it.
     """
 

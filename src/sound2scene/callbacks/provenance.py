@@ -1,4 +1,4 @@
-"""Where a run comes from: recipe, command, commit, versions and data, written beside it before its first step."""
+"""Where a run comes from: recipe, command, commit, versions and data, written before its first step."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Provenance(pl.Callback):
 
 
 def commit_of_code() -> tuple[str | None, int]:
-    """Commit of the package's checkout and how many tracked files differ from it; (None, 0) outside of one."""
+    """Commit of the package's checkout and number of files that differ from it; (None, 0) outside of one."""
     package = Path(__file__).resolve().parents[1]
     try:
         # Refused for a package that is merely installed below someone else's checkout.

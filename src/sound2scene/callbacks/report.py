@@ -17,7 +17,7 @@ from sound2scene.protocols import Documented
 
 
 class Report(pl.Callback):
-    """Prints and writes `table.md` and `curves.png` into the run folder when the fit ends; a listener of `Best`.
+    """Prints the best figures when the fit ends and writes `table.md` and `curves.png`; a listener of `Best`.
 
     Args:
         aim: Which validation is the best, for the heading.

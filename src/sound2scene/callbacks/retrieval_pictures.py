@@ -1,4 +1,4 @@
-"""Pictures of what an alignment has learned: sounds with their nearest held-out pictures, the same sounds forever."""
+"""Pictures of what an alignment has learned: the same sounds with their nearest held-out pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sound2scene.types import InputError
 
 
 class RetrievalPictures(RunPictures):
-    """Draws `reals.png` and `retrieval_untrained.png` before the first step, `retrieval.png` at each best validation.
+    """Draws `reals.png` and `retrieval_untrained.png` at the start, `retrieval.png` at each best validation.
 
     Args:
         rows: Sounds to show, spread evenly over the classes.

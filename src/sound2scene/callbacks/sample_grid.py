@@ -19,11 +19,11 @@ SEED = 0
 
 
 class SampleGrid(RunPictures):
-    """Draws held-out clips, one a row: kind, its sound where the stage hears it, real picture, generated ones.
+    """Draws held-out clips, one a row: kind, sound where the stage hears it, real picture, generated ones.
 
-    `samples/step_0000000.png` before the first step shows reals and first fakes, one more file each validation shows
-    the same latents, and `generated.png` is the grid of the best validation. Draw j of every row has the noise of
-    seed 0 and draw j, so that `sound2scene generate` draws a picture of it again.
+    `samples/step_0000000.png` before the first step shows reals and first fakes, one more file each
+    validation shows the same latents, and `generated.png` is the grid of the best validation. Draw j of every
+    row has the noise of seed 0 and draw j, so that `sound2scene generate` draws a picture of it again.
 
     Args:
         rows: Clips to show, spread evenly over the classes.

@@ -30,7 +30,8 @@ OF_STAGES = {
     ("AlignStage", "model.init_args.image_encoder"): "data.init_args.features.image_encoder",
     ("GanStage", "model.init_args.image_encoder"): "data.init_args.features.image_encoder",
     ("AlignStage", "model.init_args.generator"): (
-        "model.init_args.drawing, with class_path sound2scene.methods.sound2scene.FrozenGenerator and the folder as "
+        "model.init_args.drawing, with class_path sound2scene.methods.sound2scene.FrozenGenerator and the "
+        "folder as "
         "init_args.generator"
     ),
 }
@@ -52,7 +53,7 @@ def answer(arguments: Sequence[str]) -> str | None:
         if told:
             return f"{where}: {key} is now {told}"
         if key == "data.init_args.read" and isinstance(value, list):
-            return f"{where}: {key} is now a class of sound2scene.data.reading: ReadPairs, ReadPictures, ReadCrops ..."
+            return f"{where}: {key} is now a class of sound2scene.data.reading, such as ReadPairs"
         if key.startswith("trainer.callbacks.") and key.endswith(".init_args.monitor"):
             return f"{where}: {key}: pictures and reports follow run.best; remove the key"
     return None

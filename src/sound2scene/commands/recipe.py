@@ -76,7 +76,8 @@ class Run:
         """What every run has: speed, rates, checkpoints, and at its best pictures, a report and an artifact.
 
         Args:
-            given: Callbacks of the recipe; those that have something to do at each best validation are told of it.
+            given: Callbacks of the recipe; those that have something to do at each best validation are told
+                of it.
             origins: Where the run comes from, for the artifact's card.
             checkpointing: Keep checkpoints.
 
@@ -197,7 +198,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _reason(error: ArgumentError) -> str:
-    """The part of jsonargparse's message that names the key, without the types it tried and the value again."""
+    """The part of jsonargparse's message that names the key, without the types it tried and the value."""
     reason = " ".join(str(error).partition("Given value")[0].split())
     reason = re.sub(
         r"Does not validate against any of the Union subtypes Subtypes: \[.*?\] Errors: - ", "", reason

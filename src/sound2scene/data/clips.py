@@ -27,10 +27,10 @@ SPLITS_OF = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "
 class SplitDataModule(ResumableDataModule, ABC):
     """Streams splits `train`, `val` and `test` of whatever holds pictures.
 
-    Training drops only the ragged last global batch, evaluation reads every clip exactly once, the order depends on
-    (seed, epoch) alone, and a run restarted from a checkpoint goes on at the next clip. The test split is read by
-    `test` alone. Where a frozen image encoder is named, its features of the splits that a run reads are computed
-    before the first batch, once for all runs, and handed over with the batches.
+    Training drops only the ragged last global batch, evaluation reads every clip exactly once, the order
+    depends on (seed, epoch) alone, and a run restarted from a checkpoint goes on at the next clip. The test
+    split is read by `test` alone. Where a frozen image encoder is named, its features of the splits that a
+    run reads are computed before the first batch, once for all runs, and handed over with the batches.
 
     Args:
         batch_size: Clips per process.

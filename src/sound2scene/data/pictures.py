@@ -1,4 +1,4 @@
-"""Plain folders of pictures, such as ImageNet's: `<root>/<split>/<class>/<picture>`, without sounds or shards."""
+"""Plain folders of pictures without sounds, such as ImageNet's: `<root>/<split>/<class>/<picture>`."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from typing import Any
 
 from torch import nn
 
@@ -17,19 +18,19 @@ from sound2scene.protocols import Pictures, Sounds
 from sound2scene.types import InputError
 
 
-class Reading(Protocol):
+class Reading(ABC):
     """Makes readers of a split; every process asks for the same ones."""
 
+    @abstractmethod
     def training(self, split: Pictures, features: FrozenFeatures | None, seed: int) -> Collating[Any]:
         """Reader for training; with the epoch and a clip's position, `seed` seeds what is random."""
-        ...
 
+    @abstractmethod
     def evaluation(self, split: Pictures, features: FrozenFeatures | None) -> Collating[Any]:
         """Reader for evaluation, in which nothing is random."""
-        ...
 
 
-class ReadPairs:
+class ReadPairs(Reading):
     """Sounds with the features of their pictures (`PairBatch`): what the stage `align` learns from.
 
     Args:
@@ -48,7 +49,7 @@ class ReadPairs:
         return PairReader(_sounding(split), _given(features, self).of(split))
 
 
-class ReadPictures:
+class ReadPictures(Reading):
     """Pictures with their labels (`PictureBatch`): what the stage `judge` learns from.
 
     Args:
@@ -68,7 +69,7 @@ class ReadPictures:
         return PictureReader(split, self.chain)
 
 
-class ReadCrops:
+class ReadCrops(Reading):
     """Random crops of pictures (`CropBatch`), whole ones in evaluation: what the stage `encoder` learns from.
 
     Args:
@@ -88,8 +89,8 @@ class ReadCrops:
         return PictureReader(split, self.chain)
 
 
-class ReadInstances:
-    """Instances, a neighbour of each, and others at random (`InstanceBatch`): what the stage `gan` learns from.
+class ReadInstances(Reading):
+    """Instances, a neighbour of each, and others at random (`InstanceBatch`): what `gan` learns from.
 
     Args:
         side: Pixels of a real picture; the resolution of the generator.

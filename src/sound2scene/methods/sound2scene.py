@@ -19,9 +19,10 @@ SOUNDS_AT_ONCE = 8
 
 
 class FrozenGenerator:
-    """Pictures from latents by the generator of an artifact, with the one law of noise; see `protocols.Drawing`.
+    """Pictures from latents by the generator of an artifact; see `protocols.Drawing`.
 
-    The network is loaded when it is first needed, on the device of the latents; a recipe that names it costs nothing.
+    The network is loaded when it is first needed, on the device of the latents; a recipe that names it costs
+    nothing.
 
     Args:
         generator: Folder of a generator artifact.
@@ -62,7 +63,7 @@ class FrozenGenerator:
 
     @torch.no_grad()
     def draw_many(self, z_D: Tensor, draws: int, seed: int, truncation: float = 1.0) -> Tensor:
-        """Pictures of one latent, (J, 3, H, W) in [-1, 1]; number j is what `draw` gives for draw j and the same seed.
+        """Pictures of one latent, (J, 3, H, W) in [-1, 1]; number j is what `draw` gives for draw j.
 
         Args:
             z_D: Latent.
@@ -116,7 +117,8 @@ class SoundToScene:
     def draw(self, z_BD: Tensor, draws: int = 8, seed: int = 0, truncation: float = 1.0) -> Tensor:
         """Pictures of latents, uint8 (B, draws, 3, resolution, resolution).
 
-        Draw j of every latent has the same noise, so that a picture depends on its own sound, `seed` and j alone.
+        Draw j of every latent has the same noise, so that a picture depends on its own sound, `seed` and j
+        alone.
 
         Args:
             z_BD: Latents, as from `encode`.

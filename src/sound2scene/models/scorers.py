@@ -1,4 +1,4 @@
-"""Scorers that look at nothing: what selection by looking and listening has to beat."""
+"""Scorers that neither look nor listen: the baselines that a localizer has to beat."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sound2scene.moments import STEP_HZ, Moments, Scored
 
 
 class Middle:
-    """Prefers the middle of the video, the usual choice of a frame, and then what is closest to it."""
+    """Prefers moments near the middle of the video, the usual choice of a frame."""
 
     side_px = 32
 
@@ -20,10 +20,10 @@ class Middle:
 
 
 class Random:
-    """Prefers any moment.
+    """Scores moments at random.
 
     Args:
-        seed: The scores of a video follow from it and from the video's key alone.
+        seed: Seed of the scores; those of a video depend only on it and on the video's key.
     """
 
     side_px = 32

@@ -24,18 +24,19 @@ from sound2scene.types import DataFacts, DivergedError, EncoderFacts, Export, In
 class AlignStage(pl.LightningModule):
     """Trains an audio encoder so that z_audio falls on z_image of the same clip.
 
-    z_image comes with the batch (`sound2scene.data.reading.ReadPairs`): the image encoder is frozen and belongs to the
-    data. Validation logs recall at 1, 5 and 10 over the held-out split, at instance level as
+    z_image comes with the batch (`sound2scene.data.reading.ReadPairs`): the image encoder is frozen and
+    belongs to the data. Validation logs recall at 1, 5 and 10 over the held-out split, at instance level as
     `val/instance/audio_to_image/recall_at_10` and so on, and where there are labels at class level.
 
     Args:
         audio_encoder: Network to train, (B, F, T) to (B, D).
         drawing: Frozen generator that draws the held-out sounds, such as
-            `sound2scene.methods.sound2scene.FrozenGenerator`; it must draw features of the data's image encoder.
-            None draws nothing. It stays outside of this module, its checkpoints and its parameters.
+            `sound2scene.methods.sound2scene.FrozenGenerator`; it must draw features of the data's image
+            encoder. None draws nothing. It stays outside of this module, its checkpoints and its parameters.
         loss: Alignment loss; any dotted path with `forward(z_audio_GD, z_image_GD)`.
         spectrogram: Name of the spectrogram preset.
-        optimizer: Optimizer for the audio encoder and whatever the loss lets it own (a learnable temperature).
+        optimizer: Optimizer for the audio encoder and whatever the loss lets it own (a learnable
+            temperature).
         schedule: Schedule of the learning rate; constant as published by default.
 
     Raises:
@@ -52,7 +53,8 @@ class AlignStage(pl.LightningModule):
         schedule: WarmupCosine | None = None,
     ) -> None:
         super().__init__()
-        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not change.
+        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not
+        # change.
         self.audio_encoder = audio_encoder.to(memory_format=torch.channels_last)
         chosen: Any = L2InfoNCE() if loss is None else loss  # a loss is any module of that protocol
         self.loss: nn.Module = chosen
@@ -77,7 +79,8 @@ class AlignStage(pl.LightningModule):
             raise InputError("align needs features of pictures; name data.init_args.features.image_encoder")
         if encoder.width != width:
             raise InputError(
-                f"{encoder.folder}: features have {encoder.width} dimensions and audio_encoder.z_dim is {width}; "
+                f"{encoder.folder}: features have {encoder.width} dimensions and audio_encoder.z_dim is "
+                f"{width}; "
                 "make them the same"
             )
         if self.drawing is not None:

@@ -1,4 +1,4 @@
-"""Stage `gan`: an instance-conditioned generator and its discriminator (IC-GAN, arXiv:2109.05070; paper §2.1)."""
+"""Stage `gan`: an instance-conditioned generator and discriminator (IC-GAN, arXiv:2109.05070; paper §2.1)."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _LOG = logging.getLogger(__name__)
 class GanStage(pl.LightningModule):
     """Trains a generator to draw pictures that resemble an instance, from noise and the instance's z_image.
 
-    Each batch (`sound2scene.data.reading.ReadInstances`) is one discriminator step; every `discriminator_steps` batches
-    one generator step and one of the average follow. `global_step` counts generator steps. The image encoder is frozen
-    and belongs to the data, as in `align`.
+    Each batch (`sound2scene.data.reading.ReadInstances`) is one discriminator step; every
+    `discriminator_steps` batches one generator step and one of the average follow. `global_step` counts
+    generator steps. The image encoder is frozen and belongs to the data, as in `align`.
 
     Args:
         generator: Network, (B, Z) noise and (B, D) unit features to (B, 3, H, W) in [-1, 1].
@@ -54,8 +54,8 @@ class GanStage(pl.LightningModule):
         discriminator_optimizer: Optimizer for the discriminator; as published for 128 px by default.
 
     Raises:
-        InputError: If a phase's number makes no sense; at the start, if the data brings no features, or features of
-            another width.
+        InputError: If a phase's number makes no sense; at the start, if the data brings no features, or
+            features of another width.
     """
 
     batches: Tensor
@@ -117,7 +117,7 @@ class GanStage(pl.LightningModule):
         return encoder
 
     def on_fit_start(self) -> None:
-        """Optimizers that go on, where they are to; a checkpoint of this run comes later and has the last word."""
+        """Optimizers that go on, where they are to; a checkpoint of this run has the last word."""
         if self.phases.start:
             one, other = plain_optimizers(self)
             networks = {"generator": self.generator, "discriminator": self.discriminator}
@@ -243,9 +243,6 @@ class GanStage(pl.LightningModule):
 
 def _parts(batch: InstanceBatch, turn: int, parts: int) -> list[tuple[Tensor, Tensor, Tensor]]:
     """The batch in equal parts: real pictures, their conditions, and conditions for fakes, as unit rows."""
-    assert batch.image_BCHW is not None
-    assert batch.z_image_BD is not None
-    assert batch.z_drawn_JBD is not None
     if len(batch.image_BCHW) % parts:
         raise InputError(
             f"phases.accumulate {parts} does not divide data.batch_size {len(batch.image_BCHW)}; mend one"

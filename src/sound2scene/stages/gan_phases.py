@@ -10,7 +10,7 @@ from sound2scene.types import InputError
 
 @dataclass
 class Phases:
-    """How a batch becomes steps; thousands of real pictures seen over all processes (kimg) are the ruler of time.
+    """How a batch becomes steps; thousands of real pictures over all processes (kimg) are the ruler of time.
 
     Attributes:
         discriminator_steps: Batches, each a step of the discriminator, to one step of the generator.

@@ -1,4 +1,4 @@
-"""Stage `judge`: a classifier of pictures, trained on the same videos' frames, by which generated ones are measured."""
+"""Stage `judge`: a classifier of pictures, by which generated ones are measured."""
 
 from __future__ import annotations
 
@@ -63,11 +63,13 @@ class JudgeStage(pl.LightningModule):
         self.class_names = list(facts.classes)
         if len(self.class_names) != self.judge.classes:
             raise InputError(
-                f"judge.classes is {self.judge.classes} and the data has {len(self.class_names)}; make them the same"
+                f"judge.classes is {self.judge.classes} and the data has {len(self.class_names)}; make them "
+                "the same"
             )
         if facts.unlabelled:
             raise InputError(
-                f"split {facts.unlabelled[0]!r} has no labels, from which a judge learns; give a dataset with labels"
+                f"split {facts.unlabelled[0]!r} has no labels, from which a judge learns; give a dataset "
+                "with labels"
             )
 
     def training_step(self, batch: PictureBatch, batch_index: int) -> Tensor:

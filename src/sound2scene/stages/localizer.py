@@ -1,4 +1,4 @@
-"""Stage `localizer`: when and where picture and sound of a video agree, learned with or without labels (paper §2.3)."""
+"""Stage `localizer`: when and where picture and sound of a video agree (paper §2.3)."""
 
 from __future__ import annotations
 
@@ -108,7 +108,8 @@ class LocalizerStage(pl.LightningModule):
         wanted_px, wanted_s = self.localizer.side_px, self.localizer.window_s
         if (side_px, samples) != (wanted_px, round(wanted_s * SAMPLE_RATE_HZ)):
             raise InputError(
-                f"data.init_args.side_px is {side_px} and window_s {samples / SAMPLE_RATE_HZ:g}, and the localizer "
+                f"data.init_args.side_px is {side_px} and window_s {samples / SAMPLE_RATE_HZ:g}, and the "
+                "localizer "
                 f"looks at {wanted_px} and {wanted_s:g}; make them the same"
             )
 

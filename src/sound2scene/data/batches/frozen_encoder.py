@@ -1,4 +1,4 @@
-"""The frozen image encoder that belongs to the data: z_image of whole splits, computed once and kept on disk."""
+"""The frozen image encoder that belongs to the data: z_image of whole splits, computed once and kept."""
 
 from __future__ import annotations
 

@@ -100,7 +100,8 @@ class MomentReader(Dataset[_Drawn]):
                 continue
             return self._drawn(found, self.number.get(entry.label or "", -1), rejected, dice)
         raise InputError(
-            f"{self.entries[draw.position].path}: neither this video nor the {len(rejected) - 1} after it can be "
+            f"{self.entries[draw.position].path}: neither this video nor the {len(rejected) - 1} after it "
+            "can be "
             f"read ({rejected[0][1]}); check the folder of the videos"
         )
 

@@ -1,4 +1,4 @@
-"""Who resembles whom: the k nearest pictures of each picture by z_image, never itself (IC-GAN, arXiv:2109.05070)."""
+"""Who resembles whom: the k nearest pictures of each by z_image, never itself (IC-GAN, arXiv:2109.05070)."""
 
 from __future__ import annotations
 

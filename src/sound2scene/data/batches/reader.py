@@ -1,4 +1,4 @@
-"""What a loader's worker does with a clip of a split, and how clips become a batch: one reader per kind of batch."""
+"""What a loader's worker does with a clip, and how clips become a batch: one reader per kind of batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every LightningDataModule shares: exact epochs on any number of processes, a restart at the next item."""
+"""What every DataModule shares: exact epochs on any number of processes, a restart at the next item."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 
 
 class _ResumableLoader(DataLoader[Any]):
-    """Tells Lightning that a restart is taken care of (by the data module); it would warn of lost clips otherwise."""
+    """Tells Lightning that the DataModule takes care of a restart; it would warn of lost clips otherwise."""
 
     def state_dict(self) -> dict[str, Any]:
         return {}
@@ -65,7 +65,7 @@ class ResumableDataModule(pl.LightningDataModule):
         self._train_batches = 1
 
     def coverage(self) -> dict[str, dict[str, int]]:
-        """How much of its source the data covers, per split of the source; empty where that was not counted."""
+        """How much of its source the data covers, per split of the source; empty where it was not counted."""
         return {}
 
     def _epochs(self, items: int) -> EpochSampler:
@@ -95,7 +95,8 @@ class ResumableDataModule(pl.LightningDataModule):
         """Batches trained on so far, and batches in an epoch."""
         if self.trainer is None:
             return 0, 1
-        # The Trainer's number is infinite until it has asked for the first batch; `limit_train_batches` lowers it.
+        # The Trainer's number is infinite until it has asked for the first batch; `limit_train_batches`
+        # lowers it.
         return batches_trained(self.trainer), int(min(self.trainer.num_training_batches, self._train_batches))
 
     def _position(self) -> tuple[int, int]:
