@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 
 from sound2scene.commands import doctor
 
-COMMAND = "import sys; from sound2scene import doctor; sys.exit(doctor.main(as_json=True))"
+COMMAND = "import sys; from sound2scene.commands import doctor; sys.exit(doctor.main(as_json=True))"
 
 
 def missing(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, str]]:
@@ -28,7 +28,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProc
     (shadow / "torchaudio.py").write_text("raise OSError('libcudart.so.13: cannot open shared object file')")
     environment = os.environ | {"PYTHONPATH": str(shadow)}
     command = [sys.executable, "-c", COMMAND]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +109,6 @@ def test_a_torchaudio_that_does_not_load_is_a_finding_not_a_traceback(
 
 
 def test_importing_the_doctor_does_not_import_torch() -> None:
-    code = "import sys, sound2scene.doctor; print('torch' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
+    code = "import sys, sound2scene.commands.doctor; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from drawing import pair_data, tiny_generator, tiny_trainer
-from killed_run import run, run_killed_and_on, weights
+from killed_run import run, run_killed_and_on, run_on_two, weights
 from sound2scene import artifacts
 from sound2scene.data.clips import ClipDataModule
 from sound2scene.data.reading import ReadPictures
@@ -133,6 +133,7 @@ def test_the_test_split_is_read_by_test_alone(
     assert all(name.startswith("test/") for name in trainer.callback_metrics)
 
 
+@pytest.mark.slow
 def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(
     tiny_image_encoder: Path, tmp_path: Path
 ) -> None:
@@ -142,9 +143,8 @@ def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(
         folder.mkdir()
         tiny_recipe(folder / "recipe.yaml", shards, tiny_image_encoder, checkpoint_steps=4)
     run(whole / "recipe.yaml")
-    run_killed_and_on(
-        broken / "recipe.yaml", broken / "runs/align/tiny/version_0/checkpoints/latest.ckpt", steps=18
-    )
+    saved = broken / "runs/align/tiny/version_0/checkpoints/latest.ckpt"
+    run_killed_and_on(broken / "recipe.yaml", saved, batches=9)
     expected, found = weights(whole, "last"), weights(broken, "last")
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[name], found[name]) for name in expected)
@@ -160,12 +160,12 @@ def gradients_after_one_step(
     more = ["--model.init_args.audio_encoder.init_args.backbone_options.norm_layer", "groupnorm1"]
     more += ["--model.init_args.optimizer", '{"class_path": "torch.optim.SGD", "init_args": {"lr": 1.0}}']
     more += ["--model.init_args.schedule", "null", "--trainer.max_steps", "1", "--run.checkpoint_steps", "1"]
-    more += ["--trainer.devices", str(processes), "--data.init_args.batch_size", str(8 // processes)]
-    more += ["--trainer.strategy", "ddp"] if processes > 1 else []
-    run(recipe, *more)
+    more += ["--data.init_args.batch_size", str(8 // processes)]
+    (run if processes == 1 else run_on_two)(recipe, *more)
     return weights(folder, "latest")
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_gradients_of_the_whole_batch_and_validate_every_clip(
     tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:

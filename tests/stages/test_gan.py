@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from drawing import DISCRIMINATOR, GENERATOR, instance_data, tiny_gan, tiny_trainer
-from killed_run import run, run_killed_and_on
+from killed_run import run, run_killed_and_on, run_on_two
 from killed_run import weights as checkpoint
 from sound2scene import artifacts
 from sound2scene.data.clips import ClipDataModule
@@ -281,6 +281,7 @@ def gan_recipe(path: Path, shards: Path, encoder: Path, **phases: Any) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(
     tiny_image_encoder: Path, tmp_path: Path
 ) -> None:
@@ -290,12 +291,13 @@ def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(
     run(tmp_path / "whole" / "recipe.yaml")
     broken = tmp_path / "broken"
     saved = broken / "runs/gan/tiny/version_0/checkpoints/latest.ckpt"
-    run_killed_and_on(broken / "recipe.yaml", saved, steps=18)
+    run_killed_and_on(broken / "recipe.yaml", saved, batches=9)
     expected, found = checkpoint(tmp_path / "whole", "last"), checkpoint(broken, "last")
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
+@pytest.mark.slow
 def test_two_processes_with_synchronised_norms_take_the_step_of_the_whole_batch(
     tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:
@@ -303,17 +305,9 @@ def test_two_processes_with_synchronised_norms_take_the_step_of_the_whole_batch(
         recipe = gan_recipe(
             tmp_path / str(processes) / "recipe.yaml", tiny_shards, tiny_image_encoder, synchronise_norms=True
         )
-        run(
-            recipe,
-            "--trainer.max_steps",
-            "1",
-            "--run.checkpoint_steps",
-            "1",
-            "--trainer.devices",
-            str(processes),
-            "--data.init_args.batch_size",
-            str(8 // processes),
-        )
+        more = ["--trainer.max_steps", "1", "--run.checkpoint_steps", "1"]
+        more += ["--data.init_args.batch_size", str(8 // processes)]
+        (run if processes == 1 else run_on_two)(recipe, *more)
     one, two = checkpoint(tmp_path / "1", "latest"), checkpoint(tmp_path / "2", "latest")
     assert one.keys() == two.keys()
     assert int(one["images"]) == int(two["images"]) == 8
