@@ -27,10 +27,10 @@ SPLITS_OF = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "
 class SplitDataModule(ResumableDataModule, ABC):
     """Streams splits `train`, `val` and `test` of whatever holds pictures.
 
-    Training drops only the ragged last global batch, evaluation reads every clip exactly once, the order depends on
-    (seed, epoch) alone, and a run restarted from a checkpoint goes on at the next clip. The test split is read by
-    `test` alone. Where a frozen image encoder is named, and the batches hold its features, those of the splits that a
-    run reads are computed before the first batch, once for all runs.
+    Training drops only the ragged last global batch, evaluation reads every clip exactly once, the order
+    depends on (seed, epoch) alone, and a run restarted from a checkpoint goes on at the next clip. The test
+    split is read by `test` alone. Where a frozen image encoder is named, and the batches hold its features,
+    those of the splits that a run reads are computed before the first batch, once for all runs.
 
     Args:
         batch_size: Clips per process.
@@ -80,10 +80,21 @@ class SplitDataModule(ResumableDataModule, ABC):
                 self.read.evaluation(self.dataset(split), self._frozen)
 
     def facts(self) -> DataFacts:
-        """Classes, splits without labels, and the image encoder, of the splits that this run reads."""
+        """Classes, splits without labels, and the image encoder, of the splits that this run reads.
+
+        Raises:
+            InputError: If two of them have other classes, so that one index would mean two things.
+        """
         found = {split: self.dataset(split) for split in self._used}
-        classes = next((tuple(one.classes) for one in found.values()), ())
         unlabelled = tuple(split for split, one in found.items() if not (one.label_N >= 0).any())
+        named = [tuple(one.classes) for one in found.values() if one.classes]
+        classes = named[0] if named else ()
+        if any(other != classes for other in named):
+            odd = ", ".join(sorted({*named[0]} ^ {*named[-1]})[:3])
+            raise InputError(
+                f"splits {' and '.join(found)} differ in their classes ({odd}); give each split a folder for "
+                "every class"
+            )
         return DataFacts(classes, unlabelled, None if self._frozen is None else self._frozen.facts)
 
     def examples(self, split: str, positions: Sequence[int]) -> Any:
