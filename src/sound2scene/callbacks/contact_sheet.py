@@ -18,7 +18,8 @@ from torch.nn.functional import interpolate
 
 from sound2scene.data.batches.footage import Footage, FootageDataset
 from sound2scene.data.batches.sampler import fixed_sample
-from sound2scene.data.selection.file import Choice, Selection
+from sound2scene.data.selection.file import Choice
+from sound2scene.data.selection.parts import Parts
 from sound2scene.data.video import decode as video
 from sound2scene.figures.panels import SHOWN, show_pixels
 from sound2scene.moments import STEP_HZ, Moments, Scored, Scorer
@@ -59,19 +60,19 @@ class ContactSheet(pl.Callback):
     They are decoded and scored once more, on the first rank: a run that goes on has not seen the others.
 
     Args:
-        target: The selection's file; the sheet has its name, as PNG.
+        parts: Of the selection; the sheet has the name of its file, as PNG.
         videos: File of each key.
         scorer: Who chose.
     """
 
-    def __init__(self, target: Path, videos: Mapping[str, Path], scorer: Scorer) -> None:
-        self.target, self.videos, self.scorer = target, videos, scorer
+    def __init__(self, parts: Parts, videos: Mapping[str, Path], scorer: Scorer) -> None:
+        self.parts, self.videos, self.scorer = parts, videos, scorer
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Draw; comes after the writer's teardown and before the scorer leaves its device."""
         if not trainer.is_global_zero:
             return
-        chosen = Selection.load(self.target).videos
+        chosen = self.parts.selection().videos
         keys = [key for key in sorted(chosen) if key in self.videos]
         dataset = FootageDataset(
             [(key, self.videos[key]) for key in fixed_sample(keys, COUNT)], self.scorer.side_px
@@ -83,7 +84,7 @@ class ContactSheet(pl.Callback):
         rows = [self._row(one, chosen[one.key], pl_module.device) for one in shown if one.moments is not None]
         pl_module.train(mode)
         if rows:
-            _save(draw_sheet(rows), self.target.with_suffix(".png"))
+            _save(draw_sheet(rows), self.parts.target.with_suffix(".png"))
 
     def _row(self, footage: Footage, choice: Choice, device: torch.device) -> Row:
         assert footage.moments is not None
