@@ -1,7 +1,9 @@
 """Scorers of the tests' own, named by dotted path."""
 
 import os
+import signal
 import time
+from pathlib import Path
 
 import torch
 
@@ -29,6 +31,27 @@ class Slow(Loudest):
         time.sleep(0.15)
         with open(os.environ["SCORED"], "a") as log:
             log.write(f"{moments.key}\n")
+        return super().score(moments)
+
+
+def select_slowly(folder: Path, output: Path, log: str) -> None:
+    """A selection by `Slow`, for a process of its own."""
+    from sound2scene.commands.selection_run import select_moments
+    from sound2scene.data.video.find import find_videos
+
+    os.environ["SCORED"] = log  # a fork server keeps the environment of its start
+    select_moments(find_videos(folder), Slow(), output, top_k=3, workers=0)
+
+
+class Interrupted(Loudest):
+    """Hears Ctrl-C at its third video."""
+
+    count = 0
+
+    def score(self, moments: Moments) -> Scored:
+        self.count += 1
+        if self.count == 3:
+            os.kill(os.getpid(), signal.SIGINT)
         return super().score(moments)
 
 
