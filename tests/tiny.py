@@ -83,10 +83,12 @@ def tiny_features(encoder: Path, cache: Path) -> Features:
 def tiny_recipe(path: Path, shards: Path, encoder: Path, **run: Any) -> Path:
     """The same as a recipe file, to lie on top of `experiments/trainer.yaml`."""
     lines = [
-        f"run: {{name: align/tiny, folder: {path.parent / 'runs'}, best: {{monitor: val/class/audio_to_image/recall_at_1}}, "
+        f"run: {{name: align/tiny, folder: {path.parent / 'runs'}, "
+        "best: {monitor: val/class/audio_to_image/recall_at_1}, "
         + "".join(f"{key}: {value}, " for key, value in run.items())
         + "}",
-        "trainer: {max_epochs: 3, accelerator: cpu, devices: 1, enable_progress_bar: false, log_every_n_steps: 1}",
+        "trainer: {max_epochs: 3, accelerator: cpu, devices: 1, enable_progress_bar: false,",
+        "  log_every_n_steps: 1}",
         "model:",
         "  class_path: sound2scene.stages.align.AlignStage",
         "  init_args:",
