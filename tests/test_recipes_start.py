@@ -77,7 +77,7 @@ def sizes(path: Path, folder: Path) -> Path:
     if name_of(path) == "localizer/vggsound":
         network["localizer"]["init_args"] |= {"classes": len(fabricated.CLASSES)}
     if name_of(path) == "encoder/imagenet_400ep_bs256":
-        network["queue"] = {"init_args": {"rows": 8, "dim": 4}}
+        network["queue"] = {"init_args": {"length": 8, "dim": 4}}
     trainer = {
         "max_epochs": 1,
         "limit_train_batches": 1,
