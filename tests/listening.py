@@ -1,6 +1,7 @@
 """Scorers of the tests' own, named by dotted path."""
 
 import os
+import signal
 import time
 
 import torch
@@ -34,6 +35,18 @@ class Noted(Loudest):
         self.left -= 1
         with open(os.environ["SCORED"], "a") as log:
             log.write(f"{moments.key}\n")
+        return super().score(moments)
+
+
+class Interrupted(Loudest):
+    """Hears Ctrl-C at its third video."""
+
+    count = 0
+
+    def score(self, moments: Moments) -> Scored:
+        self.count += 1
+        if self.count == 3:
+            os.kill(os.getpid(), signal.SIGINT)
         return super().score(moments)
 
 

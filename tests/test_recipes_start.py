@@ -122,7 +122,8 @@ def test_the_recipe_starts_and_takes_a_step(
     path: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(work)
-    assert cli.main(arguments(path, work, tmp_path, 1)) == 0
+    monkeypatch.setattr(sys, "argv", ["sound2scene", *arguments(path, work, tmp_path, 1)])
+    assert cli.main() == 0
     took_a_step(path, tmp_path)
 
 

@@ -24,7 +24,8 @@ from timing import compare, print_table
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from sound2scene import images
+from sound2scene import artifacts, images
+from sound2scene.data.batches.frozen_encoder import Features
 from sound2scene.data.clips import ClipDataModule
 from sound2scene.data.prepare import prepare_folder
 from sound2scene.losses.infonce import L2InfoNCE
@@ -114,9 +115,13 @@ def main() -> None:
         files = Path(scratch) / "files"
         write_files(files, arguments.clips)
         prepare_folder(Path(scratch) / "shards", files, val_share=0.0)
-        data = ClipDataModule(str(Path(scratch) / "shards"), arguments.batch_size, arguments.workers)
         image = ImageEncoder().eval()
-        data.use_features(["train"], image, "random", "squeeze", str(Path(scratch) / "features"))
+        card = {"kind": "image-encoder", "preset": "squeeze"}
+        features = Features(
+            str(artifacts.save(image, Path(scratch) / "encoder", card=card)), f"{scratch}/features"
+        )
+        data = ClipDataModule(f"{scratch}/shards", arguments.batch_size, arguments.workers, features=features)
+        data.setup("fit")
         rows = {}
         for name, make in audio.items():
             ours, theirs = make(), make()

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 from alignment_epoch import write_files
+from shards import ReadBoth
 
 from sound2scene.data.clips import ClipDataModule
 from sound2scene.data.prepare import prepare_folder
@@ -44,7 +45,7 @@ def own_bytes(process: psutil.Process | None = None) -> int:
 
 def stream(shards: str) -> int:
     """Largest memory over one epoch."""
-    data = ClipDataModule(shards, batch_size=8, workers=2, read=("image", "waveform"))
+    data = ClipDataModule(shards, batch_size=8, workers=2, read=ReadBoth())
     return max(own_bytes() for _ in data.train_dataloader())
 
 

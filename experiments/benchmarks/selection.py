@@ -26,10 +26,9 @@ from timing import compare, print_table
 
 from sound2scene import artifacts, audio
 from sound2scene.data.batches.footage import FootageDataset
-from sound2scene.data.selection.file import Choice
 from sound2scene.data.video.clip import make_video_clip
 from sound2scene.data.video.find import find_videos
-from sound2scene.moments import Moments, Scorer
+from sound2scene.moments import Choice, Moments, Refused, Scorer
 from sound2scene.stages.selection import SelectionStage
 from sound2scene.types import Clip
 
@@ -37,18 +36,20 @@ from sound2scene.types import Clip
 def usable(folder: Path, scorer: Scorer) -> FootageDataset:
     """The videos that can be decoded; the names of the others are printed."""
     every = FootageDataset(list(find_videos(folder).items()), scorer.side_px)
-    refused = {
-        footage.key: footage.refused for footage in (every[i] for i in range(len(every))) if footage.refused
-    }
-    for reason in refused.values():
-        print(f"left out: {reason.reason}")
-    return FootageDataset([video for video in every.videos if video[0] not in refused], scorer.side_px)
+    kept = []
+    for number, video in enumerate(every.videos):
+        found = every[number].found
+        if isinstance(found, Refused):
+            print(f"left out: {found.reason}")
+        else:
+            kept.append(video)
+    return FootageDataset(kept, scorer.side_px)
 
 
 def ours(videos: FootageDataset, stage: SelectionStage) -> None:
     """Select and prepare every video."""
     for number, (key, path) in enumerate(videos.videos):
-        _, chosen = stage.predict_step(videos[number], 0)
+        chosen = stage.predict_step(videos[number], 0).found
         assert isinstance(chosen, Choice)
         job = {"key": key, "label": None, "video": str(path), "moment_s": chosen.moments_s[0], "side_px": 256}
         clip = make_video_clip(job | {"duration_s": chosen.duration_s})

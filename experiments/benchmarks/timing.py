@@ -37,7 +37,8 @@ def compare(ours: Callable[[], object], other: Callable[[], object], repeats: in
         repeats: Number of pairs of timed calls.
     """
     ours(), other()
-    ours_s, other_s = [], []
+    ours_s: list[float] = []
+    other_s: list[float] = []
     for repeat in range(repeats):
         for callable_, seconds in ((ours, ours_s), (other, other_s))[:: 1 if repeat % 2 else -1]:
             start = time.perf_counter()

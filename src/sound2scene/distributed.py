@@ -31,21 +31,22 @@ class _Gather(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, z_BD: Tensor) -> Tensor:
+    def forward(ctx: Any, z_BD: Tensor) -> Tensor:
         """Rows of all ranks, in rank order."""
         rank, ranks = world()
-        ctx.rows = slice(rank * len(z_BD), (rank + 1) * len(z_BD))  # type: ignore[attr-defined]
+        ctx.rows = slice(rank * len(z_BD), (rank + 1) * len(z_BD))
         z_GD = z_BD.new_empty(ranks * len(z_BD), *z_BD.shape[1:])
         dist.all_gather(list(z_GD.chunk(ranks)), z_BD.contiguous())
         return z_GD
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         """This rank's rows of the summed gradient."""
         (gradient_GD,) = gradients
         summed_GD = gradient_GD.contiguous().clone()
         dist.all_reduce(summed_GD)
-        return summed_GD[ctx.rows]  # type: ignore[attr-defined]
+        rows: slice = ctx.rows
+        return summed_GD[rows]
 
 
 def gather(z_BD: Tensor) -> Tensor:

@@ -203,7 +203,7 @@ def whole_number(network: nn.Module, name: str) -> int:
         InputError: If it has none, or one that is no whole number.
     """
     found: Any = getattr(network, name, None)
-    if not isinstance(found, int):
+    if not isinstance(found, int) or isinstance(found, bool):
         raise InputError(
             f"{type(network).__name__} has no whole number {name!r}; add the attribute to the class"
         )

@@ -9,7 +9,7 @@ from torch import nn
 from parity_fill import input_tensor, relative_error, state
 from sound2scene import artifacts
 from sound2scene.models.audio_encoder import AudioEncoder
-from sound2scene.published import checkpoint as published
+from sound2scene.published import sound2scene
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def imported(parity: Path, tmp_path_factory: pytest.TempPathFactory) -> nn.Modul
     shapes = json.loads((parity / "state_dict_keys.json").read_text())["audio"]
     torch.save(state(shapes), folder / "sound2scene.pth")
     return artifacts.load(
-        published.import_audio_encoder(folder / "sound2scene.pth", folder / "artifact"), "audio-encoder"
+        sound2scene.import_audio_encoder(folder / "sound2scene.pth", folder / "artifact"), "audio-encoder"
     )
 
 

@@ -10,7 +10,7 @@ from parity_fill import input_tensor, relative_error, state
 from sound2scene import artifacts
 from sound2scene.models.heads import ProjectionHead
 from sound2scene.models.image_encoder import ImageEncoder
-from sound2scene.published import checkpoint as published
+from sound2scene.published import swav
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def imported(swav_state: dict[str, Tensor], tmp_path_factory: pytest.TempPathFac
         folder / "swav_800ep_pretrain.pth.tar",
         _use_new_zipfile_serialization=False,
     )
-    return artifacts.load(published.import_swav(folder / "swav_800ep_pretrain.pth.tar", folder / "artifact"))
+    return artifacts.load(swav.import_swav(folder / "swav_800ep_pretrain.pth.tar", folder / "artifact"))
 
 
 @pytest.fixture(scope="module")

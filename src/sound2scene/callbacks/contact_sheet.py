@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 
 from sound2scene.data.batches.footage import FootageDataset
 from sound2scene.data.batches.sampler import fixed_sample
-from sound2scene.data.selection.file import Selection
+from sound2scene.data.selection.parts import Parts
 from sound2scene.data.video.decode import frame_at
 from sound2scene.figures.contact_sheet import SheetRow, draw_sheet, level
 from sound2scene.figures.panels import SHOWN, save
@@ -31,19 +31,19 @@ class ContactSheet(pl.Callback):
     They are decoded and scored once more, on the first rank: a run that goes on has not seen the others.
 
     Args:
-        target: The selection's file; the sheet has its name, as PNG.
+        parts: Of the selection; the sheet has the name of its file, as PNG.
         videos: File of each key.
         scorer: Who chose.
     """
 
-    def __init__(self, target: Path, videos: Mapping[str, Path], scorer: Scorer) -> None:
-        self.target, self.videos, self.scorer = target, videos, scorer
+    def __init__(self, parts: Parts, videos: Mapping[str, Path], scorer: Scorer) -> None:
+        self.parts, self.videos, self.scorer = parts, videos, scorer
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Draw; comes after the writer's teardown and before the scorer leaves its device."""
         if not trainer.is_global_zero:
             return
-        chosen = Selection.load(self.target).videos
+        chosen = self.parts.selection().videos
         keys = [key for key in sorted(chosen) if key in self.videos]
         dataset = FootageDataset(
             [(key, self.videos[key]) for key in fixed_sample(keys, COUNT)], self.scorer.side_px
@@ -59,7 +59,7 @@ class ContactSheet(pl.Callback):
         ]
         pl_module.train(mode)
         if rows:
-            path = self.target.with_suffix(".png")
+            path = self.parts.target.with_suffix(".png")
             try:
                 save(draw_sheet(rows), path)
             except OSError as error:

@@ -29,8 +29,8 @@ class SplitDataModule(ResumableDataModule, ABC):
 
     Training drops only the ragged last global batch, evaluation reads every clip exactly once, the order
     depends on (seed, epoch) alone, and a run restarted from a checkpoint goes on at the next clip. The test
-    split is read by `test` alone. Where a frozen image encoder is named, its features of the splits that a
-    run reads are computed before the first batch, once for all runs, and handed over with the batches.
+    split is read by `test` alone. Where a frozen image encoder is named, and the batches hold its features,
+    those of the splits that a run reads are computed before the first batch, once for all runs.
 
     Args:
         batch_size: Clips per process.
@@ -76,13 +76,25 @@ class SplitDataModule(ResumableDataModule, ABC):
             device = torch.device("cpu") if self.trainer is None else device_of(self.trainer)
             self._frozen = FrozenFeatures(self.features, self.workers, device)
             for split in self._used:
-                self._frozen.of(self.dataset(split))
+                # A reading asks for what it hands over, but first refuses a split that it cannot read.
+                self.read.evaluation(self.dataset(split), self._frozen)
 
     def facts(self) -> DataFacts:
-        """Classes, splits without labels, and the image encoder, of the splits that this run reads."""
+        """Classes, splits without labels, and the image encoder, of the splits that this run reads.
+
+        Raises:
+            InputError: If two of them have other classes, so that one index would mean two things.
+        """
         found = {split: self.dataset(split) for split in self._used}
-        classes = next((tuple(one.classes) for one in found.values()), ())
         unlabelled = tuple(split for split, one in found.items() if not (one.label_N >= 0).any())
+        named = [tuple(one.classes) for one in found.values() if one.classes]
+        classes = named[0] if named else ()
+        if any(other != classes for other in named):
+            odd = ", ".join(sorted({*named[0]} ^ {*named[-1]})[:3])
+            raise InputError(
+                f"splits {' and '.join(found)} differ in their classes ({odd}); give each split a folder for "
+                "every class"
+            )
         return DataFacts(classes, unlabelled, None if self._frozen is None else self._frozen.facts)
 
     def examples(self, split: str, positions: Sequence[int]) -> Any:

@@ -73,7 +73,9 @@ class PictureFolder:
             InputError: If anything else is asked for, or the file is gone.
         """
         if kind != "jpg":
-            raise InputError(f"{self.where(position)}: a folder of pictures has no {kind}; read only `image`")
+            raise InputError(
+                f"{self.where(position)}: a folder of pictures has no {kind}; prepare shards of pairs"
+            )
         try:
             return Path(self.where(position)).read_bytes()
         except OSError as error:

@@ -80,6 +80,8 @@ class Generator(nn.Module):
             than the number of chunks.
     """
 
+    is_folded = False
+
     def __init__(
         self,
         resolution: int = 128,
@@ -128,18 +130,20 @@ class Generator(nn.Module):
         first_BZ, *chunks = torch.split(z_BZ, self._chunk, dim=1)
         image_BCHW = self.linear(first_BZ).unflatten(1, (-1, _START, _START))
         for block, chunk_BZ in zip(self.blocks, chunks, strict=True):
-            image_BCHW = block[0](image_BCHW, torch.cat([feature_BD, chunk_BZ.to(feature_BD.dtype)], dim=1))  # type: ignore[index]
-            for layer in block[1:]:  # type: ignore[index]
+            first, *rest = block.children()
+            image_BCHW = first(image_BCHW, torch.cat([feature_BD, chunk_BZ.to(feature_BD.dtype)], dim=1))
+            for layer in rest:
                 image_BCHW = layer(image_BCHW)
         image_BCHW = self.output_layer(image_BCHW)
         # bf16 has fewer grey values than eight bits can hold.
         return torch.tanh(image_BCHW.to(torch.promote_types(image_BCHW.dtype, torch.float32)))
 
-    def folded(self) -> nn.Module:
+    def folded(self) -> Generator:
         """A copy for inference: the same pictures without the power steps of spectral normalisation.
 
         It cannot be folded again, trained or written as an artifact.
         """
         folded = fold(self)
-        folded.is_folded = True  # type: ignore[assignment]
+        assert isinstance(folded, Generator)
+        folded.is_folded = True
         return folded

@@ -112,7 +112,7 @@ class Discriminator(nn.Module):
             z_image_BD: Image features, (B, z_image_dim), in rows of unit length; the caller normalises them.
         """
         for block in self.blocks:
-            for layer in block:  # type: ignore[attr-defined]
+            for layer in block.children():
                 image_BCHW = layer(image_BCHW)
         # The sums run over up to 1536 channels, too many for bf16.
         image_BCHW = relu(image_BCHW)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -31,7 +29,9 @@ class ProjectionHead(nn.Sequential):
 
     def forward(self, z_image_BD: Tensor) -> Tensor:
         """Rows of unit length, (B, out_dim)."""
-        return normalize(nn.Sequential.forward(self, z_image_BD), dim=1)  # type: ignore[no-untyped-call]
+        for layer in self:
+            z_image_BD = layer(z_image_BD)
+        return normalize(z_image_BD, dim=1)
 
 
 class Prototypes(nn.Linear):
@@ -81,7 +81,8 @@ class PrototypeHead(nn.Module):
         unit_BD = self.projection_head(z_image_BD).float()
         with torch.autocast(unit_BD.device.type, enabled=False):
             unit_BD = normalize(unit_BD, dim=1)
-            return unit_BD, cast(Tensor, self.prototypes(unit_BD))
+            scores_BK: Tensor = self.prototypes(unit_BD)
+            return unit_BD, scores_BK
 
 
 class FeatureQueue(nn.Module):

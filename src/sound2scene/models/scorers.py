@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import torch
 
 from sound2scene.moments import STEP_HZ, Moments, Scored
+from sound2scene.seeds import seed_of
 
 
 class Middle:
@@ -33,6 +32,5 @@ class Random:
 
     def score(self, moments: Moments) -> Scored:
         """A number in [0, 1) for each step."""
-        digest = hashlib.sha256(f"{self.arguments['seed']} {moments.key}".encode()).digest()
-        dice = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+        dice = torch.Generator().manual_seed(seed_of(self.arguments["seed"], moments.key))
         return Scored(torch.rand(len(moments.second_S), generator=dice))

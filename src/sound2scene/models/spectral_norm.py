@@ -84,13 +84,9 @@ class SNConv2d(_SpectralNorm, nn.Conv2d):
 
     def folded(self) -> nn.Conv2d:
         """The plain layer that gives what this one gives in evaluation."""
+        size, bias = self.kernel_size[0], self.bias is not None
         plain = nn.Conv2d(
-            self.in_channels,
-            self.out_channels,
-            self.kernel_size,  # type: ignore[arg-type]
-            padding=self.padding,  # type: ignore[arg-type]
-            bias=self.bias is not None,
-            device="meta",
+            self.in_channels, self.out_channels, size, padding=size // 2, bias=bias, device="meta"
         )
         self._fill(plain)
         return plain

@@ -142,6 +142,12 @@ class LocalizerStage(pl.LightningModule):
         self.rejected |= {key for key, _ in batch.rejected}
         if batch.moments is None:
             return
+        side_px = batch.moments.frames_SCHW.shape[-1]
+        if side_px != self.localizer.side_px:
+            raise InputError(
+                f"data.init_args.side_px is {side_px}, and the localizer looks at {self.localizer.side_px}; make them "
+                "the same"
+            )
         found, second_S = self.localizer.score(batch.moments), batch.moments.second_S.cpu()
         self.seen["margin"].append(float(found.score_S.softmax(0).max() - 1 / len(found.score_S)))
         if batch.known.interval_s is not None:
