@@ -242,35 +242,6 @@ def test_a_checkpoint_that_cannot_be_read_is_refused_by_name_and_never_run(
         assert (tmp_path / "exploded").exists(), "the bomb of this test would not have exploded"
 
 
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"]
-    return subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout
-
-
-def test_the_commit_is_that_of_the_package_and_of_no_checkout_around_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "src" / "sound2scene"
-    (package / "callbacks").mkdir(parents=True)
-    monkeypatch.setattr(provenance, "__file__", str(package / "callbacks" / "provenance.py"))
-    assert provenance.commit_of_code() == (None, 0)
-    (package / "__init__.py").touch()
-    (tmp_path / "notes.txt").write_text("one")
-    git(tmp_path, "init", "-q")
-    git(tmp_path, "add", "notes.txt")
-    git(tmp_path, "commit", "-qm", "someone else's")
-    assert provenance.commit_of_code() == (None, 0)
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "-qm", "the package's")
-    head = git(tmp_path, "rev-parse", "HEAD").strip()
-    assert provenance.commit_of_code() == (head, 0)
-    (tmp_path / "notes.txt").write_text("two")
-    (tmp_path / "untracked.txt").touch()
-    assert provenance.commit_of_code() == (head, 1)
-
-
 @pytest.fixture
 def no_account(tmp_path: Path) -> dict[str, str]:
     """An environment without a W&B account, and without a network."""
