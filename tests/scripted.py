@@ -8,8 +8,9 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.clips import ClipDataModule, SplitDataModule, clips_of
 from sound2scene.data.reading import ReadPictures
+from sound2scene.lightning import data_of
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.types import Export, PictureBatch
 from tiny import NET
@@ -77,11 +78,11 @@ class Spy(pl.Callback):
     """Keeps what it saw when the last training in this process began."""
 
     files: frozenset[str] = frozenset()
-    data: ClipDataModule | None = None
+    data: SplitDataModule | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         Spy.files = frozenset(path.name for path in Path(str(trainer.log_dir)).iterdir())
-        Spy.data = trainer.datamodule  # type: ignore[attr-defined]
+        Spy.data = clips_of(data_of(trainer))
 
 
 def scripted_data(shards: Path) -> ClipDataModule:
