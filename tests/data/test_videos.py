@@ -2,15 +2,14 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
-from sound2scene.data.batches.moments import Entry, MomentReader
-from sound2scene.data.batches.sampler import Draw
+from sound2scene.data.batches.moments import Entry
 from sound2scene.data.splits import ToyVideos
 from sound2scene.data.toy import world as toy
 from sound2scene.data.videos import VideoDataModule
-from sound2scene.moments import Drawn, Watched, windows
-from sound2scene.types import InputError
+from sound2scene.moments import MomentBatch, WholeVideo
+from sound2scene.protocols import Documented, Telling
+from sound2scene.types import DataFacts
 
 
 @pytest.fixture(scope="module")
@@ -20,74 +19,29 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Listed:
+    """Splits of as many entries as there are, none of them a file."""
+
+    classes: tuple[str, ...] = ("bell", "drum")
+
+    def __init__(self, count: int = 64) -> None:
+        self.found = [Entry(str(number), f"{number}.mp4") for number in range(count)]
+
+    def entries(self, split: str) -> list[Entry]:
+        return self.found
+
+
+class Prepared(Listed):
+    """Counts how often it was told to prepare."""
+
+    asked = 0
+
+    def prepare(self) -> None:
+        self.asked += 1
+
+
 def entries(world: Path, split: str = "train") -> list[Entry]:
     return ToyVideos(str(world)).entries(split)
-
-
-def test_one_frame_is_drawn_from_each_equal_part_of_a_video(world: Path) -> None:
-    whole = MomentReader(entries(world), toy.KINDS, 32, 0.5)[Draw(0, 0)].moments
-    reader = MomentReader(entries(world), toy.KINDS, 32, 0.5, moments=4)
-    for epoch in range(5):
-        _, _, frames_MCHW, window_MT, _ = reader[Draw(epoch, 0)]
-        mirrored = [whole.frames_SCHW, whole.frames_SCHW.flip(-1)]
-        for part in range(4):
-            steps = range(25 * part, 25 * (part + 1))
-            all_windows = windows(whole.waveform_T, whole.second_S[steps.start : steps.stop], 0.5)
-            same = [bool((sounds_T == window_MT[part]).all()) for sounds_T in all_windows]
-            assert any(same), "the sound is one of this part's"
-            step = steps.start + same.index(True)
-            assert any(torch.equal(seen[step], frames_MCHW[part]) for seen in mirrored), (
-                "and the frame is its own"
-            )
-
-
-def test_the_draw_depends_on_seed_epoch_and_video_alone(world: Path) -> None:
-    one, other = (MomentReader(entries(world), toy.KINDS, 32, 0.5, 2, seed=3) for _ in range(2))
-    torch.manual_seed(1)
-    first = one[Draw(1, 2)]
-    torch.manual_seed(2)
-    second = other[Draw(1, 2)]
-    assert torch.equal(first[2], second[2])
-    assert torch.equal(first[3], second[3])
-    assert not torch.equal(one[Draw(2, 2)][3], first[3])
-
-
-def test_a_draw_that_rounds_up_to_the_end_takes_the_last_step(
-    world: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = MomentReader(entries(world), toy.KINDS, 32, 0.5)[Draw(0, 0)].moments
-    reader = MomentReader(entries(world), toy.KINDS, 32, 0.5, moments=4)
-    almost_1 = torch.nextafter(torch.ones(()), torch.zeros(()))
-    assert (3 + almost_1) / 4 == 1
-    monkeypatch.setattr(torch, "rand", lambda *size, **_: almost_1.expand(size[0]))
-    _, _, frames_MCHW, _, _ = reader[Draw(0, 0)]
-    assert torch.equal(frames_MCHW[-1], whole.frames_SCHW[-1])
-
-
-def test_a_video_that_cannot_be_read_is_named_and_the_next_one_stands_in(world: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.mp4"
-    broken.write_bytes(b"no video")
-    found = [Entry("broken", str(broken), "bell"), *entries(world)]
-    reader = MomentReader(found, toy.KINDS, 32, 0.5, moments=2)
-    batch = reader.collate([reader[Draw(0, 0)], reader[Draw(0, 2)]])
-    assert isinstance(batch, Drawn)
-    assert batch.rejected == [("broken", "undecodable")]
-    assert batch.key == [found[1].key, found[2].key]
-    assert batch.frames_BMCHW.shape == (2, 2, 3, 32, 32)
-    assert batch.window_BMT.shape == (2, 2, 8_000)
-    whole = MomentReader(found, toy.KINDS, 32, 0.5)
-    watched = whole.collate([whole[Draw(0, 0)]])
-    assert isinstance(watched, Watched)
-    assert watched.moments is None
-    assert watched.rejected == [("broken", "undecodable")]
-
-
-def test_a_folder_of_nothing_but_broken_videos_is_one_line(tmp_path: Path) -> None:
-    for name in "abc":
-        (tmp_path / f"{name}.mp4").write_bytes(b"")
-    found = [Entry(name, str(tmp_path / f"{name}.mp4")) for name in "abc"]
-    with pytest.raises(InputError, match="neither this video nor the 2 after it can be read"):
-        MomentReader(found, [], 32, 0.5, moments=2)[Draw(0, 1)]
 
 
 def test_what_is_known_of_a_toy_video_is_its_truth(world: Path) -> None:
@@ -105,15 +59,7 @@ def test_clips_of_two_sources_measure_nothing(world: Path) -> None:
     assert len((world / "test" / "truth.jsonl").read_text().splitlines()) == 3
 
 
-def test_the_videos_measured_are_always_the_same_and_not_every_nth(tmp_path: Path) -> None:
-    found = [Entry(str(number), f"{number}.mp4") for number in range(64)]
-
-    class Listed:
-        classes: tuple[str, ...] = ()
-
-        def entries(self, split: str) -> list[Entry]:
-            return found
-
+def test_the_videos_measured_are_always_the_same_and_not_every_nth() -> None:
     data = VideoDataModule(Listed(), workers=0, measured=16)
     measured = [int(entry.key) for entry in data.entries("val")]
     assert measured == [int(entry.key) for entry in VideoDataModule(Listed(), measured=16).entries("val")]
@@ -123,22 +69,44 @@ def test_the_videos_measured_are_always_the_same_and_not_every_nth(tmp_path: Pat
     assert len(data.entries("test")) == 64
 
 
-def test_batches_have_the_shapes_that_a_stage_asked_for(world: Path) -> None:
-    data = VideoDataModule(ToyVideos(str(world)), batch_size=3, moments=2, workers=0)
-    data.use_frames(48, 0.25)
-    batches = list(data.train_dataloader())
+def test_batches_have_the_shapes_that_the_recipe_asked_for(world: Path) -> None:
+    data = VideoDataModule(
+        ToyVideos(str(world)), batch_size=3, moments=2, workers=0, side_px=48, window_s=0.25
+    )
+    batches: list[MomentBatch] = list(data.train_dataloader())
     assert [batch.frames_BMCHW.shape for batch in batches] == [(3, 2, 3, 48, 48)] * 2
+    assert [batch.window_BMT.shape for batch in batches] == [(3, 2, 4_000)] * 2
     assert sorted(key for batch in batches for key in batch.key) == sorted(
         entry.key for entry in entries(world)
     )
-    seen = [watched.moments for watched in data.val_dataloader()]
-    assert [moments.frames_SCHW.shape for moments in seen] == [(100, 3, 48, 48)] * 4
+    for split, loader in (("val", data.val_dataloader()), ("test", data.test_dataloader())):
+        videos: list[WholeVideo] = list(loader)
+        listed = entries(world, split)
+        assert [(video.known, video.rejected) for video in videos] == [(entry.known, []) for entry in listed]
+        moments = [video.moments for video in videos if video.moments is not None]
+        assert [found.key for found in moments] == [entry.key for entry in listed]
+        assert {tuple(found.frames_SCHW.shape) for found in moments} == {(100, 3, 48, 48)}
 
 
-def test_the_fingerprint_changes_with_a_file(world: Path, tmp_path: Path) -> None:
+def test_facts_are_the_classes() -> None:
+    data = VideoDataModule(Listed(), workers=0)
+    assert isinstance(data, Telling)
+    assert data.facts() == DataFacts(("bell", "drum"))
+
+
+def test_splits_that_can_be_written_are_told_to_and_others_are_left_alone() -> None:
+    splits = Prepared()
+    VideoDataModule(splits, workers=0).prepare_data()
+    assert splits.asked == 1
+    VideoDataModule(Listed(), workers=0).prepare_data()
+
+
+def test_the_fingerprint_changes_with_a_file(world: Path) -> None:
     data = VideoDataModule(ToyVideos(str(world)), workers=0)
+    assert isinstance(data, Documented)
     before = data.fingerprints()
     assert before == data.fingerprints()
+    assert data.coverage() == {}
     path = Path(entries(world)[0].path)
     content = path.read_bytes()
     try:

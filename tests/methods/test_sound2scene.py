@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -6,14 +7,20 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
+from torch import Tensor
 
-from drawing import tiny_generator
-from sound2scene import artifacts, audio, cli
-from sound2scene.methods.sound2scene import SOUNDS_AT_ONCE, SoundToScene
+from drawing import tiny_generator, tiny_trainer
+from sound2scene import artifacts, audio, cli, images
+from sound2scene.callbacks import sample_grid
+from sound2scene.data.clips import ClipDataModule
+from sound2scene.latent import seed_of_clip
+from sound2scene.methods.sound2scene import SOUNDS_AT_ONCE, FrozenGenerator, SoundToScene
 from sound2scene.models.audio_encoder import AudioEncoder
+from sound2scene.protocols import Pictures
 from sound2scene.types import InputError
-from tiny import NET, Z_DIM
+from tiny import NET, Z_DIM, tiny_encoder, tiny_features, tiny_stage
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +73,12 @@ def test_seed_and_truncation_change_the_pictures_and_the_first_draws_stay(
     pair: tuple[Path, Path], sounds: list[Path], tmp_path: Path
 ) -> None:
     found = {}
-    settings = {"plain": [], "seed": ["--seed", "1"], "cut": ["--truncation", "0.5"], "few": ["-n", "2"]}
+    settings: dict[str, list[str]] = {
+        "plain": [],
+        "seed": ["--seed", "1"],
+        "cut": ["--truncation", "0.5"],
+        "few": ["-n", "2"],
+    }
     for name, more in settings.items():
         assert generate(pair, tmp_path / name, sounds[:1], *more) == 0
         found[name] = np.asarray(Image.open(tmp_path / name / "tone0.png"))
@@ -90,56 +102,110 @@ def test_python_gives_what_the_command_writes(
     assert np.array_equal(written, torch.cat(list(pixels_BJCHW[0]), dim=2).permute(1, 2, 0).numpy())
 
 
-def test_a_file_that_is_no_sound_costs_a_line_and_the_others_are_drawn(
-    pair: tuple[Path, Path], sounds: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_draw_j_of_many_is_draw_j_of_that_seed(pair: tuple[Path, Path]) -> None:
+    drawing, z_BD = FrozenGenerator(str(pair[1])), torch.rand(2, Z_DIM)
+    many_JCHW = drawing.draw_many(z_BD[1], draws=4, seed=5)
+    assert many_JCHW.shape == (4, 3, 32, 32)
+    for draw in range(4):
+        alone_BCHW = drawing.draw(z_BD, [9, 5], draw)
+        # The noise is the same; a batch of another size may differ in the last bits of a float.
+        torch.testing.assert_close(alone_BCHW[1], many_JCHW[draw], rtol=0, atol=1e-5)
+    other_BCHW = drawing.draw(z_BD[1:], [6], 3)
+    assert (other_BCHW[0] - many_JCHW[3]).abs().max() > 1e-3
+    assert (many_JCHW[0] - many_JCHW[3]).abs().max() > 1e-3
+
+
+def test_pictures_do_not_depend_on_the_length_of_a_latent(pair: tuple[Path, Path]) -> None:
+    drawing, z_BD = FrozenGenerator(str(pair[1])), torch.rand(1, Z_DIM)
+    torch.testing.assert_close(drawing.draw(7 * z_BD, [1]), drawing.draw(z_BD, [1]), rtol=0, atol=1e-5)
+
+
+def test_the_scene_draws_what_its_generator_draws_as_pixels(pair: tuple[Path, Path]) -> None:
+    scene, z_BD = SoundToScene(str(pair[0]), str(pair[1]), "cpu"), torch.rand(2, Z_DIM)
+    assert scene.resolution == scene.drawing.resolution == 32
+    drawn_BJCHW = scene.draw(z_BD, draws=3, seed=4, truncation=0.6)
+    for row, z_D in enumerate(z_BD):
+        expected_JCHW = FrozenGenerator(str(pair[1])).draw_many(z_D, 3, 4, 0.6)
+        assert torch.equal(drawn_BJCHW[row], images.to_pixel(expected_JCHW))
+
+
+def test_a_picture_of_a_figure_over_a_split_can_be_drawn_again(pair: tuple[Path, Path]) -> None:
+    scene, z_BD = SoundToScene(str(pair[0]), str(pair[1]), "cpu"), torch.rand(2, Z_DIM)
+    seeds = [seed_of_clip(0, key) for key in ("one", "other")]
+    shown_BCHW = images.to_pixel(scene.drawing.draw(z_BD, seeds, draw=1))
+    again_CHW = scene.draw(z_BD[1:], draws=2, seed=seeds[1])[0, 1]
+    assert (again_CHW.int() - shown_BCHW[1].int()).abs().max() <= 1
+
+
+def test_a_picture_of_a_training_grid_can_be_drawn_again_by_the_command(
+    pair: tuple[Path, Path],
+    tiny_shards: Path,
+    tiny_image_encoder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    text = tmp_path / "letter.wav"
-    text.write_text("Dear sound, ...\n" * 50)
-    files = [sounds[0], text, sounds[1], tmp_path / "nowhere.wav"]
-    assert generate(pair, tmp_path / "out", files, "-n", "1") == 1
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"tone0.png", "tone1.png", "grid.png"}
-    printed = capsys.readouterr()
-    told = [line for line in printed.err.splitlines() if line.startswith("sound2scene: ")]
-    assert len(told) == 2
-    assert "letter.wav" in told[0]
-    assert "nowhere.wav" in told[1]
-    assert "2 sounds drawn, 1 pictures each; 2 could not be read" in printed.out
+    shown: list[tuple[Pictures, list[int], Tensor]] = []
+    draw_grid = sample_grid.draw_grid
+
+    def noting(split: Pictures, rows: list[int], drawn_BJCHW: Tensor, sounds: bool) -> Figure:
+        shown.append((split, rows, drawn_BJCHW))
+        return draw_grid(split, rows, drawn_BJCHW, sounds)
+
+    monkeypatch.setattr(sample_grid, "draw_grid", noting)
+    stage = tiny_stage(drawing=FrozenGenerator(str(pair[1])))
+    features = tiny_features(tiny_image_encoder, tmp_path / "features")
+    data = ClipDataModule(str(tiny_shards), batch_size=6, workers=0, features=features)
+    trainer = tiny_trainer(tmp_path)
+    trainer.validate(stage, data, verbose=False)
+    assert sample_grid.SampleGrid(rows=3, draws=2).draw(trainer, stage) is not None
+    ((split, rows, drawn_BJCHW),) = shown
+
+    notes = {"image_encoder": artifacts.read_card(tiny_image_encoder).fingerprint}
+    card = {"kind": "audio-encoder", "preset": stage.preset, "notes": notes}
+    audio_encoder = artifacts.save(stage.audio_encoder, tmp_path / "audio", card=card)
+    sounds = [tmp_path / f"{split.key(position)}.flac" for position in rows]
+    for path, position in zip(sounds, rows, strict=True):
+        path.write_bytes(split.member(position, "flac"))
+    assert generate((audio_encoder, pair[1]), tmp_path / "out", sounds, "-n", "2") == 0
+    for path, drawn_JCHW in zip(sounds, drawn_BJCHW, strict=True):
+        strip_HWC = np.asarray(Image.open(tmp_path / "out" / f"{path.stem}.png"))
+        expected_HWC = torch.cat(list(drawn_JCHW), dim=2).permute(1, 2, 0).numpy()
+        assert np.abs(strip_HWC.astype(int) - expected_HWC).max() <= 1
 
 
-def test_sounds_of_one_name_are_numbered(pair: tuple[Path, Path], sounds: list[Path], tmp_path: Path) -> None:
-    other = tmp_path / "elsewhere" / sounds[0].name
-    other.parent.mkdir()
-    other.write_bytes(sounds[2].read_bytes())
-    grid = tmp_path / "elsewhere" / "grid.wav"
-    grid.write_bytes(sounds[2].read_bytes())
-    assert generate(pair, tmp_path / "out", [sounds[0], other, grid], "-n", "1") == 0
-    names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"tone0.png", "tone0-2.png", "grid-2.png", "grid.png"}
-    assert (tmp_path / "out" / "tone0.png").read_bytes() != (tmp_path / "out" / "tone0-2.png").read_bytes()
-    assert (tmp_path / "out" / "grid-2.png").read_bytes() == (tmp_path / "out" / "tone0-2.png").read_bytes()
-
-
-def test_a_grid_that_is_replaced_is_never_half_written(
-    pair: tuple[Path, Path], sounds: list[Path], tmp_path: Path
+def test_a_generator_that_is_only_named_is_not_loaded(
+    pair: tuple[Path, Path], tiny_image_encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, kept = tmp_path / "out", tmp_path / "kept.png"
-    assert generate(pair, out, sounds[:1], "-n", "1") == 0
-    kept.hardlink_to(out / "grid.png")
-    before = kept.read_bytes()
-    assert generate(pair, out, sounds[1:2], "-n", "1") == 0
-    assert (out / "grid.png").read_bytes() != before
-    assert kept.read_bytes() == before  # another file took its name; its own bytes were never touched
-    assert {path.name for path in out.iterdir()} == {"tone0.png", "tone1.png", "grid.png"}
+    monkeypatch.setattr(artifacts, "load", lambda *_, **__: pytest.fail("loaded"))
+    drawing = FrozenGenerator(str(pair[1]))
+    assert drawing.folder == str(pair[1])
+    assert drawing.image_encoder == artifacts.read_card(tiny_image_encoder).fingerprint
+
+
+def test_a_generator_first_used_in_a_validation_draws_the_same_afterwards(pair: tuple[Path, Path]) -> None:
+    drawing, z_BD = FrozenGenerator(str(pair[1])), torch.rand(2, Z_DIM)
+    with torch.inference_mode():
+        first_BCHW = drawing.draw(z_BD, [1, 2])
+    assert torch.equal(drawing.draw(z_BD, [1, 2]), first_BCHW)
+    assert not any(parameter.requires_grad for parameter in drawing.network.parameters())
 
 
 def test_a_wrong_pair_is_refused(
     pair: tuple[Path, Path], sounds: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    foreign = tiny_generator(tmp_path / "foreign", tiny_encoder(tmp_path / "encoder", seed=1))
+    assert generate((pair[0], foreign), tmp_path / "out", sounds[:1]) == 2
+    line = r"^sound2scene: .*foreign: belongs to image encoder \w{12}, not to \w{12}; take the pair"
+    assert re.search(line, capsys.readouterr().err, re.MULTILINE)
     silent = tiny_generator(tmp_path / "silent", None)
     assert generate((pair[0], silent), tmp_path / "out", sounds[:1]) == 2
     assert "does not say to which image encoder" in capsys.readouterr().err
     with pytest.raises(InputError, match="kind 'generator', not 'audio-encoder'"):
         SoundToScene(str(pair[1]), str(pair[1]))
+    with pytest.raises(InputError, match="kind 'audio-encoder', not 'generator'"):
+        SoundToScene(str(pair[0]), str(pair[0]))
+    with pytest.raises(InputError, match=r"nowhere: no artifact .* there; check the path"):
+        FrozenGenerator(str(tmp_path / "nowhere"))
     assert not (tmp_path / "out").exists()
 
 

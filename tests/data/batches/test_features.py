@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from forked import run
+from sound2scene import files
 from sound2scene.data.batches import features
 from sound2scene.data.batches.features import FeatureCache
 from sound2scene.types import InputError
@@ -119,12 +120,13 @@ def test_a_block_that_cannot_be_written_leaves_nothing(
 def test_what_a_kill_left_is_swept_and_what_another_process_writes_is_not(tmp_path: Path) -> None:
     found = cache(tmp_path)
     found.folder.mkdir()
-    old, fresh = (found.folder / f"000000.npy.host.{pid}.tmp" for pid in (1, 2))
+    old, fresh = (found.folder / f".{name}{files.PARTIAL}" for name in ("old", "fresh"))
     for path in (old, fresh):
         path.write_bytes(b"half")
-    os.utime(old, (time.time() - 3600, time.time() - 3600))
+    killed_s = time.time() - files.STALE_S - 60
+    os.utime(old, (killed_s, killed_s))
     fill(found)
-    assert list(found.folder.glob("*.tmp")) == [fresh]
+    assert list(found.folder.glob(f".*{files.PARTIAL}")) == [fresh]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from sound2scene.data.batches import footage
-from sound2scene.data.batches.footage import Footage, FootageDataset, FootageModule
+from sound2scene.data.batches.footage import FootageDataset, FootageModule
 from sound2scene.data.toy import world as toy
 from sound2scene.data.video.find import find_videos
+from sound2scene.moments import Footage, Moments, Refused
 
 
 @pytest.fixture(scope="module")
@@ -26,28 +27,29 @@ def whole(module: FootageModule) -> Iterator[Footage]:
 def test_every_video_comes_once_in_order_as_moments_or_with_the_reason(
     videos: dict[str, Path], workers: int
 ) -> None:
-    found = list(whole(FootageModule(videos, 24, workers)))
-    assert [one.key for one in found] == ["a", "val/toy-val-000000", "val/toy-val-000001"]
-    assert found[0].moments is None
-    assert found[0].refused is not None
-    assert found[0].refused.kind == "undecodable"
-    assert "a.mp4" in found[0].refused.reason
-    for one in found[1:]:
-        assert one.refused is None
+    refused, *found = whole(FootageModule(videos, 24, workers))
+    assert refused.key == "a"
+    assert isinstance(refused.found, Refused)
+    assert refused.found.kind == "undecodable"
+    assert "a.mp4" in refused.found.reason
+    assert refused.duration_s == 0
+    assert [one.key for one in found] == ["val/toy-val-000000", "val/toy-val-000001"]
+    for one in found:
+        assert isinstance(one, Footage)
         assert one.duration_s == pytest.approx(10, abs=0.1)
-        assert one.moments is not None
-        assert one.moments.key == one.key
-        steps = len(one.moments.second_S)
+        assert isinstance(one.found, Moments)
+        assert one.found.key == one.key
+        steps = len(one.found.second_S)
         assert 100 <= steps <= 101
-        assert one.moments.frames_SCHW.shape == (steps, 3, 24, 24)
-        assert one.moments.frames_SCHW.dtype == torch.uint8
-        assert one.moments.waveform_T.dtype == torch.float32
-        assert one.moments.waveform_T.shape[0] >= 160_000
+        assert one.found.frames_SCHW.shape == (steps, 3, 24, 24)
+        assert one.found.frames_SCHW.dtype == torch.uint8
+        assert one.found.waveform_T.dtype == torch.float32
+        assert one.found.waveform_T.shape[0] >= 160_000
 
 
 def test_frames_show_the_colours_of_the_video(videos: dict[str, Path]) -> None:
-    moments = FootageDataset([("k", videos["val/toy-val-000000"])], 128)[0].moments
-    assert moments is not None
+    moments = FootageDataset([("k", videos["val/toy-val-000000"])], 128)[0].found
+    assert isinstance(moments, Moments)
     truth = toy.read_truth(videos["a"].parent, "val")[0]
     frames_THWC, _ = toy.render(truth)
     step = round(truth.moment_true_s * 10)
@@ -64,6 +66,7 @@ def test_ranks_share_the_videos_without_doubles_or_losses(
         monkeypatch.setattr(footage, "world", lambda rank=rank: (rank, ranks))
         names = {f"{number:02d}": Path(f"{number}.mp4") for number in range(4)}
         dataset = FootageModule(names, 8, 0).predict_dataloader().dataset
-        shares.append([key for key, _ in dataset.videos])  # type: ignore[attr-defined]
+        assert isinstance(dataset, FootageDataset)
+        shares.append([key for key, _ in dataset.videos])
     assert sorted(key for share in shares for key in share) == ["00", "01", "02", "03"]
     assert max(map(len, shares)) - min(map(len, shares)) <= 1

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ import torch
 
 from sound2scene import images
 from sound2scene.data.batches.features import FeatureCache
-from sound2scene.data.batches.instances import InstanceReader, Instances, mirrored
+from sound2scene.data.batches.frozen_encoder import mirrored
+from sound2scene.data.batches.instances import InstanceReader, Neighbourhood
 from sound2scene.data.batches.sampler import Draw
 from sound2scene.data.shards.read import ShardDataset
+from sound2scene.types import InstanceBatch
 
 SIDE, CLIPS = 16, 18
 
@@ -27,9 +30,10 @@ def cache(folder: Path, name: str, sign: float) -> FeatureCache:
 
 
 @pytest.fixture
-def instances(tmp_path: Path) -> Instances:
+def around(tmp_path: Path) -> Neighbourhood:
+    """The neighbours of clip n are the two after it."""
     neighbours_NK = np.array([[(n + 1) % CLIPS, (n + 2) % CLIPS] for n in range(CLIPS)], np.int32)
-    return Instances(SIDE, neighbours_NK, cache(tmp_path, "plain", 1.0), cache(tmp_path, "flipped", -1.0))
+    return Neighbourhood(SIDE, neighbours_NK, cache(tmp_path, "plain", 1.0), cache(tmp_path, "flipped", -1.0))
 
 
 def seen(shards: ShardDataset, position: int) -> list[bytes]:
@@ -39,10 +43,10 @@ def seen(shards: ShardDataset, position: int) -> list[bytes]:
 
 
 def test_the_real_picture_is_a_neighbour_never_the_instance_itself(
-    shards: ShardDataset, instances: Instances
+    shards: ShardDataset, around: Neighbourhood
 ) -> None:
-    reader = InstanceReader(shards, instances)
-    shown = Counter(reader[Draw(epoch, 4)]["image"].numpy().tobytes() for epoch in range(60))
+    reader = InstanceReader(shards, around)
+    shown = Counter(reader[Draw(epoch, 4)].pixels_CHW.numpy().tobytes() for epoch in range(60))
     expected = seen(shards, 5) + seen(shards, 6)
     assert set(shown) == set(expected)  # both neighbours, both ways round
     assert not set(shown) & set(seen(shards, 4))
@@ -50,46 +54,49 @@ def test_the_real_picture_is_a_neighbour_never_the_instance_itself(
 
 
 def test_the_condition_is_the_instances_own_feature_mirrored_independently(
-    shards: ShardDataset, instances: Instances
+    shards: ShardDataset, around: Neighbourhood
 ) -> None:
-    reader = InstanceReader(shards, instances)
+    reader = InstanceReader(shards, around)
     draws = [reader[Draw(epoch, 4)] for epoch in range(80)]
-    assert {tuple(draw["z_image"].tolist()) for draw in draws} == {(4.0, 1.0), (4.0, -1.0)}
+    assert {tuple(draw.z_image_D.tolist()) for draw in draws} == {(4.0, 1.0), (4.0, -1.0)}
     straight = {one for n in (5, 6) for one in seen(shards, n)[:1]}
-    both = Counter((draw["image"].numpy().tobytes() in straight, float(draw["z_image"][1])) for draw in draws)
+    both = Counter(
+        (draw.pixels_CHW.numpy().tobytes() in straight, float(draw.z_image_D[1])) for draw in draws
+    )
     assert len(both) == 4
-    without = InstanceReader(shards, instances._replace(flipped=None))
-    assert {tuple(without[Draw(epoch, 4)]["z_image"].tolist()) for epoch in range(20)} == {(4.0, 1.0)}
+    without = InstanceReader(shards, replace(around, flipped=None))
+    assert {tuple(without[Draw(epoch, 4)].z_image_D.tolist()) for epoch in range(20)} == {(4.0, 1.0)}
 
 
 def test_conditions_of_fakes_come_from_the_whole_split_and_differ_between_the_turns(
-    shards: ShardDataset, instances: Instances
+    shards: ShardDataset, around: Neighbourhood
 ) -> None:
-    reader = InstanceReader(shards, instances)
-    drawn = torch.stack([reader[Draw(epoch, 4)]["z_drawn"][:, 0] for epoch in range(200)])
+    reader = InstanceReader(shards, around)
+    drawn = torch.stack([reader[Draw(epoch, 4)].z_drawn_JD[:, 0] for epoch in range(200)])
     assert set(drawn[:, 0].tolist()) == set(drawn[:, 1].tolist()) == set(range(CLIPS))
     assert (drawn[:, 0] == drawn[:, 1]).float().mean() < 0.2
 
 
-def test_draws_follow_from_seed_epoch_and_clip(shards: ShardDataset, instances: Instances) -> None:
-    first, again = (InstanceReader(shards, instances, seed=3)[Draw(2, 7)] for _ in range(2))
-    other = [InstanceReader(shards, instances, seed=3)[Draw(epoch, 7)] for epoch in range(3, 8)]
-    assert all(torch.equal(torch.as_tensor(first[name]), torch.as_tensor(again[name])) for name in first)
-    assert any(not torch.equal(first["z_drawn"], one["z_drawn"]) for one in other)
+def test_draws_follow_from_seed_epoch_and_clip(shards: ShardDataset, around: Neighbourhood) -> None:
+    first, again = (InstanceReader(shards, around, seed=3)[Draw(2, 7)] for _ in range(2))
+    other = [InstanceReader(shards, around, seed=3)[Draw(epoch, 7)] for epoch in range(3, 8)]
+    for one, same in zip(first, again, strict=True):
+        assert torch.equal(torch.as_tensor(one), torch.as_tensor(same))
+    assert any(not torch.equal(first.z_drawn_JD, one.z_drawn_JD) for one in other)
 
 
 def test_a_batch_holds_pictures_in_model_range_and_the_draws_first(
-    shards: ShardDataset, instances: Instances
+    shards: ShardDataset, around: Neighbourhood
 ) -> None:
-    reader = InstanceReader(shards, instances)
-    batch = reader.collate([reader[Draw(0, position)] for position in (3, 9, 11)])
-    assert batch.image_BCHW is not None
-    assert batch.z_image_BD is not None
-    assert batch.z_drawn_JBD is not None
+    reader = InstanceReader(shards, around)
+    items = [reader[Draw(0, position)] for position in (3, 9, 11)]
+    batch = reader.collate(items)
+    assert isinstance(batch, InstanceBatch)
+    assert batch.key == ["train-003", "train-009", "train-011"]
     assert batch.image_BCHW.shape == (3, 3, SIDE, SIDE)
     assert batch.image_BCHW.dtype == torch.float32
     assert -1 <= batch.image_BCHW.min() < -0.2
     assert 0.2 < batch.image_BCHW.max() <= 1
     assert batch.z_image_BD[:, 0].tolist() == [3, 9, 11]
     assert batch.z_drawn_JBD.shape == (2, 3, 2)
-    assert batch.index_B.tolist() == [3, 9, 11]
+    assert torch.equal(batch.z_drawn_JBD[1, 2], items[2].z_drawn_JD[1])

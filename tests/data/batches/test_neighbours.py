@@ -1,8 +1,10 @@
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from sound2scene.data.batches import neighbours
 from sound2scene.data.batches.features import FeatureCache
@@ -10,12 +12,14 @@ from sound2scene.data.batches.neighbours import cached_nearest, nearest
 from sound2scene.types import InputError
 
 
-def features(count, width=5, seed=0):
+def features(count: int, width: int = 5, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal((count, width)).astype(np.float32)
 
 
 @pytest.mark.parametrize(("count", "k"), [(2, 1), (9, 3), (40, 39)])
-def test_neighbours_equal_sorting_all_distances_of_unit_rows(count, k, monkeypatch):
+def test_neighbours_equal_sorting_all_distances_of_unit_rows(
+    count: int, k: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(neighbours, "CHUNK", 7)
     z = features(count)
     unit = z.astype(np.float64) / np.linalg.norm(z.astype(np.float64), axis=1, keepdims=True)
@@ -26,7 +30,7 @@ def test_neighbours_equal_sorting_all_distances_of_unit_rows(count, k, monkeypat
         assert found[row].tolist() == expected
 
 
-def test_a_picture_is_never_its_own_neighbour_even_among_doubles():
+def test_a_picture_is_never_its_own_neighbour_even_among_doubles() -> None:
     z = np.repeat(features(3), 6, axis=0)
     found = nearest(z, 4)
     assert not (found == np.arange(18)[:, None]).any()
@@ -34,19 +38,21 @@ def test_a_picture_is_never_its_own_neighbour_even_among_doubles():
     assert all(len(set(row)) == 4 for row in found.tolist())
 
 
-def test_length_of_features_does_not_matter():
+def test_length_of_features_does_not_matter() -> None:
     z = features(20)
     scale = np.random.default_rng(1).uniform(0.1, 10, (20, 1)).astype(np.float32)
     assert np.array_equal(nearest(z, 3), nearest(z * scale, 3))
 
 
 @pytest.mark.parametrize("k", [0, 5, 6])
-def test_too_many_neighbours_are_refused(k):
+def test_too_many_neighbours_are_refused(k: int) -> None:
     with pytest.raises(InputError, match=r"5 pictures cannot have .* choose 1 to 4"):
         nearest(features(5), k)
 
 
-def test_a_large_split_is_searched_by_the_library_with_the_same_result(monkeypatch):
+def test_a_large_split_is_searched_by_the_library_with_the_same_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pytest.importorskip("faiss")
     z = features(50)
     expected = nearest(z, 6)
@@ -54,18 +60,57 @@ def test_a_large_split_is_searched_by_the_library_with_the_same_result(monkeypat
     assert np.array_equal(nearest(z, 6), expected)
 
 
-def test_a_large_split_without_the_library_names_the_remedy(monkeypatch):
+def test_a_large_split_without_the_library_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "_LIBRARY_ABOVE", 10)
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(InputError, match=r"pip install 'sound2scene\[faiss\]'"):
         nearest(features(50), 6)
 
 
-def test_neighbours_are_computed_once_and_kept(tmp_path, monkeypatch):
-    cache = FeatureCache(tmp_path, "encoder", "preset", "data", 30)
-    cache.write(0, torch.from_numpy(features(30)))
-    first = cached_nearest(cache, 4)
+@pytest.fixture
+def cache(tmp_path: Path) -> FeatureCache:
+    """Thirty features on disk."""
+    found = FeatureCache(tmp_path, "encoder", "preset", "data", 30)
+    found.write(0, torch.from_numpy(features(30)))
+    return found
+
+
+def test_neighbours_are_computed_once_for_each_number_of_them_and_kept_beside_the_features(
+    cache: FeatureCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, more = cached_nearest(cache, 4), cached_nearest(cache, 5)
     monkeypatch.setattr(neighbours, "nearest", None)  # asked again, it would fail
     assert np.array_equal(cached_nearest(cache, 4), first)
     assert np.array_equal(first, nearest(features(30), 4))
-    assert [path.name for path in cache.folder.iterdir() if path.suffix == ".tmp"] == []
+    assert np.array_equal(more, nearest(features(30), 5))
+    written = {path.name for path in cache.folder.iterdir()}
+    assert written == {"000000.npy", "neighbours-4.npy", "neighbours-5.npy"}
+
+
+def test_the_first_rank_searches_and_the_others_wait_for_its_result(
+    cache: FeatureCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[int] = []
+
+    def searching(z_ND: NDArray[np.float32], k: int) -> NDArray[np.int32]:
+        searched.append(neighbours.world()[0])
+        return nearest(z_ND, k)
+
+    def first_rank() -> None:
+        monkeypatch.setattr(neighbours, "barrier", lambda: None)
+        monkeypatch.setattr(neighbours, "world", lambda: (0, 2))
+        cached_nearest(cache, 4)
+
+    monkeypatch.setattr(neighbours, "nearest", searching)
+    monkeypatch.setattr(neighbours, "world", lambda: (1, 2))
+    monkeypatch.setattr(neighbours, "barrier", first_rank)
+    assert np.array_equal(cached_nearest(cache, 4), nearest(features(30), 4))
+    assert searched == [0]
+
+
+def test_a_node_without_a_shared_disk_searches_too(
+    cache: FeatureCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "world", lambda: (1, 2))
+    monkeypatch.setattr(neighbours, "barrier", lambda: None)
+    assert np.array_equal(cached_nearest(cache, 4), nearest(features(30), 4))
