@@ -77,7 +77,7 @@ def sizes(path: Path, folder: Path) -> Path:
     if name_of(path) == "localizer/vggsound":
         network["localizer"]["init_args"] |= {"classes": len(fabricated.CLASSES)}
     if name_of(path) == "encoder/imagenet_400ep_bs256":
-        network["queue"] = {"init_args": {"rows": 8, "dim": 4}}
+        network["queue"] = {"init_args": {"length": 8, "dim": 4}}
     trainer = {
         "max_epochs": 1,
         "limit_train_batches": 1,
@@ -122,7 +122,8 @@ def test_the_recipe_starts_and_takes_a_step(
     path: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(work)
-    assert cli.main(arguments(path, work, tmp_path, 1)) == 0
+    monkeypatch.setattr(sys, "argv", ["sound2scene", *arguments(path, work, tmp_path, 1)])
+    assert cli.main() == 0
     took_a_step(path, tmp_path)
 
 

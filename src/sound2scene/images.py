@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -112,22 +113,23 @@ def _icgan(image: Image.Image, side: int) -> Tensor:
     return _bicubic(_centre(image, side), 224, align_corners=False)
 
 
+# No lambdas: a loader's worker that is not forked is handed a chain by name.
 PRESETS: dict[str, Callable[[Image.Image], Tensor]] = {
     # Sound2Scene's training target: whole frame squeezed to 256, then bicubic to 224 (aspect ratio not kept).
     "squeeze": _squeeze,
     # Sound2Scene's feature helper: centre square at 224.
     "centre_crop": _centre,
     # IC-GAN's training features: centre square at the generator's resolution, then bicubic to 224.
-    "icgan64": lambda image: _icgan(image, 64),
-    "icgan128": lambda image: _icgan(image, 128),
-    "icgan256": lambda image: _icgan(image, 256),
+    "icgan64": partial(_icgan, side=64),
+    "icgan128": partial(_icgan, side=128),
+    "icgan256": partial(_icgan, side=256),
     # Small encoders of small pictures: centre square at 64, no upsampling.
-    "small64": lambda image: _centre(image, 64),
+    "small64": partial(_centre, side=64),
     # Pixels (uint8) at the resolution of a generator, for the judge.
-    "pixels32": lambda image: square_pixels(image, 32),
-    "pixels64": lambda image: square_pixels(image, 64),
-    "pixels128": lambda image: square_pixels(image, 128),
-    "pixels256": lambda image: square_pixels(image, 256),
+    "pixels32": partial(square_pixels, side=32),
+    "pixels64": partial(square_pixels, side=64),
+    "pixels128": partial(square_pixels, side=128),
+    "pixels256": partial(square_pixels, side=256),
 }
 
 

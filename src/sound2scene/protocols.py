@@ -64,6 +64,15 @@ class Measuring(Protocol):
         ...
 
 
+@runtime_checkable
+class Loading(Protocol):
+    """A network whose weights come when they are needed, by download perhaps."""
+
+    def load(self) -> None:
+        """Be ready; nothing where that was done."""
+        ...
+
+
 class Drawing(Protocol):
     """Pictures from latents: a frozen generator with its law of noise.
 

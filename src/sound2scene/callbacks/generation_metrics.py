@@ -17,7 +17,7 @@ from sound2scene.distributed import world
 from sound2scene.latent import seed_of_clip
 from sound2scene.lightning import data_of
 from sound2scene.metrics.generation import GenerationScores
-from sound2scene.protocols import CeilingSampling, Measuring, Pictures, Sampling
+from sound2scene.protocols import CeilingSampling, Loading, Measuring, Pictures, Sampling
 from sound2scene.types import FeatureBatch, InputError, Measured, PairBatch
 
 SEED = 0
@@ -101,6 +101,8 @@ class GenerationMetrics(pl.Callback):
         if trainer.sanity_checking or split in self.scores:
             return
         device, side = pl_module.device, _sampling(pl_module).resolution
+        if isinstance(self.module, Loading):
+            self.module.load()
         self.module.to(device)
         data = clips_of(data_of(trainer))
 
