@@ -30,6 +30,7 @@ FILE_BYTES = 5_000_000
 OF_THE_WHOLE = {
     "test_house.py",
     "test_package.py",
+    "test_pages.py",
     "test_recipes.py",
     "test_recipes_start.py",
     "test_runs.py",

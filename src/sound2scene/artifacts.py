@@ -65,8 +65,7 @@ def save(
     Args:
         network: A network of `sound2scene.models`, on any device.
         folder: Folder to write to; an artifact in it is replaced, any other non-empty folder is refused.
-        card: Entries of the card by key of `Card`, at least `kind`; class, fingerprint, time and versions are
-            filled in.
+        card: Entries of the card, at least `kind`; class, fingerprint, time and versions are filled in.
         arguments: Constructor arguments of the network; needed only if it has no attribute `arguments`.
 
     Returns:
