@@ -227,7 +227,7 @@ def test_ctrl_c_ends_in_a_line_and_leaves_nothing_under_way(web: VideoServer, tm
     wait_for(lambda: web.asked[B.video] == 2, "it never came to the second clip")
     os.killpg(run.pid, signal.SIGINT)
     out, err = run.communicate(timeout=120)
-    assert run.returncode == 1
+    assert run.returncode == 130
     assert out.splitlines() == [f"{folder}: 1 ok, 0 dead, 0 failed", "stopped; run again to go on"]
     assert "Traceback" not in err
     assert names(folder) == [f"{A.in_ms()}.mp4", LEDGER]
