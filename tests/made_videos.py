@@ -1,4 +1,4 @@
-"""Small videos that know their time: each frame's grey level is its number, and a tone starts at a known second."""
+"""Small videos that know their time: each frame's grey is its number, and a tone starts at a known second."""
 
 from fractions import Fraction
 from pathlib import Path

@@ -1,26 +1,24 @@
 import json
-import multiprocessing
 import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from torch import nn
 
-from listening import Loudest, Slow, select_slowly
+from forked import Forked, run_pair
+from listening import Loudest, Noted
 from sound2scene import cli
 from sound2scene.callbacks import contact_sheet
 from sound2scene.commands.selection_run import scorer_of, select_moments
-from sound2scene.data.selection.file import Choice, Selection
+from sound2scene.data.selection.file import Selection
 from sound2scene.data.toy import world as toy
 from sound2scene.data.video.find import find_videos
 from sound2scene.models.scorers import Middle, Random
-from sound2scene.moments import Moments, Scored
+from sound2scene.moments import Choice, Moments, Scored
 from sound2scene.types import InputError
 
 COUNT = 12
@@ -68,23 +66,24 @@ def test_what_cannot_be_scored_is_listed_with_its_kind(undisturbed: Path) -> Non
     assert "\n" not in reason
 
 
-def is_disturbed(folder: Path, output: Path, ready: int, delay_s: float) -> bool:
-    """Start a selection and kill it some time after `ready` videos are done; whether it was in time."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sound2scene.commands.selection_run", "listening"])
-    process = context.Process(target=select_slowly, args=(folder, output, os.environ["SCORED"]))
-    process.start()
+def select_noted(folder: Path, output: Path) -> None:
+    select_moments(find_videos(folder), Noted(), output, top_k=3, workers=0)
+
+
+def disturb(folder: Path, output: Path, log: Path, ready: int, delay_s: float) -> None:
+    """Start a selection and kill it when `ready` videos are done and some time has passed, before all are."""
     part = output.with_name(PARTS)
-    while (
-        process.is_alive()
-        and (ready if not part.exists() else ready - part.read_bytes().count(b"\n") + 1) > 0
-    ):
+
+    def done() -> int:
+        return part.read_bytes().count(b"\n") - 1 if part.exists() else 0
+
+    environment = os.environ | {"SCORED": str(log), "SCORED_AT_MOST": str(ready + 1 - max(done(), 0))}
+    process = Forked(select_noted, folder, output, environment=environment)
+    while done() < ready and process.is_running():
         time.sleep(0.01)
-    process.join(delay_s)
-    killed = process.is_alive()
-    process.kill()
-    process.join()
-    return killed
+    time.sleep(delay_s)
+    ended = process.kill()
+    assert ended.status == -signal.SIGKILL, ended.err
 
 
 def assert_kills_leave_no_trace(
@@ -97,15 +96,15 @@ def assert_kills_leave_no_trace(
     log = tmp_path / "scored.txt"
     monkeypatch.setenv("SCORED", str(log))
     output = tmp_path / "out" / "selection.json"
-    survived = [moment for moment in kills if not is_disturbed(folder, output, *moment)]
-    assert survived == []
+    for ready, delay_s in kills:
+        disturb(folder, output, log, ready, delay_s)
     assert not output.exists()
     with output.with_name(PARTS).open("ab") as part:
         part.write(b'{"key": "train/toy-train-0')  # a kill in the midst of a line
-    select_slowly(folder, output, str(log))
+    select_noted(folder, output)
     whole, expected = Selection.load(output), Selection.load(undisturbed)
     assert (whole.videos, whole.rejected) == (expected.videos, expected.rejected)
-    assert output.read_bytes() == undisturbed.read_bytes().replace(b"listening.Loudest", b"listening.Slow")
+    assert output.read_bytes() == undisturbed.read_bytes().replace(b"listening.Loudest", b"listening.Noted")
     assert names(output.parent) == {"selection.json", "selection.png"}
     scored = log.read_text().split()
     drawn = contact_sheet.COUNT  # once more, for the sheet
@@ -129,21 +128,12 @@ def test_ten_kills_leave_no_trace(
     assert_kills_leave_no_trace(folder, undisturbed, tmp_path, monkeypatch, kills)
 
 
-TWO_RANKS = """
-import sys
-from pathlib import Path
-import torch
-from listening import Loudest
-from sound2scene.commands.selection_run import select_moments
-from sound2scene.data.video.find import find_videos
-
-torch.set_num_threads(1)
-videos, *outputs = sys.argv[1:]
-for output in outputs:
-    machine = {"accelerator": "cpu", "devices": 2}
-    found = select_moments(find_videos(videos), Loudest(), output, top_k=3, workers=0, **machine)
-    assert len(found.videos) == 12
-"""
+def select_on_two(folder: Path, *outputs: Path) -> None:
+    for output in outputs:
+        found = select_moments(
+            find_videos(folder), Loudest(), output, top_k=3, workers=0, accelerator="cpu", devices=2
+        )
+        assert len(found.videos) == COUNT
 
 
 @pytest.mark.slow
@@ -158,13 +148,8 @@ def test_two_processes_choose_what_one_does_even_if_only_one_video_is_left(
     begun.with_name("selection.json.part-4.jsonl").write_text("".join(f"{line}\n" for line in lines))
     lines = [header, *map(json.dumps, rows[5:])]
     begun.with_name("selection.json.part-1.jsonl").write_text("".join(f"{line}\n" for line in lines))
-    script = tmp_path / "two_ranks_select.py"
-    script.write_text(TWO_RANKS)
-    tests = str(Path(__file__).parents[1])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, str(script), str(folder), str(fresh), str(begun)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    for ended in run_pair(select_on_two, folder, fresh, begun):
+        assert ended.status == 0, ended.err[-3000:]
     for output in (fresh, begun):
         assert output.read_bytes() == undisturbed.read_bytes()
         assert names(output.parent) == {"selection.json", "selection.png"}
@@ -176,14 +161,14 @@ def test_a_finished_selection_is_kept_and_only_new_videos_are_scored(
     monkeypatch.setenv("SCORED", str(tmp_path / "scored.txt"))
     monkeypatch.setattr(contact_sheet, "COUNT", 0)
     output = tmp_path / "selection.json"
-    output.write_bytes(undisturbed.read_bytes().replace(b"listening.Loudest", b"listening.Slow"))
+    output.write_bytes(undisturbed.read_bytes().replace(b"listening.Loudest", b"listening.Noted"))
     before = output.read_bytes()
-    select_moments(find_videos(folder), Slow(), output, top_k=3)
+    select_moments(find_videos(folder), Noted(), output, top_k=3)
     assert output.read_bytes() == before
     assert not (tmp_path / "scored.txt").exists()
     more = Path(shutil.copytree(folder, tmp_path / "videos"))
     shutil.copy(next(folder.rglob("*000001.mp4")), more / "new.mp4")
-    found = select_moments(find_videos(more), Slow(), output, top_k=3, workers=0)
+    found = select_moments(find_videos(more), Noted(), output, top_k=3, workers=0)
     assert (tmp_path / "scored.txt").read_text().split() == ["new"]
     assert found.videos["new"] == found.videos["train/toy-train-000001"]
 

@@ -2,7 +2,9 @@ import hashlib
 import http.server
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,16 +18,20 @@ from sound2scene.published.sound2scene import import_audio_encoder
 from sound2scene.published.swav import import_swav
 from sound2scene.types import InputError
 
+State = dict[str, torch.Tensor]
+Write = Callable[..., Path]
+Import = Callable[..., Path]
+
 
 @pytest.fixture(scope="module")
-def audio_state():
+def audio_state() -> State:
     torch.manual_seed(0)
     own = AudioEncoder().state_dict()
     return OrderedDict(("audnet." + name.removeprefix("backbone."), tensor) for name, tensor in own.items())
 
 
 @pytest.fixture(scope="module")
-def swav_state():
+def swav_state() -> State:
     torch.manual_seed(0)
     backbone = ImageEncoder().backbone.state_dict()
     head = {
@@ -36,8 +42,8 @@ def swav_state():
 
 
 @pytest.fixture
-def checkpoint(tmp_path):
-    def write(content, name="checkpoint.pth"):
+def checkpoint(tmp_path: Path) -> Write:
+    def write(content: Any, name: str = "checkpoint.pth") -> Path:
         torch.save(content, tmp_path / name)
         return tmp_path / name
 
@@ -47,14 +53,14 @@ def checkpoint(tmp_path):
 class Bomb:
     """Makes a file when it is unpickled."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = path
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (self.path,)
 
 
-def refused(import_it, path, message):
+def refused(import_it: Import, path: Path, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         import_it(path, path.parent / "artifact")
     assert "\n" not in str(caught.value)
@@ -62,7 +68,7 @@ def refused(import_it, path, message):
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])
-def test_audio_encoder_comes_with_its_card(audio_state, checkpoint, prefix):
+def test_audio_encoder_comes_with_its_card(audio_state: State, checkpoint: Write, prefix: str) -> None:
     path = checkpoint({prefix + name: tensor for name, tensor in audio_state.items()}, "sound2scene.pth")
     folder = import_audio_encoder(path, path.parent / "artifact")
     loaded, card = artifacts.load(folder, "audio-encoder"), artifacts.read_card(folder)
@@ -82,7 +88,9 @@ def test_audio_encoder_comes_with_its_card(audio_state, checkpoint, prefix):
 
 
 @pytest.mark.parametrize("layout", ["published", "training"])
-def test_swav_comes_in_both_layouts_without_its_head(swav_state, checkpoint, layout):
+def test_swav_comes_in_both_layouts_without_its_head(
+    swav_state: State, checkpoint: Write, layout: str
+) -> None:
     training = {
         "epoch": 3,
         "state_dict": swav_state,
@@ -119,18 +127,20 @@ def test_swav_comes_in_both_layouts_without_its_head(swav_state, checkpoint, lay
     ],
     ids=["netvlad", "sound2vision", "width", "nan", "no tensors", "empty", "list"],
 )
-def test_other_audio_layouts_are_refused(audio_state, checkpoint, change, message):
+def test_other_audio_layouts_are_refused(
+    audio_state: State, checkpoint: Write, change: Callable[[State], Any], message: str
+) -> None:
     refused(import_audio_encoder, checkpoint(change(audio_state)), message)
 
 
-def test_supervised_resnet_is_not_swav(swav_state, checkpoint):
+def test_supervised_resnet_is_not_swav(swav_state: State, checkpoint: Write) -> None:
     path = checkpoint(swav_state | {"fc.weight": torch.zeros(1000, 2048)})
     refused(import_swav, path, r"1 unexpected \(fc.weight")
 
 
 @pytest.mark.parametrize("new_container", [True, False])
 @pytest.mark.parametrize("import_it", [import_audio_encoder, import_swav])
-def test_pickle_bomb_is_refused_unexploded(tmp_path, import_it, new_container):
+def test_pickle_bomb_is_refused_unexploded(tmp_path: Path, import_it: Import, new_container: bool) -> None:
     content = {"audnet.conv1.weight": torch.zeros(2), "bomb": Bomb(tmp_path / "exploded")}
     torch.save(content, tmp_path / "bomb.pth", _use_new_zipfile_serialization=new_container)
     refused(import_it, tmp_path / "bomb.pth", "would run code, which is refused")
@@ -141,7 +151,7 @@ def test_pickle_bomb_is_refused_unexploded(tmp_path, import_it, new_container):
 
 @pytest.mark.parametrize("new_container", [True, False])
 @pytest.mark.parametrize("keep", [0, 1, 100, 0.5, 0.999])
-def test_cut_checkpoint_is_refused(tmp_path, keep, new_container):
+def test_cut_checkpoint_is_refused(tmp_path: Path, keep: float, new_container: bool) -> None:
     path = tmp_path / "sound2scene.pth"
     torch.save({"audnet.fc.weight": torch.randn(99, 99)}, path, _use_new_zipfile_serialization=new_container)
     content = path.read_bytes()
@@ -149,23 +159,25 @@ def test_cut_checkpoint_is_refused(tmp_path, keep, new_container):
     refused(import_audio_encoder, path, "not a readable checkpoint|damaged")
 
 
-def test_missing_file_is_named(tmp_path):
+def test_missing_file_is_named(tmp_path: Path) -> None:
     refused(import_swav, tmp_path / "nowhere.pth", "nowhere.pth: no such file")
 
 
-def test_import_from_an_address_downloads_once(audio_state, checkpoint, tmp_path, monkeypatch):
+def test_import_from_an_address_downloads_once(
+    audio_state: State, checkpoint: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = checkpoint(audio_state, "sound2scene.pth")
     asked = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments):
+        def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments, directory=str(path.parent))
 
-        def do_GET(self):
+        def do_GET(self) -> None:
             asked.append(self.path)
             super().do_GET()
 
-        def log_message(self, *_):
+        def log_message(self, *_: object) -> None:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

@@ -10,22 +10,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-from sound2scene.data.selection.file import FORMAT, Choice, Selection
+from sound2scene.data.selection.file import FORMAT, Selection
+from sound2scene.moments import Choice, Refused
 from sound2scene.types import InputError
-
-
-class Refused(NamedTuple):
-    """A video that cannot be scored.
-
-    Attributes:
-        kind: One word: `silent`, `no_video` ... (see `data.video`).
-        reason: One line.
-    """
-
-    kind: str
-    reason: str
 
 
 class Parts:
