@@ -16,7 +16,8 @@ from sound2scene.types import DivergedError, InputError
 REPOSITORY = Path(__file__).resolve().parents[1]
 TRAINER = REPOSITORY / "experiments" / "trainer.yaml"
 TOY = TRAINER.parent / "align" / "toy.yaml"
-PAGES = ("README.md", "experiments/README.md")
+FOLDERS = (".github", "experiments", "src")
+PAGES = ["README.md", *sorted(page for folder in FOLDERS for page in (REPOSITORY / folder).rglob("*.md"))]
 HEAVY = ("torch", "pytorch_lightning", "lightning_fabric", "matplotlib", "numpy", "PIL", "jsonargparse")
 IMPORTED = f"""
 import sys
@@ -150,16 +151,17 @@ def test_ctrl_c_while_a_command_loads_is_one_line_and_status_130(tmp_path: Path)
     assert (run.returncode, err) == (130, "sound2scene: stopped by Ctrl-C\n")
 
 
-def command_lines(page: str) -> list[str]:
-    """Lines of code blocks that call the command, continued ones joined."""
+def command_lines(page: str | Path) -> list[str]:
+    """Lines of code blocks that call the command, continued ones joined, RECIPE standing for any recipe."""
     text = (REPOSITORY / page).read_text().replace("\\\n", " ")
     found = re.findall(r"^\s*(?:\$ )?(?:\.venv/bin/)?sound2scene (.+)$", text, flags=re.MULTILINE)
-    return [re.sub(r"\s+#.*|\[--key value \.\.\.\]", "", line).strip() for line in found]
+    lines = [re.sub(r"\s+#.*|\[--key value \.\.\.\]", "", line).strip() for line in found]
+    return [line.replace("RECIPE", "experiments/align/toy.yaml") for line in lines]
 
 
-def spoken_commands(page: str) -> list[str]:
+def spoken_commands(page: str | Path) -> list[str]:
     """Commands in running text, between backticks; in tables, where `|` is escaped, they may have choices."""
-    found = re.findall(r"`(?:\.venv/bin/)?sound2scene ([^`]+)`", (REPOSITORY / page).read_text())
+    found = re.findall(r"`(?:\.venv/bin/)?sound2scene ([a-z][^`]*)`", (REPOSITORY / page).read_text())
     return [one.replace("\\|", "|") for one in found]
 
 
