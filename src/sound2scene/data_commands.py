@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -112,24 +112,23 @@ def _prepare(name: str, **options: Any) -> None:
 
 def _preparing(name: str, options: dict[str, Any]) -> Callable[..., Any]:
     """The function that prepares a source; brings the options into its form."""
-    from sound2scene.data import prepare as sources
-    from sound2scene.data import prepare as video_sources
+    from sound2scene.data import prepare
+    from sound2scene.data.settings import MomentSettings
     from sound2scene.types import InputError
 
     if name == "toy":
         return _prepare_toy
-    if name == "vggsound":
-        if (options["source"] is None) == (options["videos"] is None):
-            raise InputError(
-                "prepare vggsound: give --videos, or a folder with images/ and audios/, and not both"
-            )
-        if options["videos"] is None:
-            for option in ("videos", "selection", "frame", "side_px", "workers"):
-                del options[option]
-            return sources.prepare_vggsound
-        del options["source"]
-    prepared = {"vggsound": "vggsound_videos", "vegas": "vegas_videos"}.get(name, name)
-    return getattr(video_sources if "videos" in prepared else sources, f"prepare_{prepared}")  # type: ignore[no-any-return]
+    if name == "vggsound" and (options["source"] is None) == (options["videos"] is None):
+        raise InputError(
+            "prepare vggsound: give --videos, or a folder with images/ and audios/, and not both"
+        )
+    if name in ("vggsound", "vegas", "videos"):
+        options["source"] = options.get("source") or options.pop("videos")
+        options.pop("videos", None)
+        options["moments"] = MomentSettings(*(options.pop(key) for key in MomentSettings._fields))
+    if name == "manifest":
+        options["draw_seed"] = options.pop("seed")
+    return getattr(prepare, f"prepare_{name}")  # type: ignore[no-any-return]
 
 
 def _prepare_toy(shards: str, videos: str, frame: Any, localizer: str, **options: Any) -> Any:
@@ -159,7 +158,7 @@ def describe(folder: Any) -> str:
     return ", ".join(f"{name} {card['clips']} clips ({_rejected(card)})" for name, card in splits.items())
 
 
-def _rejected(card: dict[str, Any]) -> str:
+def _rejected(card: Mapping[str, Any]) -> str:
     kinds = ", ".join(f"{count} {kind}" for kind, count in card.get("kinds", {}).items())
     return f"{card['rejected']} rejected" + (f": {kinds}" if kinds else "")
 

@@ -118,16 +118,17 @@ def _add_moments(parser: argparse.ArgumentParser) -> None:
 
 
 def _import_moments(source: str, output: str) -> None:
-    from sound2scene.data.selection.file import Selection
+    from sound2scene.data.vggsound.annotations import load_published
 
-    selection = Selection.load_published(source)
+    selection = load_published(source)
     selection.save(output)
     print(f"{output}: moments of {len(selection.videos)} videos")
 
 
 def _export_moments(source: str, output: str, layout: Any) -> None:
     from sound2scene.data.selection.file import Selection
+    from sound2scene.data.vggsound.annotations import save_published
 
     selection = Selection.load(source)
-    selection.save_published(output, layout)
+    save_published(selection, output, layout)
     print(f"{output}: moments of {len(selection.videos)} videos")
