@@ -5,30 +5,38 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
+from multiprocessing.context import SpawnContext
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
+
+if sys.platform == "win32":
+    Context = SpawnContext
+else:
+    from multiprocessing.context import ForkServerContext
+
+    Context = SpawnContext | ForkServerContext
 
 T = TypeVar("T")
 
 
-# What the jobs need; Lightning is not among it, which takes longer to import than many a dataset to write.
-PRELOAD = ("sound2scene.data.corpora.pairs", "sound2scene.data.toy.world", "sound2scene.data.video.clip")
-
-
-def process_pool(workers: int) -> ProcessPoolExecutor:
+def process_pool(workers: int, preload: Sequence[str] = ()) -> ProcessPoolExecutor:
     """A pool whose processes inherit no threads of this one (forking a process that has computed can hang).
 
-    Where the system has a fork server, it imports the package once and every later pool starts from it in an
-    instant. The processes end with this one, even if it is killed: they would wait, and write, for ever
-    otherwise.
+    The processes end with this one, even if it is killed: they would wait, and write, for ever otherwise.
+
+    Args:
+        workers: Number of processes.
+        preload: Modules that the work needs. Where the system has a fork server, it imports them once, and
+            every later pool starts from it in an instant; of two pools, those of the first count.
     """
-    return ProcessPoolExecutor(workers, mp_context=_context(), initializer=_end_with_parent)
+    return ProcessPoolExecutor(workers, mp_context=_context(preload), initializer=_end_with_parent)
 
 
 def run_within(
@@ -36,17 +44,24 @@ def run_within(
 ) -> T:
     """What a job returns, from a process of its own that is killed after `limit_s` or when `stop` is set.
 
-    A module to `load` is there before the first job where the system has a fork server and it has not begun.
     The process hears no Ctrl-C and ends with this process, even if that is killed. May be called from several
     threads.
 
+    Args:
+        limit_s: Seconds that the job may take.
+        stop: Ends the job when it is set.
+        job: A function at the top of a module.
+        arguments: Arguments of the job.
+        load: Module that the job needs besides its own. Where the system has a fork server that has not
+            begun, it imports both once.
+
     Raises:
-        TimeoutError: If it was killed.
+        TimeoutError: If it was killed, with all that it had started (on Windows, alone).
         EOFError: If it ended without an answer.
     """
-    context = _context(*filter(None, [load]))
     answers, sender = multiprocessing.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(sender, job, arguments), daemon=True)  # type: ignore[attr-defined]
+    context = _context([job.__module__, *filter(None, [load])])
+    process = context.Process(target=_answer, args=(sender, job, arguments), daemon=True)
     process.start()
     sender.close()
     end_s = time.monotonic() + limit_s
@@ -57,35 +72,43 @@ def run_within(
         answer: T = answers.recv()
         return answer
     finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.kill()
-        process.join()
+        _kill(process)
         answers.close()
 
 
 def _answer(sender: Connection, job: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    os.setsid()
+    if sys.platform == "win32":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    else:
+        os.setsid()  # out of reach of the terminal's Ctrl-C, and one number for all that it starts
     _end_with_parent()
     sender.send(job(*arguments))
 
 
-def _context(*more: str) -> BaseContext:
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+def _kill(process: BaseProcess) -> None:
+    if sys.platform != "win32" and process.pid is not None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
+
+
+def _context(preload: Sequence[str]) -> Context:
+    if sys.platform == "win32" or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*PRELOAD, *more])
+    context.set_forkserver_preload(list(preload))
     return context
 
 
 def _end_with_parent() -> None:
-    def wait() -> None:
-        parent = multiprocessing.parent_process()
-        assert parent is not None, "runs in a pool alone"
-        parent.join()
-        os._exit(1)
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
 
-    threading.Thread(target=wait, daemon=True).start()
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 @contextmanager

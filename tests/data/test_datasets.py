@@ -1,23 +1,26 @@
+import inspect
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonargparse import ArgumentParser
 
 from drawn_clips import write_pairs, write_picture, write_sound
-from sound2scene.data import prepare as sources
-from sound2scene.data.corpora.vegas import FIVE_CLASSES
+from drawn_videos import write_video
+from sound2scene.data import datasets, prepare
 from sound2scene.data.datasets import (
     FolderDataModule,
     ManifestDataModule,
     ToyDataModule,
     VEGASDataModule,
     VGGSoundDataModule,
+    VideosDataModule,
 )
-from sound2scene.data.prepare import prepare_toy, prepare_vggsound
-from sound2scene.data.selection.file import Choice, Selection
-from sound2scene.data.shards.read import ShardDataset
-from sound2scene.data.toy.world import Truth, read_truth
+from sound2scene.data.prepare import prepare_toy
+from sound2scene.data.reading import ReadPictures
+from sound2scene.data.selection.file import Selection
+from sound2scene.moments import Choice
 from sound2scene.types import InputError
 
 
@@ -28,6 +31,46 @@ def card(folder: Path) -> dict[str, Any]:
 
 def sizes(folder: Path) -> dict[str, int]:
     return {split: found["clips"] for split, found in card(folder)["splits"].items()}
+
+
+MODULES = {
+    "toy": ToyDataModule,
+    "folder": FolderDataModule,
+    "manifest": ManifestDataModule,
+    "vggsound": VGGSoundDataModule,
+    "vegas": VEGASDataModule,
+    "videos": VideosDataModule,
+}
+
+
+def defaults(function: Any) -> dict[str, Any]:
+    found = inspect.signature(function).parameters
+    return {name: one.default for name, one in found.items() if one.default is not inspect.Parameter.empty}
+
+
+@pytest.mark.parametrize("corpus", MODULES)
+def test_a_setting_has_one_default_for_the_datamodule_and_the_function(corpus: str) -> None:
+    of_function = defaults(getattr(prepare, f"prepare_{corpus}"))
+    of_module = defaults(MODULES[corpus])
+    if "moments" in of_function:
+        of_function |= of_function.pop("moments")._asdict()
+        of_module |= defaults(datasets.MomentsDataModule)
+    shared = of_function.keys() & of_module.keys()
+    assert len(shared) >= 2
+    assert {name: of_function[name] for name in shared} == {name: of_module[name] for name in shared}
+
+
+@pytest.mark.parametrize("corpus", MODULES)
+def test_a_recipe_sets_all_that_the_function_takes_and_what_every_clip_has(corpus: str) -> None:
+    function = inspect.signature(getattr(prepare, f"prepare_{corpus}")).parameters
+    # A recipe's own seed and workers are those of its loaders; toy worlds of other sizes are the command's.
+    wanted = set(function) - {"workers", "seed", "clips", "mixed", "moments"}
+    wanted |= {"selection", "frame", "side_px"} if "moments" in function else set()
+    parser = ArgumentParser()
+    parser.add_class_arguments(MODULES[corpus], "data", instantiate=False)
+    taken = {action.dest.partition(".")[2].partition(".")[0] for action in parser._actions}
+    assert wanted <= taken
+    assert {"batch_size", "workers", "seed", "read", "features"} <= taken
 
 
 CLIPS = {"train": 3, "val": 2, "test": 1}
@@ -41,54 +84,6 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_toy_world_becomes_shards_with_its_choice_of_moment(toy: Path) -> None:
-    assert sizes(toy / "true") == {"train": 3, "val": 2, "test": 2}
-    notes = card(toy / "true")["notes"]
-    assert notes == {"frame": "true", "seed": 0, "videos": {"train": 3, "val": 2, "test": 1, "test_mixed": 1}}
-    true = ShardDataset(toy / "true", "train")
-    assert all(true[n].moment_s == pytest.approx(moment(true[n].metadata)) for n in range(3))
-    assert all(
-        Truth.from_json(true[n].metadata) == truth
-        for n, truth in enumerate(read_truth(toy / "videos", "train"))
-    )
-    assert int(ShardDataset(toy / "true", "test").label_N[-1]) == -1  # two sources have no one label
-
-
-def test_the_frame_is_that_of_the_moment(toy: Path) -> None:
-    middle = prepare_toy(toy / "middle", toy / "videos", "middle", None, CLIPS, 1)
-    chosen = Selection({"name": "x"}, {}, {"val/toy-val-000001": ("silent", "toy-val-000001.mp4: is silent")})
-    for split in CLIPS:
-        for truth in read_truth(toy / "videos", split):
-            name = f"{split}/{truth.key}"
-            if name not in chosen.rejected:
-                chosen.videos[name] = Choice((truth.moment_true_s, 1.0), (2.0, 1.0), 10.0)  # type: ignore[index]
-    chosen.save(toy / "selection.json")
-    selected = prepare_toy(toy / "selected", toy / "videos", "localizer", toy / "selection.json", CLIPS, 1)
-    assert (card(middle)["notes"]["frame"], card(selected)["notes"]["frame"]) == ("middle", "localizer")
-    assert card(selected)["notes"]["scorer"] == {"name": "x"}
-    assert sizes(selected) == {"train": 3, "val": 1, "test": 2}
-    assert card(selected)["splits"]["val"]["kinds"] == {"silent": 1}
-    true, other, same = (ShardDataset(toy / name, "train") for name in ("true", "middle", "selected"))
-    assert {other[n].moment_s for n in range(3)} == {5.0}
-    seen = [(true[n].jpeg == same[n].jpeg, true[n].jpeg == other[n].jpeg) for n in range(3)]
-    assert seen == [(True, False)] * 3
-
-
-def test_a_choice_of_a_localizer_needs_its_selection_and_every_video_in_it(toy: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="needs a selection"):
-        prepare_toy(tmp_path / "s", toy / "videos", "localizer", None, CLIPS, 1)
-    Selection({"name": "x"}, {}, {}).save(tmp_path / "selection.json")
-    with pytest.raises(InputError, match=r"toy-train-000000.mp4: not in the selection; select the moments"):
-        prepare_toy(tmp_path / "s", toy / "videos", "localizer", tmp_path / "selection.json", CLIPS, 1)
-    with pytest.raises(InputError, match="prepare toy --frame localizer -o"):
-        ToyDataModule(str(tmp_path / "s"), str(toy / "videos"), "localizer", 3).prepare_data()
-
-
-def moment(truth: Any) -> float:
-    (source,) = truth["sources"]
-    return float(source["start_s"] + source["end_s"]) / 2
-
-
 def test_toy_shards_of_another_moment_or_number_are_refused(toy: Path) -> None:
     ToyDataModule(str(toy / "true"), str(toy / "videos"), train_clips=3).prepare_data()
     with pytest.raises(
@@ -99,24 +94,26 @@ def test_toy_shards_of_another_moment_or_number_are_refused(toy: Path) -> None:
         ToyDataModule(str(toy / "true"), str(toy / "videos"), train_clips=4).prepare_data()
 
 
+@pytest.mark.parametrize(("frame", "selection"), [("middle", None), ("localizer", "chosen.json")])
 def test_missing_toy_shards_are_prepared_with_the_settings_given(
-    monkeypatch: pytest.MonkeyPatch, toy: Path, tmp_path: Path
+    frame: Any, selection: str | None, monkeypatch: pytest.MonkeyPatch, toy: Path, tmp_path: Path
 ) -> None:
-    def prepare(shards: str, videos: str, frame: str, clips: dict[str, int]) -> None:
-        assert (videos, frame, clips) == ("v", "middle", {"train": 5, "val": 256, "test": 256})
+    def prepare_anything(shards: str, *given: Any) -> None:
+        assert given == ("v", frame, selection, {"train": 5, "val": 256, "test": 256})
         values = card(toy / "true")
-        values["notes"] |= {"frame": frame, "videos": clips}
+        values["notes"] |= {"frame": frame, "videos": given[-1]}
         Path(shards).mkdir()
         Path(shards, "dataset.json").write_text(json.dumps(values))
 
-    monkeypatch.setattr(sources, "prepare_toy", prepare)
-    ToyDataModule(str(tmp_path / "shards"), "v", "middle", 5, batch_size=2).prepare_data()
+    monkeypatch.setattr(prepare, "prepare_toy", prepare_anything)
+    ToyDataModule(str(tmp_path / "shards"), "v", frame, 5, selection, batch_size=2).prepare_data()
     assert (tmp_path / "shards" / "dataset.json").exists()
 
 
 def test_a_folder_is_prepared_once(tmp_path: Path) -> None:
     source = write_pairs(tmp_path / "source", [f"c{n}" for n in range(10)])
-    data = FolderDataModule(str(source), str(tmp_path / "shards"), 0.2, 0.3, batch_size=2, workers=0)
+    settings: dict[str, Any] = {"batch_size": 2, "workers": 0, "read": ReadPictures("pixels64")}
+    data = FolderDataModule(str(source), str(tmp_path / "shards"), 0.2, 0.3, **settings)
     data.prepare_data()
     assert sizes(tmp_path / "shards") == {"train": 6, "val": 1, "test": 3}
     assert card(tmp_path / "shards")["name"] == "source"
@@ -128,20 +125,40 @@ def test_a_folder_is_prepared_once(tmp_path: Path) -> None:
     assert (tmp_path / "shards" / "dataset.json").stat().st_mtime_ns == stamp
 
 
-def test_vegas_takes_the_five_or_the_ten_classes(tmp_path: Path) -> None:
-    for label in ("dog", "drum", "baby crying"):
-        write_pairs(tmp_path / "source" / label, ["a", "b", "c"])
-    for five, found in ((True, {"dog", "baby crying"}), (False, {"dog", "drum", "baby crying"})):
-        data = VEGASDataModule(str(tmp_path / "source"), str(tmp_path / str(five)), five)
+def test_the_moments_of_a_localizer_need_its_selection(toy: Path, tmp_path: Path) -> None:
+    data = ToyDataModule(str(tmp_path / "shards"), str(toy / "videos"), "localizer", 3)
+    with pytest.raises(InputError, match="missing; run `sound2scene prepare toy --frame localizer -o"):
         data.prepare_data()
-        values = card(tmp_path / str(five))
-        assert values["classes"] == list(data.classes or ())
-        splits = [ShardDataset(tmp_path / str(five), split) for split in values["splits"]]
-        labels = {shards[n].label for shards in splits for n in range(len(shards))}
-        assert labels == found
-        assert set(values["splits"]) == {"train", "val", "test"}
-    with pytest.raises(InputError, match="no folder named as a class"):
-        sources.prepare_folder(tmp_path / "none", tmp_path / "source", classes=FIVE_CLASSES[3:])
+
+
+def pairs_of_classes(folder: Path, *labels: str) -> Path:
+    for label in labels:
+        write_pairs(folder / label, ["a", "b", "c"])
+    return folder
+
+
+def videos_of_classes(folder: Path, *labels: str) -> Path:
+    for label in labels:
+        for number in range(3):
+            write_video(folder / label / f"{number}.mkv")
+    return folder
+
+
+@pytest.mark.parametrize("write", [pairs_of_classes, videos_of_classes])
+def test_vegas_takes_the_five_or_the_ten_classes_of_pairs_or_of_videos(write: Any, tmp_path: Path) -> None:
+    source = write(tmp_path / "source", "dog", "drum", "holiday")
+    for five, labels in ((None, {"dog"}), (False, {"dog", "drum"})):
+        settings = {} if five is None else {"five": five}
+        data = VEGASDataModule(str(source), str(tmp_path / str(five)), test_share=0.34, **settings)
+        data.prepare_data()
+        assert (card(tmp_path / str(five))["name"], len(data.folder.classes)) == (
+            "vegas",
+            5 if five is None else 10,
+        )
+        splits = [data.open(split) for split in data.folder.fingerprints()]
+        assert {
+            clip.label for shards in splits for clip in map(shards.__getitem__, range(len(shards)))
+        } == labels
 
 
 def test_a_manifest_is_prepared_with_its_draw_in_the_notes(tmp_path: Path) -> None:
@@ -162,37 +179,90 @@ def test_a_manifest_is_prepared_with_its_draw_in_the_notes(tmp_path: Path) -> No
     assert sizes(tmp_path / "shards") == {"train": 8, "val": 2, "test": 2}
 
 
-def test_vggsound_is_prepared_with_its_coverage_in_the_notes(tmp_path: Path) -> None:
-    names = [f"video-_{number:04d}" for number in range(6)]
+def vggsound(folder: Path) -> Path:
+    """The table of six clips, three of them dogs."""
     lines = [
-        f"{name},30,{'dog' if n % 2 else 'cat'},{'test' if n > 3 else 'train'}"
-        for n, name in enumerate(names)
+        f"{name},30,{'dog' if n % 2 else 'cat'},{'test' if n > 3 else 'train'}" for n, name in enumerate(IDS)
     ]
-    (tmp_path / "table.csv").write_text("\n".join(lines) + "\n")
-    (tmp_path / "classes.txt").write_text("dog\n")
-    source = write_pairs(tmp_path / "source", [f"{name}_000030" for name in names])
-    arguments = (
-        str(source),
-        str(tmp_path / "table.csv"),
-        str(tmp_path / "shards"),
-        str(tmp_path / "classes.txt"),
-    )
-    VGGSoundDataModule(*arguments, val_share=0.5).prepare_data()
-    values = card(tmp_path / "shards")
-    assert sizes(tmp_path / "shards") == {"train": 1, "val": 1, "test": 1}
-    assert values["classes"] == ["dog"]
-    assert values["notes"] == {
-        "coverage": {"train": {"found": 2, "expected": 2}, "test": {"found": 1, "expected": 1}},
-        "outside_classes": 3,
+    (folder / "table.csv").write_text("\n".join(lines) + "\n")
+    (folder / "classes.txt").write_text("dog\n")
+    return folder / "table.csv"
+
+
+IDS = [f"video-_{number:04d}" for number in range(6)]
+
+
+def vggsound_pairs(folder: Path) -> Path:
+    return write_pairs(folder, [f"{name}_000030" for name in IDS])
+
+
+def vggsound_videos(folder: Path) -> Path:
+    for name in IDS:
+        write_video(folder / "deep" / f"{name}_30000_40000.mkv")
+    return folder
+
+
+@pytest.mark.parametrize("write", [vggsound_pairs, vggsound_videos])
+def test_vggsound_is_prepared_of_pairs_or_of_videos_with_its_coverage_in_the_notes(
+    write: Any, tmp_path: Path
+) -> None:
+    table, source = vggsound(tmp_path), write(tmp_path / "source")
+    shards, classes = tmp_path / "shards", str(tmp_path / "classes.txt")
+    data = VGGSoundDataModule(str(source), str(table), str(shards), classes, 0.5, workers=0)
+    data.prepare_data()
+    assert sizes(shards) == {"train": 1, "val": 1, "test": 1}
+    assert data.folder.classes == ["dog"]
+    assert data.folder.notes["coverage"] == {
+        "train": {"found": 2, "expected": 2},
+        "test": {"found": 1, "expected": 1},
     }
-    assert ShardDataset(tmp_path / "shards", "test").key(0) == "video-_0005_30000_40000"
-    everything = prepare_vggsound(tmp_path / "all", source, tmp_path / "table.csv")
-    assert sum(sizes(everything).values()) == 6
+    assert data.folder.notes["outside_classes"] == 3
+    assert data.open("test").key(0) == "video-_0005_30000_40000"
+    stamp = (shards / "dataset.json").stat().st_mtime_ns
+    data.prepare_data()
+    assert (shards / "dataset.json").stat().st_mtime_ns == stamp
+
+
+def test_moments_sizes_and_rules_of_a_recipe_reach_the_shards(tmp_path: Path) -> None:
+    table, source = vggsound(tmp_path), vggsound_videos(tmp_path / "source")
+    chosen = {"video-_0001_30000_40000": Choice((0.5,), (), 2.5)}
+    Selection({"name": "x"}, chosen, {}).save(tmp_path / "selection.json")
+    data = VGGSoundDataModule(
+        str(source),
+        str(table),
+        str(tmp_path / "shards"),
+        val_share=0.0,
+        selection=str(tmp_path / "selection.json"),
+        frame="middle",
+        side_px=24,
+    )
+    data.prepare_data()
+    moments = {clip.key: clip.moment_s for clip in map(data.open("train").__getitem__, range(4))}
+    assert moments.pop("video-_0001_30000_40000") == 0.5
+    assert set(moments.values()) == {1.2}
+    assert data.folder.notes["side_px"] == 24
+
+
+def test_any_folder_of_videos_becomes_a_dataset_with_or_without_labels(tmp_path: Path) -> None:
+    for name in ("a/1", "a/2", "b/1"):
+        write_video(tmp_path / "videos" / f"{name}.mkv")
+    (tmp_path / "labels.csv").write_text(
+        "key,label,split\na/1.mkv,dog,train\na/2.mkv,dog,test\nb/1.mkv,cat,train\n"
+    )
+    for number, (labels, classes) in enumerate(
+        [(None, []), ("folders", ["a", "b"]), (str(tmp_path / "labels.csv"), ["cat", "dog"])]
+    ):
+        shards = tmp_path / f"shards-{number}"
+        data = VideosDataModule(str(tmp_path / "videos"), str(shards), labels, val_share=0.0)
+        data.prepare_data()
+        assert (card(shards)["name"], data.folder.classes) == ("videos", classes)
+    assert data.open("test").key(0) == "a-2"
 
 
 def test_shards_at_an_address_are_read_and_never_prepared(dataset: Path) -> None:
     address = f"file://{dataset}"
-    data = FolderDataModule("/nowhere", address, batch_size=4, workers=0)
+    settings: dict[str, Any] = {"batch_size": 4, "workers": 0, "read": ReadPictures("pixels64")}
+    data = FolderDataModule("/nowhere", address, **settings)
     data.prepare_data()
     assert len(list(data.val_dataloader())) == 2
     missing = FolderDataModule("/nowhere", f"{address}-missing")

@@ -10,19 +10,23 @@ from typing import Any
 
 import pytest
 
+from drawn_clips import write_pairs
 from drawn_videos import write_video
 from forked import Forked
 from sound2scene import cli
 from sound2scene.data.clips import ClipDataModule
 from sound2scene.data.corpora.videos import folder_videos
-from sound2scene.data.datasets import VEGASVideosDataModule, VGGSoundVideosDataModule, VideosDataModule
-from sound2scene.data.prepare import prepare_vggsound_videos
+from sound2scene.data.prepare import prepare_folder, prepare_toy, prepare_vegas, prepare_vggsound
 from sound2scene.data.selection.choice import MomentChoice
+from sound2scene.data.selection.file import Selection
+from sound2scene.data.settings import MomentSettings
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.data.shards.verify import verify
 from sound2scene.data.shards.write import Plan, write_dataset
+from sound2scene.data.toy.world import Truth, read_truth
 from sound2scene.data.video.clip import make_video_clip
-from sound2scene.types import Clip, Rejected
+from sound2scene.moments import Choice
+from sound2scene.types import Clip, InputError, Rejected
 
 CLIPS = {
     "a_video-_01_000030": ("dog", "train"),
@@ -92,61 +96,101 @@ def test_the_command_takes_videos_or_pairs_and_not_both(
     )
 
 
-def test_missing_shards_are_prepared_from_videos_once(vggsound: Path, tmp_path: Path) -> None:
-    (tmp_path / "classes.txt").write_text("dog\n")
-    data = VGGSoundVideosDataModule(
-        str(vggsound / "videos"),
-        str(vggsound / "vggsound.csv"),
-        str(tmp_path / "shards"),
-        str(tmp_path / "classes.txt"),
-        val_share=0.5,
-        batch_size=1,
-        workers=0,
-    )
-    data.prepare_data()
-    assert {split: len(data.dataset(split)) for split in ("train", "val", "test")} == {
-        "train": 1,
-        "val": 1,
-        "test": 0,
-    }
-    assert read(tmp_path / "shards" / "dataset.json")["notes"]["outside_classes"] == 2
-    stamp = (tmp_path / "shards" / "dataset.json").stat().st_mtime_ns
-    data.prepare_data()
-    assert (tmp_path / "shards" / "dataset.json").stat().st_mtime_ns == stamp
-
-
-def test_vegas_takes_the_five_or_the_ten_class_folders(tmp_path: Path) -> None:
-    for number in range(4):
-        for label in ("dog", "drum", "holiday"):
-            write_video(tmp_path / "videos" / label / f"{number}.mkv")
-    for five, labels in ((True, {"dog"}), (False, {"dog", "drum"})):
-        data = VEGASVideosDataModule(
-            str(tmp_path / "videos"), str(tmp_path / str(five)), five, val_share=0.25, test_share=0.25
-        )
-        data.prepare_data()
-        splits = [data.dataset(split) for split in ("train", "val", "test")]
-        assert {shards[n].label for shards in splits for n in range(len(shards))} == labels
-        assert all(map(len, splits))
-        strays = read(tmp_path / str(five) / "report.json")["strays"]["outside_classes"]
-        assert strays["count"] == 4 * (3 - len(labels))
-
-
-def test_any_folder_becomes_a_dataset_with_or_without_labels(tmp_path: Path) -> None:
-    for name in ("a/1", "a/2", "b/1"):
-        write_video(tmp_path / "videos" / f"{name}.mkv")
-    (tmp_path / "labels.csv").write_text(
-        "key,label,split\na/1.mkv,dog,train\na/2.mkv,dog,test\nb/1.mkv,cat,train\n"
-    )
-    for labels, classes in (
-        (None, []),
-        ("folders", ["a", "b"]),
-        (str(tmp_path / "labels.csv"), ["cat", "dog"]),
+def test_moments_of_pictures_cannot_be_chosen(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("a_video-_01,30,dog,train\n")
+    source = write_pairs(tmp_path / "source" / "dog", ["a_video-_01_000030", "a_video-_02_000030"]).parent
+    for moments in (
+        MomentSettings("selection.json"),
+        MomentSettings(frame="random"),
+        MomentSettings(side_px=64),
     ):
-        shards = tmp_path / f"shards-{len(classes)}-{labels is None or labels == 'folders'}"
-        VideosDataModule(str(tmp_path / "videos"), str(shards), labels, val_share=0.0).prepare_data()
-        card = read(shards / "dataset.json")
-        assert (card["name"], card["classes"]) == ("videos", classes)
-    assert ShardDataset(shards, "test").key(0) == "a-2"
+        with pytest.raises(InputError, match="source: holds pictures, of which no moment can be chosen"):
+            prepare_vggsound(tmp_path / "s", source, tmp_path / "table.csv", moments=moments)
+        with pytest.raises(InputError, match="source: holds pictures, of which no moment can be chosen"):
+            prepare_vegas(tmp_path / "s", source, moments=moments)
+
+
+def test_the_published_annotation_is_a_selection_too(vggsound: Path, tmp_path: Path) -> None:
+    (tmp_path / "published.json").write_text(json.dumps([{}, {"a_video-_04_30000_40000": [8, 1]}]))
+    table, moments = vggsound / "vggsound.csv", MomentSettings(tmp_path / "published.json")
+    shards = prepare_vggsound(tmp_path / "shards", vggsound / "videos", table, moments=moments)
+    (clip,) = ShardDataset(shards, "test")  # type: ignore[misc]
+    assert clip.moment_s == pytest.approx(0.7)
+    assert clip.metadata["scorer"] == "published"
+
+
+def test_a_folder_of_pairs_is_named_after_itself(tmp_path: Path) -> None:
+    source = write_pairs(tmp_path / "source", ["a", "b", "c", "d"])
+    shards = prepare_folder(tmp_path / "shards", source, 0.25, 0.25)
+    assert card(shards)["name"] == "source"
+    assert sizes(shards) == {"train": 2, "val": 1, "test": 1}
+
+
+def card(folder: Path) -> dict[str, Any]:
+    return read(folder / "dataset.json")
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    return {split: found["clips"] for split, found in card(folder)["splits"].items()}
+
+
+TOY_CLIPS = {"train": 3, "val": 2, "test": 1}
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Videos and shards of the true moment."""
+    folder = tmp_path_factory.mktemp("toy")
+    prepare_toy(folder / "true", folder / "videos", "true", None, TOY_CLIPS, mixed=1, workers=2)
+    return folder
+
+
+def test_the_toy_world_becomes_shards_with_its_choice_of_moment(toy: Path) -> None:
+    assert sizes(toy / "true") == {"train": 3, "val": 2, "test": 2}
+    notes = card(toy / "true")["notes"]
+    assert notes == {"frame": "true", "seed": 0, "videos": {"train": 3, "val": 2, "test": 1, "test_mixed": 1}}
+    true = ShardDataset(toy / "true", "train")
+    assert all(true[n].moment_s == pytest.approx(moment(true[n].metadata)) for n in range(3))
+    assert all(
+        Truth.from_json(true[n].metadata) == truth
+        for n, truth in enumerate(read_truth(toy / "videos", "train"))
+    )
+    assert int(ShardDataset(toy / "true", "test").label_N[-1]) == -1  # two sources have no one label
+
+
+def test_the_frame_is_that_of_the_moment(toy: Path) -> None:
+    middle = prepare_toy(toy / "middle", toy / "videos", "middle", None, TOY_CLIPS, 1)
+    chosen = Selection({"name": "x"}, {}, {"val/toy-val-000001": ("silent", "toy-val-000001.mp4: is silent")})
+    for split in TOY_CLIPS:
+        for truth in read_truth(toy / "videos", split):
+            name = f"{split}/{truth.key}"
+            if name not in chosen.rejected:
+                chosen.videos[name] = Choice((truth.moment_true_s, 1.0), (2.0, 1.0), 10.0)  # type: ignore[index]
+    chosen.save(toy / "selection.json")
+    selected = prepare_toy(
+        toy / "selected", toy / "videos", "localizer", toy / "selection.json", TOY_CLIPS, 1
+    )
+    assert (card(middle)["notes"]["frame"], card(selected)["notes"]["frame"]) == ("middle", "localizer")
+    assert card(selected)["notes"]["scorer"] == {"name": "x"}
+    assert sizes(selected) == {"train": 3, "val": 1, "test": 2}
+    assert card(selected)["splits"]["val"]["kinds"] == {"silent": 1}
+    true, other, same = (ShardDataset(toy / name, "train") for name in ("true", "middle", "selected"))
+    assert {other[n].moment_s for n in range(3)} == {5.0}
+    seen = [(true[n].jpeg == same[n].jpeg, true[n].jpeg == other[n].jpeg) for n in range(3)]
+    assert seen == [(True, False)] * 3
+
+
+def test_a_choice_of_a_localizer_needs_its_selection_and_every_video_in_it(toy: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="needs a selection"):
+        prepare_toy(tmp_path / "s", toy / "videos", "localizer", None, TOY_CLIPS, 1)
+    Selection({"name": "x"}, {}, {}).save(tmp_path / "selection.json")
+    with pytest.raises(InputError, match=r"toy-train-000000.mp4: not in the selection; select the moments"):
+        prepare_toy(tmp_path / "s", toy / "videos", "localizer", tmp_path / "selection.json", TOY_CLIPS, 1)
+
+
+def moment(truth: Any) -> float:
+    (source,) = truth["sources"]
+    return float(source["start_s"] + source["end_s"]) / 2
 
 
 def few_clips(trace: Path, count: int, job: dict[str, Any]) -> Clip | Rejected:
@@ -160,7 +204,7 @@ def few_clips(trace: Path, count: int, job: dict[str, Any]) -> Clip | Rejected:
 
 def write(videos: Path, shards: Path, make: Callable[[dict[str, Any]], Clip | Rejected]) -> None:
     found = folder_videos(videos, MomentChoice(), "folders", (0.2, 0.0))
-    write_dataset(shards, found.splits, make, Plan("v", clips_per_shard=2, workers=2, notes=found.notes))
+    write_dataset(shards, found.jobs, make, Plan("v", clips_per_shard=2, workers=2, notes=found.notes))
 
 
 def kill(videos: Path, shards: Path, make: Callable[..., Clip | Rejected], delay_s: float) -> None:
@@ -187,7 +231,7 @@ def check_kills(folder: Path, kills: int, videos: int, longest_s: float) -> None
     assert content(folder / "killed") == content(folder / "whole")
     assert {path.suffix for path in (folder / "killed").rglob("*.*")} == {".tar", ".npz", ".jsonl", ".json"}
     assert {path.name for path in (folder / "killed").rglob("*.json")} == {"dataset.json", "report.json"}
-    assert not list((folder / "killed").rglob("*.tmp"))
+    assert not list((folder / "killed").rglob(".*"))
 
 
 def test_a_run_that_is_killed_twice_and_goes_on_equals_an_undisturbed_one(tmp_path: Path) -> None:
@@ -201,9 +245,7 @@ def test_a_run_that_is_killed_ten_times_and_goes_on_equals_an_undisturbed_one(tm
 
 def test_real_videos_find_their_labels_and_splits_in_the_real_table(real_data: Path, tmp_path: Path) -> None:
     table = real_data / "metadata" / "vggsound.csv.gz"
-    shards = prepare_vggsound_videos(
-        tmp_path / "shards", real_data / "videos", table, val_share=0.0, workers=2
-    )
+    shards = prepare_vggsound(tmp_path / "shards", real_data / "videos", table, val_share=0.0, workers=2)
     with (real_data / "videos" / "manifest.csv").open() as file:
         known = {row["file"]: row for row in csv.DictReader(file)}
     splits = [ShardDataset(shards, split) for split in ("train", "test")]

@@ -6,7 +6,6 @@ import pytest
 
 from sound2scene.data.splits import FolderVideos, ToyVideos, VGGSoundVideos
 from sound2scene.data.toy import world as toy
-from sound2scene.data.vggsound.annotations import read_vggss
 from sound2scene.types import InputError
 
 TRAIN, TEST = [f"train{n:06d}" for n in range(4)], [f"tests{n:06d}" for n in range(4)]
@@ -49,26 +48,6 @@ def test_with_boxes_test_clips_measure_and_no_training_clip_does(videos: Path) -
     assert test.known.boxes == ((0.1, 0.2, 0.5, 0.6), (0.5, 0.5, 1.0, 1.0))
     assert test.known.box_s == 5.0
     assert test.known.interval_s is None
-
-
-def test_boxes_that_have_overflown_are_left_out(videos: Path) -> None:
-    assert len(read_vggss(videos / "boxes.json")) == 2
-
-
-def test_the_published_boxes_can_be_read(real_data: Path) -> None:
-    boxes = read_vggss(real_data / "metadata" / "lvs_vggss.json")
-    assert len(boxes) == 5157
-    assert boxes["zpWuikVorYg_32000_42000"] == ((0.403125, 0.253125, 0.6, 0.75),)
-
-
-@pytest.mark.parametrize(
-    "content", ["{", "[1]", '[{"file": "x", "bbox": []}]', '[{"file": "abcdefghijk_000001"}]']
-)
-def test_another_file_is_one_line(content: str, tmp_path: Path) -> None:
-    (tmp_path / "boxes.json").write_text(content)
-    with pytest.raises(InputError, match="not VGG-SS's list") as caught:
-        read_vggss(tmp_path / "boxes.json")
-    assert "\n" not in str(caught.value)
 
 
 def test_a_split_without_videos_is_named(videos: Path, tmp_path: Path) -> None:

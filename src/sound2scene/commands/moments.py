@@ -15,9 +15,9 @@ def import_annotation(source: Annotated[Path, Option(metavar="FILE")], *, output
         source: Published annotation, such as top1_boxes_top10_moments.json.
         output: Selection to write, a JSON file.
     """
-    from sound2scene.data.selection.file import Selection
+    from sound2scene.data.vggsound.annotations import load_published
 
-    selection = Selection.load_published(source)
+    selection = load_published(source)
     selection.save(output)
     print(f"{output}: moments of {len(selection.videos)} videos")
 
@@ -36,9 +36,10 @@ def export_annotation(
         layout: Whether the mapping of names to moments stands in a list, as published, or alone.
     """
     from sound2scene.data.selection.file import Selection
+    from sound2scene.data.vggsound.annotations import save_published
 
     selection = Selection.load(source)
-    selection.save_published(output, layout)
+    save_published(selection, output, layout)
     print(f"{output}: moments of {len(selection.videos)} videos")
 
 

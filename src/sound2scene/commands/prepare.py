@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from sound2scene.commands.parser import Command, Option, Output, Seed, Share
 from sound2scene.commands.verify import describe
+from sound2scene.data import settings
 
-Frame = Literal["middle", "random"]
 Count = Annotated[int, Option(at_least=0)]
 Processes = Annotated[int | None, Option(at_least=1)]
 Side = Annotated[int, Option("--side", at_least=1)]
@@ -19,15 +19,15 @@ Side = Annotated[int, Option("--side", at_least=1)]
 def toy(
     *,
     shards: Output,
-    videos: Path = Path("data/toy/videos"),
-    frame: Literal["localizer", "middle", "random", "true"] = "true",
+    videos: Path = Path(settings.TOY_VIDEOS),
+    frame: settings.ToyMomentRule = settings.TOY_MOMENT,
     localizer: Path = Path("experiments/artifacts/toy/localizer"),
-    train: Count = 1280,
-    val: Count = 256,
-    test: Count = 256,
-    mixed: Count = 32,
+    train: Count = settings.TOY_TRAIN_CLIPS,
+    val: Count = settings.TOY_HELD_OUT_CLIPS,
+    test: Count = settings.TOY_HELD_OUT_CLIPS,
+    mixed: Count = settings.TOY_MIXED_CLIPS,
     seed: Seed = 0,
-    workers: Annotated[int, Option(at_least=1)] = 2,
+    workers: Annotated[int, Option(at_least=1)] = settings.TOY_WORKERS,
 ) -> None:
     """The procedural toy world: videos with sound, and shards from them.
 
@@ -58,11 +58,11 @@ def videos(
     *,
     shards: Output,
     labels: str | None = None,
-    val_share: Share = 0.1,
-    test_share: Share = 0.0,
+    val_share: Share = settings.VIDEOS_VAL_SHARE,
+    test_share: Share = settings.VIDEOS_TEST_SHARE,
     selection: Path | None = None,
-    frame: Frame | None = None,
-    side_px: Side = 256,
+    frame: settings.MomentRule | None = None,
+    side_px: Side = settings.SHORT_SIDE_PX,
     workers: Processes = None,
 ) -> None:
     """Any folder of videos.
@@ -81,8 +81,8 @@ def videos(
     """
     from sound2scene.data import prepare
 
-    choice = {"selection": selection, "frame": frame, "side_px": side_px}
-    _report(prepare.prepare_videos(shards, videos, labels, val_share, test_share, workers, **choice))
+    moments = settings.MomentSettings(selection, frame, side_px)
+    _report(prepare.prepare_videos(shards, videos, labels, val_share, test_share, workers, moments))
 
 
 def vggsound(
@@ -92,10 +92,10 @@ def vggsound(
     table: Annotated[Path, Option("--csv", "--table")],
     videos: Path | None = None,
     classes: str | None = None,
-    val_share: Share = 0.05,
+    val_share: Share = settings.VGGSOUND_VAL_SHARE,
     selection: Path | None = None,
-    frame: Frame | None = None,
-    side_px: Side = 256,
+    frame: settings.MomentRule | None = None,
+    side_px: Side = settings.SHORT_SIDE_PX,
     workers: Processes = None,
 ) -> None:
     """VGGSound in its official splits, from videos, or from images/ and audios/.
@@ -116,15 +116,14 @@ def vggsound(
     from sound2scene.data import prepare
     from sound2scene.types import InputError
 
-    if source is not None and videos is None:
-        folder = prepare.prepare_vggsound(shards, source, table, classes, val_share)
-    elif videos is not None and source is None:
-        choice = {"selection": selection, "frame": frame, "side_px": side_px}
-        folder = prepare.prepare_vggsound_videos(shards, videos, table, classes, val_share, workers, **choice)
-    else:
+    if (source is None) == (videos is None):
         raise InputError(
             "prepare vggsound: give --videos, or a folder with images/ and audios/, and not both"
         )
+    moments = settings.MomentSettings(selection, frame, side_px)
+    given = source or videos
+    assert given is not None
+    folder = prepare.prepare_vggsound(shards, given, table, classes, val_share, workers, moments)
     _report(folder)
 
 
@@ -133,11 +132,11 @@ def vegas(
     shards: Output,
     videos: Path,
     five: bool = False,
-    val_share: Share = 0.1,
-    test_share: Share = 0.2,
+    val_share: Share = settings.VEGAS_VAL_SHARE,
+    test_share: Share = settings.VEGAS_TEST_SHARE,
     selection: Path | None = None,
-    frame: Frame | None = None,
-    side_px: Side = 256,
+    frame: settings.MomentRule | None = None,
+    side_px: Side = settings.SHORT_SIDE_PX,
     workers: Processes = None,
 ) -> None:
     """VEGAS, one folder of videos per class.
@@ -156,11 +155,17 @@ def vegas(
     """
     from sound2scene.data import prepare
 
-    choice = {"selection": selection, "frame": frame, "side_px": side_px}
-    _report(prepare.prepare_vegas_videos(shards, videos, five, val_share, test_share, workers, **choice))
+    moments = settings.MomentSettings(selection, frame, side_px)
+    _report(prepare.prepare_vegas(shards, videos, five, val_share, test_share, workers, moments))
 
 
-def folder(source: Path, *, shards: Output, val_share: Share = 0.1, test_share: Share = 0.0) -> None:
+def folder(
+    source: Path,
+    *,
+    shards: Output,
+    val_share: Share = settings.FOLDER_VAL_SHARE,
+    test_share: Share = settings.FOLDER_TEST_SHARE,
+) -> None:
     """Pictures and sounds of the same names in images/ and audios/, or in one such folder per class.
 
     Args:
@@ -174,7 +179,9 @@ def folder(source: Path, *, shards: Output, val_share: Share = 0.1, test_share: 
     _report(prepare.prepare_folder(shards, source, val_share, test_share))
 
 
-def manifest(source: Path, *, shards: Output, val_share: Share = 0.15, seed: Seed = 0) -> None:
+def manifest(
+    source: Path, *, shards: Output, val_share: Share = settings.MANIFEST_VAL_SHARE, seed: Seed = 0
+) -> None:
     """A CSV of class-matched pictures and sounds, drawn as pairs.
 
     Args:

@@ -1,4 +1,4 @@
-"""Random changes of a clip while training; each is a function of the clip and of torch's seeded generator alone."""
+"""Random changes of a clip while training, functions of the clip and of torch's seeded generator alone."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class MultiCrop(nn.Module):
     0.2; blur 0.5).
 
     Args:
-        sides_px: Side of the crops of each resolution, largest first.
-        counts: Crops of each resolution.
-        areas: Smallest and largest share of the picture's area that such a crop shows.
-        colour: Strength of the jitter of brightness, contrast and saturation; 1 as published.
+        sides_px: Side of the crops at each resolution, largest first.
+        counts: Number of crops at each resolution.
+        areas: Smallest and largest share of the picture's area that a crop shows, at each resolution.
+        colour: Strength of the jitter in brightness, contrast and saturation; 1 as published.
         hue: Range of the hue jitter, in turns of the colour circle.
         grey: Probability of a grey crop.
         blur: Probability of a blurred crop.
@@ -83,8 +83,8 @@ class PixelCrop(nn.Module):
     """A random crop of a picture, mirrored or not, as pixels: what a judge of pictures learns from.
 
     Args:
-        side: Pixels of the crop.
-        smallest_crop: Smallest share of the picture's area that it shows.
+        side: Height and width of the crop in pixels.
+        smallest_crop: Smallest share of the picture's area that the crop shows.
     """
 
     def __init__(self, side: int, smallest_crop: float = 0.5) -> None:
@@ -103,7 +103,7 @@ class SoundShift(nn.Module):
     """A sound that starts elsewhere: circular shift by any amount, then a random gain and clipping at +-1.
 
     Args:
-        gain_db: Gains are uniform in [-gain_db, gain_db].
+        gain_db: Largest gain; gains are uniform in [-gain_db, gain_db].
     """
 
     def __init__(self, gain_db: float = 6.0) -> None:

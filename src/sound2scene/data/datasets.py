@@ -2,150 +2,167 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from pathlib import Path
 from typing import Any
 
+from sound2scene.data import prepare
+from sound2scene.data import settings as default
 from sound2scene.data.clips import ClipDataModule
-from sound2scene.data.corpora.vegas import CLASSES, FIVE_CLASSES
-from sound2scene.data.prepare import (
-    ToyFrame,
-    is_missing,
-    prepare_folder,
-    prepare_manifest,
-    prepare_toy,
-    prepare_vegas_videos,
-    prepare_vggsound,
-    prepare_vggsound_videos,
-    prepare_videos,
-)
-from sound2scene.data.selection.choice import Frame
-from sound2scene.data.shards.read import Folder
-from sound2scene.data.toy import world as toy
+from sound2scene.data.settings import MomentRule, MomentSettings, ToyMomentRule
+from sound2scene.data.toy.world import clip_counts
 from sound2scene.types import InputError
 
 
-class ToyDataModule(ClipDataModule):
+class CorpusDataModule(ClipDataModule):
+    """Shards that are made of a corpus if they are missing; those at an address are read, never written."""
+
+    @abstractmethod
+    def _write(self) -> Path:
+        """Write the shards."""
+
+    def prepare_data(self) -> None:
+        """Write the shards if they are missing."""
+        if prepare.is_missing(self.shards):
+            self._write()
+
+
+class ToyDataModule(CorpusDataModule):
     """The procedural toy world.
 
     Args:
-        shards: Folder of the shards; None: `data/toy/shards-<frame>`.
-        videos: Folder of the videos.
+        shards: Folder of the shards; None is `data/toy/shards-<frame>`.
+        videos: Folder of the videos, which are written where they are missing.
         frame: Moment of the picture.
         train_clips: Clips to train on; val and test have 256 each, test 32 more with two sources.
-        settings: Of ClipDataModule.
+        selection: File of the moments that a localizer chose, for the frame `localizer`.
+        settings: Settings of ClipDataModule.
     """
 
     def __init__(
         self,
         shards: str | None = None,
-        videos: str = "data/toy/videos",
-        frame: ToyFrame = "true",
-        train_clips: int = 1280,
+        videos: str = default.TOY_VIDEOS,
+        frame: ToyMomentRule = default.TOY_MOMENT,
+        train_clips: int = default.TOY_TRAIN_CLIPS,
+        selection: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(f"data/toy/shards-{frame}" if shards is None else shards, **settings)
-        self.videos, self.frame, self.train_clips = videos, frame, train_clips
+        self.videos, self.frame, self.train_clips, self.selection = videos, frame, train_clips, selection
+
+    def _write(self) -> Path:
+        if self.frame == "localizer" and self.selection is None:
+            raise InputError(
+                f"{self.shards}: missing; run `sound2scene prepare toy --frame localizer -o {self.shards}`"
+            )
+        counts = clip_counts(self.train_clips)
+        return prepare.prepare_toy(self.shards, self.videos, self.frame, self.selection, counts)
 
     def prepare_data(self) -> None:
-        """Write videos and shards that are not there.
+        """Write videos and shards if they are missing.
 
         Raises:
             InputError: If the shards that are there are of other moments or of another number of clips, or a
                 localizer has not chosen the moments yet.
         """
-        if is_missing(self.shards):
-            if self.frame == "localizer":
-                raise InputError(
-                    f"{self.shards}: missing; run `sound2scene prepare toy --frame localizer -o "
-                    f"{self.shards}`"
-                )
-            prepare_toy(self.shards, self.videos, self.frame, clips=toy.clip_counts(self.train_clips))
-        notes = Folder(self.shards).card.get("notes", {})
-        found = notes.get("frame"), notes.get("videos", {}).get("train")
-        if found != (self.frame, self.train_clips):
+        super().prepare_data()
+        notes = self.folder.notes
+        frame, clips = notes.get("frame"), notes.get("videos", {}).get("train")
+        if (frame, clips) != (self.frame, self.train_clips):
             raise InputError(
-                f"{self.shards}: holds pictures of the {found[0]} moment of {found[1]} training videos, not "
-                "of the "
+                f"{self.shards}: holds pictures of the {frame} moment of {clips} training videos, not of the "
                 f"{self.frame} moment of {self.train_clips}; name another folder in data.init_args.shards"
             )
 
 
-class FolderDataModule(ClipDataModule):
-    """A folder with `images/` and `audios/`, or one such folder per class.
+class FolderDataModule(CorpusDataModule):
+    """A folder of pictures and sounds.
 
     Args:
-        source: The folder.
+        source: Folder with `images/` and `audios/`, or one such folder per class.
         shards: Folder of the shards.
         val_share: Share of the clips held out for validation.
-        test_share: Share held out for the test.
-        settings: Of ClipDataModule.
+        test_share: Share of the clips held out for the test.
+        settings: Settings of ClipDataModule.
     """
 
-    classes: Sequence[str] | None = None
-
     def __init__(
-        self, source: str, shards: str, val_share: float = 0.1, test_share: float = 0.0, **settings: Any
+        self,
+        source: str,
+        shards: str,
+        val_share: float = default.FOLDER_VAL_SHARE,
+        test_share: float = default.FOLDER_TEST_SHARE,
+        **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
         self.source, self.val_share, self.test_share = source, val_share, test_share
 
-    def prepare_data(self) -> None:
-        """Write shards that are not there."""
-        if is_missing(self.shards):
-            prepare_folder(self.shards, self.source, self.val_share, self.test_share, self.classes)
+    def _write(self) -> Path:
+        return prepare.prepare_folder(self.shards, self.source, self.val_share, self.test_share)
 
 
-class VEGASDataModule(FolderDataModule):
-    """VEGAS as one folder per class, each with `images/` and `audios/`.
-
-    Args:
-        source: The folder.
-        shards: Folder of the shards.
-        five: Only the five classes of the paper's table.
-        settings: Of FolderDataModule and ClipDataModule.
-    """
-
-    def __init__(
-        self, source: str, shards: str, five: bool = True, test_share: float = 0.2, **settings: Any
-    ) -> None:
-        super().__init__(source, shards, test_share=test_share, **settings)
-        self.classes = FIVE_CLASSES if five else CLASSES
-
-
-class ManifestDataModule(ClipDataModule):
+class ManifestDataModule(CorpusDataModule):
     """Class-matched, weakly paired pictures and sounds of a CSV manifest.
 
     Args:
-        source: The manifest.
+        source: Manifest, a CSV.
         shards: Folder of the shards.
         val_share: Share of the training groups held out for validation.
-        draw_seed: Of the draw of pairs.
-        settings: Of ClipDataModule.
+        draw_seed: Seed of the draw of pairs.
+        settings: Settings of ClipDataModule.
     """
 
     def __init__(
-        self, source: str, shards: str, val_share: float = 0.15, draw_seed: int = 0, **settings: Any
+        self,
+        source: str,
+        shards: str,
+        val_share: float = default.MANIFEST_VAL_SHARE,
+        draw_seed: int = 0,
+        **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
         self.source, self.val_share, self.draw_seed = source, val_share, draw_seed
 
-    def prepare_data(self) -> None:
-        """Write shards that are not there."""
-        if is_missing(self.shards):
-            prepare_manifest(self.shards, self.source, self.val_share, self.draw_seed)
+    def _write(self) -> Path:
+        return prepare.prepare_manifest(self.shards, self.source, self.val_share, self.draw_seed)
 
 
-class VGGSoundDataModule(ClipDataModule):
-    """VGGSound as `images/` and `audios/`, in its official splits.
+class MomentsDataModule(CorpusDataModule):
+    """Shards that are made of videos, of which moments become pictures.
 
     Args:
-        source: The folder; names in any of VGGSound's spellings.
-        table: `vggsound.csv`, plain or gzipped.
         shards: Folder of the shards.
-        classes: File with the class names to take, one per line; `50`: the published ones; None takes all
-            309.
+        selection: File of the selected moments, ours or of the published layout.
+        frame: Moment of the videos without a selected one; None leaves them out, and is the middle without a
+            selection.
+        side_px: Most pixels of a picture's short side.
+        settings: Settings of ClipDataModule.
+    """
+
+    def __init__(
+        self,
+        shards: str,
+        selection: str | None = None,
+        frame: MomentRule | None = None,
+        side_px: int = default.SHORT_SIDE_PX,
+        **settings: Any,
+    ) -> None:
+        super().__init__(shards, **settings)
+        self.moments = MomentSettings(selection, frame, side_px)
+
+
+class VGGSoundDataModule(MomentsDataModule):
+    """VGGSound in its official splits.
+
+    Args:
+        source: Folder of the videos, searched recursively, or folder with `images/` and `audios/`; names in
+            any of VGGSound's spellings.
+        table: VGGSound's `vggsound.csv`, plain or gzipped.
+        shards: Folder of the shards.
+        classes: File with the class names to take, or `50` for the published ones; None takes all 309.
         val_share: Share of the training videos held out for validation.
-        settings: Of ClipDataModule.
+        settings: Settings of MomentsDataModule and ClipDataModule.
     """
 
     def __init__(
@@ -154,146 +171,74 @@ class VGGSoundDataModule(ClipDataModule):
         table: str,
         shards: str,
         classes: str | None = None,
-        val_share: float = 0.05,
+        val_share: float = default.VGGSOUND_VAL_SHARE,
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
         self.source, self.table, self.classes, self.val_share = source, table, classes, val_share
 
-    def prepare_data(self) -> None:
-        """Write shards that are not there."""
-        if is_missing(self.shards):
-            prepare_vggsound(self.shards, self.source, self.table, self.classes, self.val_share)
+    def _write(self) -> Path:
+        return prepare.prepare_vggsound(
+            self.shards, self.source, self.table, self.classes, self.val_share, moments=self.moments
+        )
 
 
-class VGGSoundVideosDataModule(ClipDataModule):
-    """VGGSound's videos, in its official splits.
-
-    Args:
-        videos: Folder of the videos, searched recursively; names in any of VGGSound's spellings.
-        table: `vggsound.csv`, plain or gzipped.
-        shards: Folder of the shards.
-        classes: File with the class names to take, or `50` for the published ones; None takes all 309.
-        selection: File of the selected moments.
-        frame: Moment of the videos without a selected one; None leaves them out, and is the middle without a
-            selection.
-        val_share: Share of the training videos held out for validation.
-        settings: Of ClipDataModule.
-    """
-
-    def __init__(
-        self,
-        videos: str,
-        table: str,
-        shards: str,
-        classes: str | None = None,
-        selection: str | None = None,
-        frame: Frame | None = None,
-        val_share: float = 0.05,
-        **settings: Any,
-    ) -> None:
-        super().__init__(shards, **settings)
-        self.videos, self.table, self.classes, self.val_share = videos, table, classes, val_share
-        self.selection, self.frame = selection, frame
-
-    def prepare_data(self) -> None:
-        """Write shards that are not there."""
-        if is_missing(self.shards):
-            prepare_vggsound_videos(
-                self.shards,
-                self.videos,
-                self.table,
-                self.classes,
-                self.val_share,
-                selection=self.selection,
-                frame=self.frame,
-            )
-
-
-class VEGASVideosDataModule(ClipDataModule):
-    """VEGAS's videos, one folder per class.
+class VEGASDataModule(MomentsDataModule):
+    """VEGAS, split by a hash of the clips' names.
 
     Args:
-        videos: Folder of the class folders.
+        source: Folder with one folder per class: of videos, or of `images/` and `audios/`.
         shards: Folder of the shards.
-        five: Only the five classes of the paper's table.
-        selection: File of the selected moments.
-        frame: Moment of the videos without a selected one; None leaves them out, and is the middle without a
-            selection.
+        five: Whether to take only the five classes of the paper's table.
         val_share: Share of the clips held out for validation.
-        test_share: Share held out for the test.
-        settings: Of ClipDataModule.
+        test_share: Share of the clips held out for the test.
+        settings: Settings of MomentsDataModule and ClipDataModule.
     """
 
     def __init__(
         self,
-        videos: str,
+        source: str,
         shards: str,
-        five: bool = True,
-        selection: str | None = None,
-        frame: Frame | None = None,
-        val_share: float = 0.1,
-        test_share: float = 0.2,
+        five: bool = default.VEGAS_FIVE,
+        val_share: float = default.VEGAS_VAL_SHARE,
+        test_share: float = default.VEGAS_TEST_SHARE,
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
-        self.videos, self.five, self.selection, self.frame = videos, five, selection, frame
-        self.val_share, self.test_share = val_share, test_share
+        self.source, self.five, self.val_share, self.test_share = source, five, val_share, test_share
 
-    def prepare_data(self) -> None:
-        """Write shards that are not there."""
-        if is_missing(self.shards):
-            prepare_vegas_videos(
-                self.shards,
-                self.videos,
-                self.five,
-                self.val_share,
-                self.test_share,
-                selection=self.selection,
-                frame=self.frame,
-            )
+    def _write(self) -> Path:
+        return prepare.prepare_vegas(
+            self.shards, self.source, self.five, self.val_share, self.test_share, moments=self.moments
+        )
 
 
-class VideosDataModule(ClipDataModule):
+class VideosDataModule(MomentsDataModule):
     """Any folder of videos.
 
     Args:
-        videos: The folder, searched recursively.
+        source: Folder of the videos, searched recursively.
         shards: Folder of the shards.
-        labels: A CSV with the columns key, label and, optionally, split; `folders`: one folder per class;
-            None: none.
-        selection: File of the selected moments.
-        frame: Moment of the videos without a selected one; None leaves them out, and is the middle without a
-            selection.
-        val_share: Share of the clips held out for validation.
-        test_share: Share held out for the test, where `labels` has no splits.
-        settings: Of ClipDataModule.
+        labels: A CSV with the columns key, label and, optionally, split; `folders` makes the first folder of
+            a path its class; None knows no classes.
+        val_share: Share of the clips held out for validation, where `labels` has no split `val`.
+        test_share: Share of the clips held out for the test, where `labels` has no splits.
+        settings: Settings of MomentsDataModule and ClipDataModule.
     """
 
     def __init__(
         self,
-        videos: str,
+        source: str,
         shards: str,
         labels: str | None = None,
-        selection: str | None = None,
-        frame: Frame | None = None,
-        val_share: float = 0.1,
-        test_share: float = 0.0,
+        val_share: float = default.VIDEOS_VAL_SHARE,
+        test_share: float = default.VIDEOS_TEST_SHARE,
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
-        self.videos, self.labels, self.selection, self.frame = videos, labels, selection, frame
-        self.val_share, self.test_share = val_share, test_share
+        self.source, self.labels, self.val_share, self.test_share = source, labels, val_share, test_share
 
-    def prepare_data(self) -> None:
-        """Write shards that are not there."""
-        if is_missing(self.shards):
-            prepare_videos(
-                self.shards,
-                self.videos,
-                self.labels,
-                self.val_share,
-                self.test_share,
-                selection=self.selection,
-                frame=self.frame,
-            )
+    def _write(self) -> Path:
+        return prepare.prepare_videos(
+            self.shards, self.source, self.labels, self.val_share, self.test_share, moments=self.moments
+        )

@@ -1,43 +1,48 @@
-"""DataModules that prepare their own shards: each names a source and a folder, and writes missing shards.
-
-Each is :class:`~sound2scene.data.clips.ClipDataModule` with a `prepare_data`; its further settings go
-through.
-"""
+"""One function per corpus, which writes it as a dataset of shards."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from sound2scene.data import settings
+from sound2scene.data.corpora.corpus import Corpus
 from sound2scene.data.corpora.labels import labels_of
-from sound2scene.data.corpora.pairs import Source, Splits, folder_jobs, make_pair, manifest_jobs
-from sound2scene.data.corpora.vegas import CLASSES, FIVE_CLASSES
+from sound2scene.data.corpora.manifest import manifest_jobs
+from sound2scene.data.corpora.pairs import folder_jobs, holds_pairs, make_pair
+from sound2scene.data.corpora.vegas import vegas_classes, vegas_pairs
 from sound2scene.data.corpora.videos import folder_videos
 from sound2scene.data.selection.choice import MomentChoice
 from sound2scene.data.selection.file import Selection
+from sound2scene.data.settings import MomentRule, MomentSettings, ToyMomentRule
+from sound2scene.data.shards.shard import JobT, MakeClip
 from sound2scene.data.shards.write import Plan, write_dataset
-from sound2scene.data.toy import pictures as toy_picture
 from sound2scene.data.toy import world as toy
-from sound2scene.data.vggsound.jobs import vggsound_jobs, vggsound_videos
+from sound2scene.data.toy.jobs import toy_jobs
+from sound2scene.data.vggsound.annotations import load_selection
+from sound2scene.data.vggsound.jobs import vggsound_pairs, vggsound_videos
 from sound2scene.data.vggsound.names import clip_name
 from sound2scene.data.vggsound.table import read_classes, read_table
 from sound2scene.data.video.clip import make_video_clip
 from sound2scene.types import InputError
 
-ToyFrame = Literal["localizer", "middle", "random", "true"]
+
+def is_missing(shards: str) -> bool:
+    """Whether a local folder waits for its shards; those at other addresses are read, never written."""
+    return "://" not in shards and not (Path(shards) / "dataset.json").exists()
 
 
 def prepare_toy(
     shards: str | Path,
     videos: str | Path,
-    frame: ToyFrame = "true",
+    frame: ToyMomentRule = settings.TOY_MOMENT,
     selection: str | Path | None = None,
     clips: Mapping[str, int] | None = None,
-    mixed: int = toy.MIXED,
+    mixed: int = settings.TOY_MIXED_CLIPS,
     seed: int = 0,
-    workers: int = 2,
+    workers: int = settings.TOY_WORKERS,
 ) -> Path:
     """Write the toy world's videos, then its shards from those videos.
 
@@ -46,73 +51,62 @@ def prepare_toy(
         videos: Folder of the videos; those that are there are kept.
         frame: Moment of the picture: the true one, the middle of the video, which often misses the object, a
             random one, or the one that a localizer chose.
-        selection: File of the moments that it chose, of the videos' folder.
-        clips: Clips per split.
-        mixed: Clips of the test split with two sources.
-        seed: Of the world.
-        workers: Processes.
+        selection: File of the moments that the localizer chose in the folder of the videos.
+        clips: Clips of one source in each split; None makes the usual world.
+        mixed: Clips of two sources in the test split.
+        seed: Seed of the world.
+        workers: Number of processes.
 
     Raises:
         InputError: If the choice needs a selection that is not there or lacks a video.
     """
-    counts = toy.clip_counts() if clips is None else clips
+    counts = toy.clip_counts(settings.TOY_TRAIN_CLIPS) if clips is None else clips
     toy.write_videos(Path(videos), counts, mixed, seed, workers)
-    if (frame == "localizer") != (selection is not None):
+    moments: Literal["true"] | MomentRule | Selection
+    if frame == "localizer" and selection is not None:
+        moments = Selection.load(selection)
+    elif frame != "localizer" and selection is None:
+        moments = frame
+    else:
         raise InputError(f"frame {frame!r}: the choice of a localizer needs a selection, the others none")
-    chosen = None if selection is None else Selection.load(selection)
-    splits = {
-        split: [_toy_job(Path(videos), truth, frame, chosen) for truth in found]
-        for split in counts
-        if (found := toy.read_truth(Path(videos), split))
-    }
     notes = {"frame": frame, "seed": seed, "videos": {**counts, "test_mixed": mixed}}
-    notes |= {} if chosen is None else {"scorer": dict(chosen.scorer)}
-    return write_dataset(
-        shards, splits, make_video_clip, Plan("toy", toy.KINDS, workers=workers, notes=notes)
-    )
-
-
-def _toy_job(videos: Path, truth: toy.Truth, frame: ToyFrame, chosen: Selection | None) -> dict[str, Any]:
-    path = toy.video_path(videos, truth)
-    job: dict[str, Any] = {"key": truth.key, "label": truth.label, "video": str(path)}
-    job |= {"moment_s": truth.moment_true_s if frame == "true" else frame, "side_px": toy_picture.SIDE_PX}
-    job |= {"metadata": truth.as_json()}
-    if chosen is None:
-        return job
-    name = path.relative_to(videos).with_suffix("").as_posix()
-    if name in chosen.rejected:
-        return job | {"rejected": chosen.rejected[name]}
-    if name not in chosen.videos:
-        raise InputError(f"{path}: not in the selection; select the moments of this folder again")
-    return job | {"moment_s": chosen.videos[name].moments_s[0]}
-
-
-def is_missing(shards: str) -> bool:
-    """Whether a local folder waits for its shards; those at other addresses are read, never written."""
-    return "://" not in shards and not (Path(shards) / "dataset.json").exists()
+    notes |= {"scorer": dict(moments.scorer)} if isinstance(moments, Selection) else {}
+    plan = Plan("toy", toy.KINDS, workers=workers, notes=notes)
+    return write_dataset(shards, toy_jobs(Path(videos), counts, moments), make_video_clip, plan)
 
 
 def prepare_folder(
     shards: str | Path,
     source: str | Path,
-    val_share: float = 0.1,
-    test_share: float = 0.0,
-    classes: Sequence[str] | None = None,
+    val_share: float = settings.FOLDER_VAL_SHARE,
+    test_share: float = settings.FOLDER_TEST_SHARE,
 ) -> Path:
-    """Shards of a folder of pairs; with `classes`, of its folders of those names."""
-    splits = folder_jobs(source, val_share, test_share)
-    if classes is not None:
-        splits = {split: [job for job in jobs if job["label"] in classes] for split, jobs in splits.items()}
-        if not splits["train"]:
-            raise InputError(f"{source}: no folder named as a class ({', '.join(classes)}); check the names")
-    return write_dataset(shards, splits, make_pair, Plan(Path(source).name, classes))
+    """Write the shards of a folder of pictures and sounds.
+
+    Args:
+        shards: Target folder.
+        source: Folder with `images/` and `audios/`, or one such folder per class.
+        val_share: Share of the clips held out for validation.
+        test_share: Share of the clips held out for the test.
+    """
+    jobs = folder_jobs(source, val_share, test_share)
+    return write_dataset(shards, jobs, make_pair, Plan(Path(source).name))
 
 
-def prepare_manifest(shards: str | Path, source: str | Path, val_share: float = 0.15, seed: int = 0) -> Path:
-    """Shards of the pairs drawn from a manifest."""
-    splits: Splits = manifest_jobs(source, val_share, seed)
-    notes = {"pairs": "weak: picture and sound share a class, not a moment", "draw_seed": seed}
-    return write_dataset(shards, splits, make_pair, Plan(Path(source).parent.name, notes=notes))
+def prepare_manifest(
+    shards: str | Path, source: str | Path, val_share: float = settings.MANIFEST_VAL_SHARE, draw_seed: int = 0
+) -> Path:
+    """Write the shards of pairs drawn from a manifest.
+
+    Args:
+        shards: Target folder.
+        source: Manifest, a CSV (see :func:`~sound2scene.data.corpora.manifest.manifest_jobs`).
+        val_share: Share of the training groups held out for validation.
+        draw_seed: Seed of the draw of pairs.
+    """
+    jobs = manifest_jobs(source, val_share, draw_seed)
+    notes = {"pairs": "weak: picture and sound share a class, not a moment", "draw_seed": draw_seed}
+    return write_dataset(shards, jobs, make_pair, Plan(Path(source).parent.name, notes=notes))
 
 
 def prepare_vggsound(
@@ -120,100 +114,119 @@ def prepare_vggsound(
     source: str | Path,
     table: str | Path,
     classes: str | Path | None = None,
-    val_share: float = 0.05,
-) -> Path:
-    """Shards of VGGSound pairs; coverage is stamped into `dataset.json`."""
-    names = None if classes is None else read_classes(classes)
-    found = vggsound_jobs(source, read_table(table), names, val_share)
-    plan = Plan("vggsound", names, notes=found.notes, missing=found.missing, strays=found.strays)
-    return write_dataset(shards, found.splits, make_pair, plan)
-
-
-def prepare_vggsound_videos(
-    shards: str | Path,
-    videos: str | Path,
-    table: str | Path,
-    classes: str | Path | None = None,
-    val_share: float = 0.05,
+    val_share: float = settings.VGGSOUND_VAL_SHARE,
     workers: int | None = None,
-    **choice: Any,
+    moments: MomentSettings = settings.MIDDLE,
 ) -> Path:
-    """Shards of VGGSound's videos in the official splits.
+    """Write the shards of VGGSound in its official splits; coverage is stamped into `dataset.json`.
 
     Args:
         shards: Target folder.
-        videos: Folder of the videos, searched recursively.
-        table: `vggsound.csv`, plain or gzipped.
+        source: Folder of the videos, searched recursively, or folder with `images/` and `audios/`; names in
+            any of VGGSound's spellings.
+        table: VGGSound's `vggsound.csv`, plain or gzipped.
         classes: File with the class names to take, or `50` for the published ones; None takes all 309.
         val_share: Share of the training videos held out for validation.
-        workers: Processes; None: as many as there are cores.
-        choice: `selection`, `frame` and `side_px` of :class:`~sound2scene.data.video_jobs.MomentChoice`.
+        workers: Number of processes; None starts one per processor core.
+        moments: Which moments become pictures.
+
+    Raises:
+        InputError: If the source holds pictures, and moments are to be chosen.
     """
     names = None if classes is None else read_classes(classes)
-    moments = MomentChoice(**choice, spelling=clip_name)
-    found = vggsound_videos(videos, read_table(table), moments, names, val_share)
-    return _write(shards, found, "vggsound", names, workers)
+    rows = read_table(table)
+    if holds_pairs(source):
+        _refuse_choice(source, moments)
+        pairs = vggsound_pairs(source, rows, names, val_share)
+        return _write(shards, pairs, make_pair, "vggsound", names, workers)
+    videos = vggsound_videos(source, rows, _choice(moments, clip_name), names, val_share)
+    return _write(shards, videos, make_video_clip, "vggsound", names, workers)
 
 
-def prepare_vegas_videos(
+def prepare_vegas(
     shards: str | Path,
-    videos: str | Path,
-    five: bool = False,
-    val_share: float = 0.1,
-    test_share: float = 0.2,
+    source: str | Path,
+    five: bool = settings.VEGAS_FIVE,
+    val_share: float = settings.VEGAS_VAL_SHARE,
+    test_share: float = settings.VEGAS_TEST_SHARE,
     workers: int | None = None,
-    **choice: Any,
+    moments: MomentSettings = settings.MIDDLE,
 ) -> Path:
-    """Shards of VEGAS's videos, one folder per class, split by a hash of their names; arguments as for VGGSound's.
+    """Write the shards of VEGAS, split by a hash of the clips' names.
 
     Args:
         shards: Target folder.
-        videos: Folder of the class folders.
-        five: Only the five classes of the paper's table.
+        source: Folder with one folder per class: of videos, or of `images/` and `audios/`.
+        five: Whether to take only the five classes of the paper's table.
         val_share: Share of the clips held out for validation.
-        test_share: Share held out for the test.
-        workers: Processes.
-        choice: Of the moments.
+        test_share: Share of the clips held out for the test.
+        workers: Number of processes; None starts one per processor core.
+        moments: Which moments become pictures.
+
+    Raises:
+        InputError: If the source holds pictures, and moments are to be chosen.
     """
-    names = FIVE_CLASSES if five else CLASSES
-    found = folder_videos(videos, MomentChoice(**choice), "folders", (val_share, test_share), names)
-    return _write(shards, found, "vegas", names, workers)
+    names = vegas_classes(five)
+    if holds_pairs(source):
+        _refuse_choice(source, moments)
+        pairs = vegas_pairs(source, five, val_share, test_share)
+        return _write(shards, pairs, make_pair, "vegas", names, workers)
+    videos = folder_videos(source, _choice(moments), "folders", (val_share, test_share), names)
+    return _write(shards, videos, make_video_clip, "vegas", names, workers)
 
 
 def prepare_videos(
     shards: str | Path,
-    videos: str | Path,
+    source: str | Path,
     labels: str | Path | None = None,
-    val_share: float = 0.1,
-    test_share: float = 0.0,
+    val_share: float = settings.VIDEOS_VAL_SHARE,
+    test_share: float = settings.VIDEOS_TEST_SHARE,
     workers: int | None = None,
-    **choice: Any,
+    moments: MomentSettings = settings.MIDDLE,
 ) -> Path:
-    """Shards of any folder of videos; arguments as for VGGSound's.
+    """Write the shards of any folder of videos.
 
     Args:
         shards: Target folder.
-        videos: Folder of the videos, searched recursively.
-        labels: A CSV with the columns key, label and, optionally, split; `folders`: one folder per class;
-            None: none.
-        val_share: Share of the clips held out for validation.
-        test_share: Share held out for the test, where `labels` has no splits.
-        workers: Processes.
-        choice: Of the moments.
+        source: Folder of the videos, searched recursively.
+        labels: A CSV with the columns key, label and, optionally, split; `folders` makes the first folder of
+            a path its class; None knows no classes.
+        val_share: Share of the clips held out for validation, where `labels` has no split `val`.
+        test_share: Share of the clips held out for the test, where `labels` has no splits.
+        workers: Number of processes; None starts one per processor core.
+        moments: Which moments become pictures.
     """
-    found = folder_videos(videos, MomentChoice(**choice), labels_of(labels), (val_share, test_share))
-    return _write(shards, found, Path(videos).resolve().name, None, workers)
+    videos = folder_videos(source, _choice(moments), labels_of(labels), (val_share, test_share))
+    return _write(shards, videos, make_video_clip, Path(source).resolve().name, None, workers)
+
+
+def _choice(moments: MomentSettings, spelling: Callable[[str], str | None] = str) -> MomentChoice:
+    selection = None if moments.selection is None else load_selection(moments.selection)
+    return MomentChoice(selection, moments.frame, moments.side_px, spelling)
+
+
+def _refuse_choice(source: str | Path, moments: MomentSettings) -> None:
+    if moments != settings.MIDDLE:
+        raise InputError(
+            f"{source}: holds pictures, of which no moment can be chosen; leave out selection, frame and "
+            "side, or name a folder of videos"
+        )
 
 
 def _write(
-    shards: str | Path, found: Source, name: str, classes: Sequence[str] | None, workers: int | None
+    shards: str | Path,
+    corpus: Corpus[JobT],
+    make_clip: MakeClip[JobT],
+    name: str,
+    classes: Sequence[str] | None,
+    workers: int | None,
 ) -> Path:
     plan = Plan(
         name,
         classes,
         workers=workers or os.cpu_count() or 1,
-        notes=found.notes,
-        missing=found.missing,
-        strays=found.strays,
+        notes=corpus.notes,
+        missing=corpus.missing,
+        strays=corpus.strays,
     )
-    return write_dataset(shards, found.splits, make_video_clip, plan)
+    return write_dataset(shards, corpus.jobs, make_clip, plan)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from sound2scene.data import settings
 from sound2scene.data.batches.moments import Entry
+from sound2scene.data.corpora.corpus import Corpus
 from sound2scene.data.corpora.labels import labels_of
-from sound2scene.data.corpora.pairs import Splits
 from sound2scene.data.corpora.videos import folder_videos
 from sound2scene.data.selection.choice import MomentChoice
 from sound2scene.data.toy import world as toy
@@ -16,6 +17,7 @@ from sound2scene.data.vggsound.annotations import read_vggss
 from sound2scene.data.vggsound.jobs import vggsound_videos
 from sound2scene.data.vggsound.names import clip_name
 from sound2scene.data.vggsound.table import read_classes, read_table
+from sound2scene.data.video.clip import VideoJob
 from sound2scene.moments import Known
 from sound2scene.types import CLIP_S, InputError
 
@@ -24,20 +26,22 @@ class ToyVideos:
     """The toy world's videos, whose truth is known.
 
     Args:
-        folder: Of the videos; a world that is complete is taken as it is, whatever its size.
-        train_clips: Videos to train on, if it has to be written; `val` and `test` then have 256.
+        folder: Folder of the videos; a world that is complete is taken as it is, whatever its size.
+        train_clips: Videos to train on, if the world has to be written; `val` and `test` then have 256.
     """
 
     classes: Sequence[str] = toy.KINDS
 
-    def __init__(self, folder: str = "data/toy/videos", train_clips: int = 1280) -> None:
+    def __init__(
+        self, folder: str = settings.TOY_VIDEOS, train_clips: int = settings.TOY_TRAIN_CLIPS
+    ) -> None:
         self.folder, self.train_clips = Path(folder), train_clips
 
     def prepare(self) -> None:
         """Write the videos that are not there."""
         counts = toy.clip_counts(self.train_clips)
         if not all((self.folder / split / "truth.jsonl").exists() for split in counts):
-            toy.write_videos(self.folder, counts, toy.MIXED, 0)
+            toy.write_videos(self.folder, counts, settings.TOY_MIXED_CLIPS, 0)
 
     def entries(self, split: str) -> list[Entry]:
         """Videos with one source, in the order of their numbers."""
@@ -58,15 +62,19 @@ class FolderVideos:
     """Any folder of videos; nothing is known of where and when a source sounds.
 
     Args:
-        folder: Of the videos, searched recursively.
-        labels: A CSV with the columns key, label and, optionally, split; `folders`: one folder per class;
-            None: none.
+        folder: Folder of the videos, searched recursively.
+        labels: A CSV with the columns key, label and, optionally, split; `folders` makes the first folder of
+            a path its class; None knows no classes.
         val_share: Share of the videos held out for validation, by a hash of the name.
-        test_share: Share held out for the test, where `labels` has no splits.
+        test_share: Share of the videos held out for the test, where `labels` has no splits.
     """
 
     def __init__(
-        self, folder: str, labels: str | None = None, val_share: float = 0.1, test_share: float = 0.0
+        self,
+        folder: str,
+        labels: str | None = None,
+        val_share: float = settings.VIDEOS_VAL_SHARE,
+        test_share: float = settings.VIDEOS_TEST_SHARE,
     ) -> None:
         self.folder, self.labels, self.shares = folder, labels, (val_share, test_share)
         self._splits: dict[str, list[Entry]] | None = None
@@ -86,9 +94,8 @@ class FolderVideos:
 
     def _found(self) -> dict[str, list[Entry]]:
         if self._splits is None:
-            self._splits = _entries(
-                folder_videos(self.folder, MomentChoice(), labels_of(self.labels), self.shares).splits
-            )
+            found = folder_videos(self.folder, MomentChoice(), labels_of(self.labels), self.shares)
+            self._splits = _entries(found)
         return self._splits
 
 
@@ -96,8 +103,8 @@ class VGGSoundVideos:
     """VGGSound's videos in its official splits; validation is held out of `train` by whole videos.
 
     Args:
-        folder: Of the videos, searched recursively; names in any of VGGSound's spellings.
-        csv: `vggsound.csv`, plain or gzipped.
+        folder: Folder of the videos, searched recursively; names in any of VGGSound's spellings.
+        csv: VGGSound's `vggsound.csv`, plain or gzipped.
         boxes: VGG-SS, `lvs_vggss.json`: with it, `val` and `test` hold the clips of the official test split
             that have boxes, for nothing else has any; a checkpoint is then chosen on the even ones and `test`
             has the odd ones.
@@ -111,7 +118,7 @@ class VGGSoundVideos:
         csv: str,
         boxes: str | None = None,
         classes: str | None = None,
-        val_share: float = 0.05,
+        val_share: float = settings.VGGSOUND_VAL_SHARE,
     ) -> None:
         self.folder, self.csv, self.boxes, self.val_share = folder, csv, boxes, val_share
         self.names = None if classes is None else read_classes(classes)
@@ -135,10 +142,10 @@ class VGGSoundVideos:
         return _some(self._splits, split, self.folder, "download some, or check the table")
 
     def _found(self) -> dict[str, list[Entry]]:
-        source = vggsound_videos(
-            self.folder, read_table(self.csv), MomentChoice(spelling=clip_name), self.classes, self.val_share
+        moments = MomentChoice(spelling=clip_name)
+        splits = _entries(
+            vggsound_videos(self.folder, read_table(self.csv), moments, self.classes, self.val_share)
         )
-        splits = _entries(source.splits)
         if self.boxes is None:
             return splits
         boxes = read_vggss(self.boxes)
@@ -150,9 +157,9 @@ class VGGSoundVideos:
         return {"train": splits["train"] + splits["val"], "val": known[::2], "test": known[1::2]}
 
 
-def _entries(splits: Splits) -> dict[str, list[Entry]]:
+def _entries(corpus: Corpus[VideoJob]) -> dict[str, list[Entry]]:
     return {
-        split: [Entry(job["key"], job["video"], job["label"]) for job in splits.get(split, ())]
+        split: [Entry(job["key"], job["video"], job["label"]) for job in corpus.jobs.get(split, ())]
         for split in ("train", "val", "test")
     }
 

@@ -24,6 +24,7 @@ def test_labels_and_splits_are_read_by_path_with_or_without_suffix(tmp_path: Pat
         ("", "needs the columns key and label"),
         ("key,label\n", "needs the columns key and label"),
         ("key,class\na,dog\n", "needs the columns key and label"),
+        ("label,key\ndog,a\ncat\n", "video 2 has no key; give its path"),
         ("key,label,split\na,dog,dev\n", "a: split must be train, val or test, not 'dev'"),
         (
             "key,label,split\na,dog,train\nb,dog,train\na.mp4,dog,test\nb,cat,test\n",

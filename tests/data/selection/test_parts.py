@@ -68,7 +68,6 @@ def test_a_kill_between_the_finished_file_and_the_removal_of_parts_is_mended(tmp
     Parts(target, SCORER).finish()
     finished = target.read_bytes()
     target.with_name("s.json.part-0.jsonl").write_bytes(part)
-    target.with_name("s.json.partial").write_bytes(finished[:20])
     Parts(target, SCORER).finish()
     assert target.read_bytes() == finished
     assert [path.name for path in tmp_path.iterdir()] == ["s.json"]

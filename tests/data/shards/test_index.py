@@ -5,7 +5,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from sound2scene.data.shards.index import Index, scan_shard
+from sound2scene.data.shards.index import Index, Location, scan_shard
 from sound2scene.types import InputError
 
 ABOUT = json.dumps({"label": "bell", "moment_s": None, "metadata": {}}).encode()
@@ -59,12 +59,11 @@ def test_a_damaged_shard_is_refused_in_one_line_that_names_it(file: io.BytesIO, 
     assert "\n" not in str(caught.value)
 
 
-def rows() -> list[dict[str, object]]:
-    labels = ("bell", None, "drum")
-    return [
-        {"shard": n, "key": f"k{n}", "label": labels[n], "offset": [n, 2, 3], "size": [4, 5, n]}
-        for n in range(3)
-    ]
+def located(number: int, label: str | None) -> Location:
+    return {"key": f"k{number}", "label": label, "offset": [number, 2, 3], "size": [4, 5, number]}
+
+
+SHARDS = [[located(0, "bell"), located(1, None)], [located(2, "drum")]]
 
 
 def saved(index: Index) -> io.BytesIO:
@@ -73,14 +72,22 @@ def saved(index: Index) -> io.BytesIO:
     return io.BytesIO(file.getvalue())
 
 
-@pytest.mark.parametrize("count", [3, 0])
-def test_an_index_comes_back_as_it_was_saved(count: int) -> None:
-    index = Index.from_rows(rows()[:count], ["drum", "bell"])
+@pytest.mark.parametrize("shards", [SHARDS, []], ids=["some", "none"])
+def test_an_index_comes_back_as_it_was_saved(shards: list[list[Location]]) -> None:
+    index = Index.from_shards(shards, ["drum", "bell"])
     again = Index.load(saved(index), "index.npz")
     for name, array in vars(index).items():
         assert np.array_equal(array, vars(again)[name])
         assert array.dtype == vars(again)[name].dtype
-    assert again.label_N.tolist() == [1, -1, 0][:count]
+
+
+def test_an_index_says_shard_class_and_place_of_each_clip() -> None:
+    index = Index.from_shards(SHARDS, ["drum", "bell"])
+    assert index.key_N.tolist() == [b"k0", b"k1", b"k2"]
+    assert index.shard_N.tolist() == [0, 0, 1]
+    assert index.label_N.tolist() == [1, -1, 0]
+    assert index.offset_NM.tolist() == [[0, 2, 3], [1, 2, 3], [2, 2, 3]]
+    assert index.size_NM.tolist() == [[4, 5, 0], [4, 5, 1], [4, 5, 2]]
 
 
 def npz(**arrays: object) -> io.BytesIO:

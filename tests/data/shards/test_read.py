@@ -1,4 +1,5 @@
 import json
+import pickle
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -7,11 +8,13 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+import torch
 from torch.utils.data import DataLoader
 
 import drawn_clips
 from sound2scene import audio
 from sound2scene.data.shards.read import Folder, ShardDataset
+from sound2scene.protocols import Pictures, Sounds
 from sound2scene.types import Clip, InputError
 
 
@@ -81,6 +84,61 @@ def test_an_address_reads_the_same_clips_also_in_forked_workers(dataset: Path) -
 
 def fork(workers: int) -> str | None:
     return "fork" if workers else None
+
+
+def test_a_copy_for_another_process_takes_no_open_file_along_and_asks_for_nothing(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = ShardDataset(dataset, "val")
+    asked: list[str] = []
+
+    def read(folder: Folder, name: str, start: int | None = None, end: int | None = None) -> bytes:
+        asked.append(name)
+        return (dataset / name).read_bytes()[start:end]
+
+    data = pickle.dumps(shards)
+    assert b"fsspec" not in data
+    monkeypatch.setattr(Folder, "read", read)
+    monkeypatch.setattr(Folder, "size", read)
+    again = pickle.loads(data)
+    assert len(again) == len(shards)
+    assert torch.equal(again.label_N, shards.label_N)
+    assert asked == []
+    assert equal(again[3], written(drawn_clips.jobs()["val"][3]))
+    assert set(asked) == {"val/000000.tar"}
+
+
+def test_a_copy_in_another_process_reads_the_same_clips(dataset: Path) -> None:
+    shards = ShardDataset(f"file://{dataset}", "val")
+    loader = DataLoader(shards, 2, num_workers=1, collate_fn=as_is, multiprocessing_context="forkserver")
+    clips = [clip for batch in loader for clip in batch]
+    jobs = drawn_clips.jobs()["val"]
+    assert all(equal(clip, written(job)) for clip, job in zip(clips, jobs, strict=True))
+
+
+def test_a_folder_tells_classes_fingerprints_coverage_and_notes_and_opens_splits(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Folder(dataset)
+    monkeypatch.setattr(Folder, "__init__", None)  # nobody reads the card again
+    splits = {split: ShardDataset(folder, split) for split in drawn_clips.COUNTS}
+    assert folder.classes == ["bell", "drum"]
+    assert folder.fingerprints() == {split: shards.fingerprint for split, shards in splits.items()}
+    assert len(set(folder.fingerprints().values())) == 3
+    assert folder.coverage() == {}
+    assert folder.notes == {"why": "tests"}
+    assert {split: len(shards) for split, shards in splits.items()} == drawn_clips.COUNTS
+
+
+def test_a_folder_tells_the_coverage_that_was_counted(copy: Path) -> None:
+    card(copy, lambda c: c.update(notes={"coverage": {"train": {"found": 31, "expected": 40}}}))
+    assert Folder(copy).coverage() == {"train": {"found": 31, "expected": 40, "clips": 30}}
+
+
+def test_a_split_is_pictures_with_sounds(dataset: Path) -> None:
+    shards = ShardDataset(dataset, "val")
+    assert isinstance(shards, Pictures)
+    assert isinstance(shards, Sounds)
 
 
 def test_a_process_that_was_forked_opens_the_file_system_anew(dataset: Path) -> None:

@@ -49,7 +49,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing shard": (lambda f: (f / "val/000000.tar").unlink(), "val/000000.tar: missing"),
     "cut shard": (
         lambda f: (f / "val/000000.tar").write_bytes(b"x" * 100),
-        "val/000000.tar: 100 bytes with another",
+        "val/000000.tar: 100 bytes of another checksum than the",
     ),
     "missing index": (lambda f: (f / "val/index.npz").unlink(), "val/index.npz: missing"),
     "damaged index": (lambda f: (f / "val/index.npz").write_bytes(b"x"), "val/index.npz: damaged index"),

@@ -1,8 +1,11 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
-from sound2scene.data.toy import pictures as toy_picture
+from sound2scene.data.toy import pictures
 from sound2scene.data.toy.truth import KINDS, Truth, draw_truth
 
 
@@ -14,8 +17,8 @@ def test_the_box_holds_the_object_tightly() -> None:
     for truth in singles(16):
         source = truth.sources[0]
         canvas_TCHW = np.zeros((1, 3, 128, 128), dtype=np.float32)
-        sprite = toy_picture.Sprite(source.kind, source.x, source.y, source.diameter, source.seed)
-        toy_picture.paint(canvas_TCHW, sprite, np.zeros(1), np.ones(1))
+        sprite = pictures.Sprite(source.kind, source.x, source.y, source.diameter, source.seed)
+        pictures.paint(canvas_TCHW, sprite, np.zeros(1), np.ones(1))
         drawn_HW = canvas_TCHW[0].max(axis=0) > 8
         rows, columns = np.flatnonzero(drawn_HW.any(axis=1)), np.flatnonzero(drawn_HW.any(axis=0))
         expected = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]) / 128
@@ -32,12 +35,12 @@ def test_area_grows_with_loudness_and_height_follows_pitch(kind: str) -> None:
     assert np.corrcoef(box[:, 1] + box[:, 3], [s.pitch for s in source])[0, 1] < -0.95
 
 
-def picture_features(truth: Truth) -> np.ndarray:
+def picture_features(truth: Truth) -> NDArray[np.floating[Any]]:
     """Shares of hue among the saturated pixels, at 64 px and the true moment."""
     source = truth.sources[0]
-    canvas_TCHW = toy_picture.background(truth.background, truth.seed)[None]
-    sprite = toy_picture.Sprite(source.kind, source.x, source.y, source.diameter, source.seed)
-    toy_picture.paint(canvas_TCHW, sprite, np.zeros(1), np.ones(1))
+    canvas_TCHW = pictures.background(truth.background, truth.seed)[None]
+    sprite = pictures.Sprite(source.kind, source.x, source.y, source.diameter, source.seed)
+    pictures.paint(canvas_TCHW, sprite, np.zeros(1), np.ones(1))
     image = Image.fromarray(canvas_TCHW[0].transpose(1, 2, 0).astype(np.uint8)).resize((64, 64))
     hue, saturation, _ = np.moveaxis(np.asarray(image.convert("HSV")), 2, 0)
     count = np.histogram(hue[saturation > 110], bins=32, range=(0, 256))[0]

@@ -5,7 +5,7 @@ import av
 import numpy as np
 import pytest
 
-from sound2scene.data.toy import pictures as toy_picture
+from sound2scene.data.toy import pictures
 from sound2scene.data.toy import world as toy
 from sound2scene.data.video import decode as video
 from sound2scene.types import InputError
@@ -45,7 +45,7 @@ def test_truth_and_rendering_are_functions_of_the_seed_bit_for_bit() -> None:
 def test_the_object_is_seen_only_around_its_sound() -> None:
     for truth in (*singles(8), toy.draw_truth(SEED, "test", 0, sources=2)):
         frames_THWC, _ = toy.render(truth)
-        still_HWC = np.rint(toy_picture.background(truth.background, truth.seed)).transpose(1, 2, 0)
+        still_HWC = np.rint(pictures.background(truth.background, truth.seed)).transpose(1, 2, 0)
         for index, image_HWC in enumerate(frames_THWC):
             assert (image_HWC != still_HWC).any() == is_seen(truth, index / 10)
 

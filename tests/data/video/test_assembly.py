@@ -3,11 +3,12 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from sound2scene.data.video.assembly import Pictures, Sound, steps_before, upright
+from sound2scene.data.video.assembly import FrameAssembly, SoundAssembly, steps_before, upright
 
 
-def sound_frame(wave_CT: np.ndarray, rate_hz: int, *, form: str = "fltp") -> av.AudioFrame:
+def sound_frame(wave_CT: NDArray[np.float32], rate_hz: int, *, form: str = "fltp") -> av.AudioFrame:
     layout = {1: "mono", 2: "stereo"}[len(wave_CT)]
     samples = wave_CT if form == "fltp" else (wave_CT.T.reshape(1, -1) * 32767).astype(np.int16)
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format=form, layout=layout)
@@ -32,7 +33,7 @@ def test_a_step_belongs_to_the_frame_that_starts_at_it() -> None:
 
 
 def test_each_step_shows_the_last_frame_before_it_and_the_first_one_before_that() -> None:
-    pictures = Pictures(8)
+    pictures = FrameAssembly(8)
     for value, second in ((10, 0.25), (20, 0.29), (30, 0.31), (40, 0.5)):
         pictures.add(grey(value), second)
     pictures.hold(0.75)
@@ -53,7 +54,7 @@ def test_a_frame_is_turned_counterclockwise_by_its_rotation_to_the_nearest_quart
 
 
 def test_late_sound_and_holes_are_silence_and_rounding_is_none() -> None:
-    tones = Sound()
+    tones = SoundAssembly()
     ones_CT = np.ones((1, 16_000), np.float32)
     for second in (0.5, 1.5003, 3.0):
         tones.add(sound_frame(ones_CT, 16_000), second)
@@ -63,7 +64,7 @@ def test_late_sound_and_holes_are_silence_and_rounding_is_none() -> None:
 
 
 def test_a_change_of_rate_form_or_channels_on_the_way_keeps_the_time() -> None:
-    tones = Sound()
+    tones = SoundAssembly()
     for second, (rate_hz, channels, form) in enumerate(
         [(16_000, 1, "fltp"), (48_000, 2, "fltp"), (8_000, 2, "s16")]
     ):
@@ -78,6 +79,6 @@ def test_a_change_of_rate_form_or_channels_on_the_way_keeps_the_time() -> None:
 
 
 def test_channels_are_averaged() -> None:
-    tones = Sound()
+    tones = SoundAssembly()
     tones.add(sound_frame(np.stack([np.full(160, 0.8), np.full(160, -0.2)]).astype(np.float32), 16_000), 0.0)
     assert np.allclose(tones.joined(), 0.3)

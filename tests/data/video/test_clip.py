@@ -11,6 +11,7 @@ from drawn_videos import GREY, sounding, write_video
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.data.shards.write import Plan, write_dataset
 from sound2scene.data.video import decode as video
+from sound2scene.data.video import errors
 from sound2scene.data.video.clip import make_video_clip
 from sound2scene.types import CLIP_SAMPLES, SAMPLE_RATE_HZ, Clip, InputError, Rejected
 
@@ -158,5 +159,5 @@ def test_half_a_file_is_truncated_though_what_is_left_decodes(tmp_path: Path) ->
     half = tmp_path / "half.mp4"
     half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     assert len(video.sound(half)) > 4 * SAMPLE_RATE_HZ
-    with pytest.raises(video.TruncatedError, match=r"half\.mp4: \d\.\d s of its sound are missing"):
+    with pytest.raises(errors.TruncatedError, match=r"half\.mp4: \d\.\d s of its sound are missing"):
         make_video_clip(job(half))

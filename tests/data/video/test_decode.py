@@ -4,10 +4,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from clips import clip, level
 from sound2scene.data.video import decode as video
+from sound2scene.data.video import errors
 from sound2scene.data.video.tracks import Track
 from sound2scene.types import InputError
 
@@ -18,10 +20,10 @@ def write(
     path: Path,
     *,
     seconds: list[float] | None = None,
-    sound_T: np.ndarray | None = None,
+    sound_T: NDArray[np.float32] | None = None,
     rate_hz: int = 16_000,
 ) -> Path:
-    """A video whose frame i is grey level 8 * i and starts at seconds[i]; a sound in the left of two channels."""
+    """A video whose frame i is grey level 8 * i and starts at seconds[i]; a sound in the left channel."""
     with av.open(str(path.absolute()), "w", format="matroska") as container:
         if seconds:
             # One key frame, then B frames: the hardest case for a seek.
@@ -100,7 +102,7 @@ def test_a_file_that_is_no_video_is_named(tmp_path: Path, content: bytes | None)
         path.write_bytes(content)
     for decode in (video.sound, lambda path: video.frame_at(path, 1.0), lambda path: video.decode(path, 8)):
         with pytest.raises(
-            video.UndecodableError, match=r"-odd: name\.mp4: cannot be decoded \(.+\)"
+            errors.UndecodableError, match=r"-odd: name\.mp4: cannot be decoded \(.+\)"
         ) as caught:
             decode(path)
         assert "\n" not in str(caught.value)
@@ -117,11 +119,11 @@ def test_a_name_that_ffmpeg_could_take_for_a_protocol_is_opened(
 def test_a_missing_track_or_moment_is_named(tmp_path: Path) -> None:
     silent = write(tmp_path / "silent.mkv", seconds=[i / 10 for i in range(5)])
     blind = write(tmp_path / "blind.mkv", sound_T=np.zeros(1600))
-    with pytest.raises(video.NoAudioError, match=r"silent\.mkv: has no sound"):
+    with pytest.raises(errors.NoAudioError, match=r"silent\.mkv: has no sound"):
         video.sound(silent)
-    with pytest.raises(video.NoVideoError, match=r"blind\.mkv: has no picture"):
+    with pytest.raises(errors.NoVideoError, match=r"blind\.mkv: has no picture"):
         video.frame_at(blind, 0.0)
-    with pytest.raises(video.TooShortError, match=r"silent\.mkv: has no frame at 3\.000 s"):
+    with pytest.raises(errors.TooShortError, match=r"silent\.mkv: has no frame at 3\.000 s"):
         video.frame_at(silent, 3.0)
 
 
@@ -244,11 +246,11 @@ def test_what_is_missing_has_its_own_error(tmp_path: Path) -> None:
     deaf = clip(tmp_path / "deaf.mp4", TENTHS, sound=None)
     blind = write(tmp_path / "blind.mkv", sound_T=np.ones(48_000) / 2)
     for path, error, words in (
-        (short, video.TooShortError, r"short\.mp4: has 1\.00 s of picture; 2 s are needed, leave"),
-        (brief, video.TooShortError, r"brief\.mkv: has 1\.0. s of sound; 2 s are needed, leave"),
-        (quiet, video.SilentError, r"quiet\.mp4: its sound track is silent; leave"),
-        (deaf, video.NoAudioError, r"deaf\.mp4: has no sound; leave"),
-        (blind, video.NoVideoError, r"blind\.mkv: has no picture; leave"),
+        (short, errors.TooShortError, r"short\.mp4: has 1\.00 s of picture; 2 s are needed, leave"),
+        (brief, errors.TooShortError, r"brief\.mkv: has 1\.0. s of sound; 2 s are needed, leave"),
+        (quiet, errors.SilentError, r"quiet\.mp4: its sound track is silent; leave"),
+        (deaf, errors.NoAudioError, r"deaf\.mp4: has no sound; leave"),
+        (blind, errors.NoVideoError, r"blind\.mkv: has no picture; leave"),
     ):
         with pytest.raises(error, match=words) as caught:
             video.decode(path, 16)
@@ -270,18 +272,18 @@ def test_a_file_cut_short_is_truncated_and_gives_what_it_has(
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(
-        video.TruncatedError, match=r"v\.\w+: (has \d+ of its \d+ bytes|\d\.\d s of its \w+ are missing)"
+        errors.TruncatedError, match=r"v\.\w+: (has \d+ of its \d+ bytes|\d\.\d s of its \w+ are missing)"
     ):
         video.decode(path, 16)
     assert shown(path, 0.5) == (4 if suffix == ".avi" else 5)  # the muxer's gap, as above
     path.write_bytes(content[:200])
-    with pytest.raises(video.VideoError):
+    with pytest.raises(errors.VideoError):
         video.decode(path, 16)
 
 
 def test_a_timestamp_years_ahead_asks_for_no_memory(tmp_path: Path) -> None:
     path = clip(tmp_path / "v.mkv", [*TENTHS, 50_000.0], sound_s=(0.0, 3.0))
-    with pytest.raises(video.UndecodableError, match=r"goes on for 50000 s; cut it"):
+    with pytest.raises(errors.UndecodableError, match=r"goes on for 50000 s; cut it"):
         video.decode(path, 16)
 
 
@@ -300,7 +302,7 @@ def test_damaged_files_end_in_a_result_or_a_typed_line(tmp_path: Path) -> None:
         path.write_bytes(damaged.tobytes())
         try:
             outcomes.add(type(video.decode(path, 16)))
-        except video.VideoError as error:
+        except errors.VideoError as error:
             outcomes.add(type(error))
             lines.append(str(error))
     assert len(outcomes) >= 3
@@ -356,7 +358,7 @@ def test_a_step_of_a_real_video_is_its_frame_squeezed(real_data: Path) -> None:
 )
 def test_edge_cases_of_real_files_are_told_apart(real_data: Path, name: str, kind: str) -> None:
     path = real_data / "videos" / "edge_cases" / name
-    with pytest.raises(video.VideoError, match=name) as caught:
+    with pytest.raises(errors.VideoError, match=name) as caught:
         video.decode(path, 16)
     assert caught.value.kind == kind
     width_px, height_px = {"decord_video_90.mov": (320, 568)}.get(name, (0, 0))

@@ -10,7 +10,7 @@ from sound2scene.types import InputError
 ERRORS = [e for e in vars(video_errors).values() if isinstance(e, type) and issubclass(e, VideoError)]
 
 
-class Deaf(Dataset):
+class Deaf(Dataset[None]):
     def __len__(self) -> int:
         return 1
 

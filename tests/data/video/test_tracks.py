@@ -6,6 +6,7 @@ import pytest
 
 from clips import clip
 from sound2scene.data.video import decode as video
+from sound2scene.data.video import errors
 from sound2scene.data.video.tracks import opened
 
 TENTHS = [i / 10 for i in range(60)]
@@ -37,7 +38,7 @@ def test_damage_counts_until_the_next_key_frame(tmp_path: Path) -> None:
     with opened(spoil(long_clip(tmp_path / "b.mp4", 20), 23)) as file:
         assert len([*file.frames(lambda second: round(second * 1000), file.picture)]) == 59
         assert file.missing_s(file.picture) == pytest.approx(1.7)
-    with pytest.raises(video.TruncatedError, match=r"b\.mp4: 1\.7 s of its picture are missing or damaged"):
+    with pytest.raises(errors.TruncatedError, match=r"b\.mp4: 1\.7 s of its picture are missing or damaged"):
         video.decode(tmp_path / "b.mp4", 8)
 
 
@@ -49,9 +50,9 @@ def test_a_damaged_packet_at_the_end_is_put_up_with(tmp_path: Path) -> None:
 
 def test_a_picture_of_which_nothing_decodes_is_undecodable(tmp_path: Path) -> None:
     path = spoil(long_clip(tmp_path / "v.mp4", 60), *range(60))
-    with pytest.raises(video.UndecodableError, match=r"nothing of its picture decodes"):
+    with pytest.raises(errors.UndecodableError, match=r"nothing of its picture decodes"):
         video.decode(path, 8)
-    with pytest.raises(video.UndecodableError, match=r"nothing of its picture decodes"):
+    with pytest.raises(errors.UndecodableError, match=r"nothing of its picture decodes"):
         video.frame_at(path, 1.0)
 
 
@@ -77,5 +78,5 @@ def test_a_playlist_opens_nothing(tmp_path: Path) -> None:
     clip(tmp_path / "v.mp4", TENTHS)
     path = tmp_path / "list.mkv"
     path.write_text("ffconcat version 1.0\nfile v.mp4\n", encoding="utf-8")
-    with pytest.raises(video.UndecodableError, match=r"list\.mkv: cannot be decoded"):
+    with pytest.raises(errors.UndecodableError, match=r"list\.mkv: cannot be decoded"):
         video.decode(path, 8)

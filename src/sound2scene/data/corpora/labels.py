@@ -13,28 +13,38 @@ from sound2scene.types import InputError
 
 
 class Labelled(NamedTuple):
-    """What a table says of a video: its class, and its split where the table has splits."""
+    """What a table says of a video.
+
+    Attributes:
+        label: Class of the video, or None.
+        split: Split of the video, where the table has splits.
+    """
 
     label: str | None
     split: str | None = None
 
 
 def read_labels(path: str | Path) -> dict[str, Labelled]:
-    """A CSV with the columns key, label and, optionally, split (train, val or test).
+    """What is known of each video, by its path in the folder without suffix.
 
-    A key is a video's path relative to its folder, with or without suffix.
+    Args:
+        path: CSV with the columns key, label and, optionally, split (train, val or test). A key is a video's
+            path in the folder, with or without suffix.
 
     Raises:
-        InputError: If the file cannot be read, lacks a column, or a key stands twice, in one split or in two.
+        InputError: If the file cannot be read, lacks a column or a key, or a key stands twice, in one split
+            or in two.
     """
     try:
-        with Path(path).open(newline="") as file:
+        with Path(path).open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({error}); check the path") from None
     if not rows or {"key", "label"} - rows[0].keys():
         raise InputError(f"{path}: needs the columns key and label, and may have split; add a header line")
-    for row in rows:
+    for number, row in enumerate(rows, 1):
+        if not row["key"]:
+            raise InputError(f"{path}: video {number} has no key; give its path in the folder")
         if row.get("split", "train") not in ("train", "val", "test"):
             raise InputError(f"{path}: {row['key']}: split must be train, val or test, not {row['split']!r}")
     keys = [_without_suffix(row["key"]) for row in rows]
@@ -49,7 +59,11 @@ def read_labels(path: str | Path) -> dict[str, Labelled]:
 
 
 def labels_of(source: str | Path | None) -> Mapping[str, Labelled] | Literal["folders"] | None:
-    """What a setting says of labels: a CSV for :func:`read_labels`, `folders` (one per class), or None."""
+    """What a recipe's setting says of labels.
+
+    Args:
+        source: CSV for :func:`read_labels`, `folders` where the videos lie in one folder per class, or None.
+    """
     return "folders" if source == "folders" else None if source is None else read_labels(source)
 
 

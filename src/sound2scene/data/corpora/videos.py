@@ -1,19 +1,17 @@
-"""Folders of videos as jobs for shards: VGGSound's in its official splits, and any other's by class folder or a table.
-
-Which moment of a video becomes the picture is said by a selection, or is the middle or a random one.
-"""
+"""Any folder of videos as jobs for shards, with classes and splits from its folders or from a table."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from sound2scene.data.corpora.corpus import Corpus, Jobs, held_out, shared_out
 from sound2scene.data.corpora.labels import Labelled
-from sound2scene.data.corpora.pairs import Source, Splits, held_out, shared_out
 from sound2scene.data.selection.choice import MomentChoice
-from sound2scene.data.shards.write import safe_key
+from sound2scene.data.shards.shard import safe_key
+from sound2scene.data.video.clip import VideoJob
 from sound2scene.data.video.find import find_videos
 from sound2scene.types import InputError
 
@@ -21,27 +19,27 @@ from sound2scene.types import InputError
 def folder_videos(
     folder: str | Path,
     moments: MomentChoice,
-    labels: Mapping[str, Labelled] | Literal["folders"] | None = None,
-    shares: tuple[float, float] = (0.1, 0.0),
+    labels: Mapping[str, Labelled] | Literal["folders"] | None,
+    shares: tuple[float, float],
     classes: Collection[str] | None = None,
-) -> Source:
+) -> Corpus[VideoJob]:
     """Jobs of any folder of videos, searched recursively; clips are named after their paths.
 
     Args:
-        folder: Of the videos.
-        moments: Which become pictures.
-        labels: From :func:`~sound2scene.data.labels.read_labels`; `folders`: the first folder of a path is
-            its class;
-            None: no labels.
-        shares: Of the clips held out for validation and test, by a hash of the name, as far as `labels` has
-            no splits.
-        classes: Take only clips of these; None takes all. The others are strays of kind `outside_classes`.
+        folder: Folder of the videos.
+        moments: Says which moments become pictures.
+        labels: Table from :func:`~sound2scene.data.corpora.labels.read_labels`; `folders` makes the first
+            folder of a path its class; None knows no classes.
+        shares: Shares of the clips held out for validation and for the test, by a hash of the name, as far as
+            `labels` has no splits.
+        classes: Classes whose clips are taken, the others are strays of kind `outside_classes`; None takes
+            all.
 
     Raises:
         InputError: If there are no videos, or none of the classes.
     """
     table = labels if isinstance(labels, Mapping) else {}
-    jobs: list[dict[str, Any]] = []
+    jobs: list[VideoJob] = []
     outside: list[str] = []
     for name, path in find_videos(folder).items():
         first, slash, _ = name.partition("/")
@@ -49,7 +47,7 @@ def folder_videos(
         if classes is not None and label not in classes:
             outside.append(path.relative_to(folder).as_posix())
             continue
-        jobs.append(moments.job(name, path, {"key": clip_key(name), "label": label}))
+        jobs.append(moments.job(name, path, clip_key(name), label))
     if not jobs:
         raise InputError(
             f"{folder}: no videos of the classes {', '.join(classes or ())}; check the folders' names"
@@ -62,17 +60,17 @@ def folder_videos(
         if clip_key(name) not in there and (classes is None or entry.label in classes):
             missing["test" if entry.split == "test" else "train"].append(clip_key(name))
     notes = {"coverage": _counted(splits, missing)} | moments.notes()
-    return Source(splits, notes, missing, {"outside_classes": outside})
+    return Corpus(splits, notes, missing, {"outside_classes": outside})
 
 
 def clip_key(name: str) -> str:
-    """The key of the clip of a video of that name."""
+    """Key of the clip of a video."""
     return safe_key(name.replace("/", "-"))
 
 
-def _given_splits(jobs: list[dict[str, Any]], given: Mapping[str, str], val_share: float) -> Splits:
-    """Jobs in the splits of a table, a video that is not in it in `train`; validation is held out if it has none."""
-    splits: Splits = {"train": [], "val": [], "test": []}
+def _given_splits(jobs: list[VideoJob], given: Mapping[str, str], val_share: float) -> Jobs[VideoJob]:
+    """Jobs in the splits of a table; what is not in it trains, and validation is held out if it has none."""
+    splits: Jobs[VideoJob] = {"train": [], "val": [], "test": []}
     train = [job["key"] for job in jobs if given.get(job["key"], "train") == "train"]
     val = set[str]() if "val" in given.values() else held_out(train, val_share)
     for job in jobs:
@@ -80,7 +78,7 @@ def _given_splits(jobs: list[dict[str, Any]], given: Mapping[str, str], val_shar
     return {split: found for split, found in splits.items() if found or split == "train"}
 
 
-def _counted(splits: Splits, missing: Mapping[str, list[str]]) -> dict[str, dict[str, int]]:
+def _counted(splits: Jobs[VideoJob], missing: Mapping[str, list[str]]) -> dict[str, dict[str, int]]:
     found = Counter({split: len(jobs) for split, jobs in splits.items()})
     found["train"] += found.pop("val", 0)
     return {

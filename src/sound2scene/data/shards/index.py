@@ -1,13 +1,13 @@
-"""Where each clip lies in the shards: arrays that give random access to plain tars, and the scan that makes them."""
+"""Where each clip lies in the shards: random access to plain tars, and the scan that makes it."""
 
 from __future__ import annotations
 
 import json
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,21 +15,39 @@ from numpy.typing import NDArray
 from sound2scene.types import InputError
 
 MEMBERS = ("jpg", "flac", "json")
-
-
 REMEDY = "prepare the dataset again, or see `sound2scene verify`"
+# What NumPy raises depends on where a file is damaged.
+_DAMAGES = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile)
+
+
+class Location(TypedDict):
+    """Where a clip lies in a shard.
+
+    Attributes:
+        key: Name of the clip.
+        label: Class of the clip, or None.
+        offset: First byte of each member (jpg, flac, json) in the tar.
+        size: Bytes of each member.
+    """
+
+    key: str
+    label: str | None
+    offset: list[int]
+    size: list[int]
 
 
 @dataclass(frozen=True)
 class Index:
-    """Where the members of N clips lie. Arrays only, so that workers share its memory however many clips there are.
+    """Where the members of N clips lie.
+
+    These are arrays alone, so that workers share their memory however many clips there are.
 
     Attributes:
-        shard_N: Number of the shard in the split's list.
+        shard_N: Number of the clip's shard in the split's list.
         offset_NM: First byte of each member (jpg, flac, json) in its tar.
         size_NM: Bytes of each member.
         label_N: Class index, -1 for none.
-        key_N: Names, as ASCII bytes.
+        key_N: Names of the clips, as ASCII bytes.
     """
 
     shard_N: NDArray[np.int32]
@@ -39,15 +57,21 @@ class Index:
     key_N: NDArray[np.bytes_]
 
     @classmethod
-    def from_rows(cls, rows: list[dict[str, Any]], classes: list[str]) -> Index:
-        """From the rows of :func:`scan_shard`, each with its shard's number under ``shard``."""
-        number = {name: position for position, name in enumerate(classes)}
+    def from_shards(cls, shards: Sequence[Sequence[Location]], classes: Sequence[str]) -> Index:
+        """Index of what :func:`scan_shard` finds.
+
+        Args:
+            shards: Locations of the clips in each shard of the split.
+            classes: Class names in the order of their indices.
+        """
+        number: dict[str | None, int] = {name: position for position, name in enumerate(classes)}
+        found = [(shard, location) for shard, locations in enumerate(shards) for location in locations]
         return cls(
-            np.array([row["shard"] for row in rows], np.int32),
-            np.array([row["offset"] for row in rows], np.int64).reshape(-1, len(MEMBERS)),
-            np.array([row["size"] for row in rows], np.int64).reshape(-1, len(MEMBERS)),
-            np.array([number.get(row["label"], -1) for row in rows], np.int32),
-            np.array([row["key"].encode() for row in rows], np.bytes_),
+            np.array([shard for shard, _ in found], np.int32),
+            np.array([location["offset"] for _, location in found], np.int64).reshape(-1, len(MEMBERS)),
+            np.array([location["size"] for _, location in found], np.int64).reshape(-1, len(MEMBERS)),
+            np.array([number.get(location["label"], -1) for _, location in found], np.int32),
+            np.array([location["key"].encode() for _, location in found], np.bytes_),
         )
 
     def save(self, file: IO[bytes]) -> None:
@@ -63,7 +87,11 @@ class Index:
 
     @classmethod
     def load(cls, file: IO[bytes], name: str) -> Index:
-        """Read an ``.npz`` (never a pickle).
+        """Read what :meth:`save` wrote (never a pickle).
+
+        Args:
+            file: The ``.npz``.
+            name: What an error calls it.
 
         Raises:
             InputError: If it is none, or its arrays are not of the kinds and shapes that :meth:`save` writes.
@@ -76,22 +104,18 @@ class Index:
             one = len({len(array) for array in vars(index).values()}) == 1
             if kinds != ["i", "i", "i", "i", "S"] or shapes != [(), (3,), (3,), (), ()] or not one:
                 raise ValueError(f"arrays of kinds {kinds}")
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            zipfile.BadZipFile,
-        ) as error:
+        except _DAMAGES as error:
             reason = " ".join(str(error).split())
             raise InputError(f"{name}: damaged index ({reason}); {REMEDY}") from None
         return index
 
 
-def scan_shard(file: IO[bytes], name: str) -> Iterator[dict[str, Any]]:
-    """Clips of a tar in order: key, label, and each member's offset and size.
+def scan_shard(file: IO[bytes], name: str) -> Iterator[Location]:
+    """Clips of a shard in their order.
+
+    Args:
+        file: The tar.
+        name: What an error calls it.
 
     Raises:
         InputError: If the tar is cut, or a clip lacks a member or has one twice.

@@ -1,14 +1,14 @@
-"""The one format on disk: plain WebDataset tars (``key.jpg``, ``key.flac``, ``key.json``), read map-style by an index.
+"""The one format on disk: plain WebDataset tars, read map-style by an index.
 
 A dataset is a folder, local or on an object store (any address that fsspec opens)::
 
-    dataset.json            format, name, classes, and per split: shards with bytes and sha256, rejected
-    clips, notes train/000000.tar        WebDataset members, clips in order
-    train/index.npz         where each clip's members lie, its key and class: random access without opening a
-    tar train/rejected.jsonl    one line per clip that could not be prepared, with its reason
+    dataset.json            format, name, classes, notes; of each split the shards and what they hold
+    train/000000.tar        clips in order, each as the members key.jpg, key.flac and key.json
+    train/index.npz         where each clip's members lie, its key and its class
+    train/rejected.jsonl    one line per clip that could not be prepared, with its reason
 
-Random access makes exactness (no clip lost or doubled, resume at the next clip) a sampler's business alone,
-and any WebDataset reader still streams the same tars.
+Random access without opening a tar makes exactness (no clip lost or doubled, resume at the next clip) a
+sampler's business alone, and any WebDataset reader still streams the same tars.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,31 +27,22 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from sound2scene import audio
+from sound2scene.data.shards.card import FORMAT, SplitCard, is_whole
 from sound2scene.data.shards.index import MEMBERS, REMEDY, Index
+from sound2scene.data.shards.report import covered
 from sound2scene.types import Clip, InputError
-
-FORMAT = 1
-
-
-def _is_whole(card: dict[str, Any]) -> bool:
-    """Whether a card has what a reader needs, and every name in it is one of a file in its folder."""
-    try:
-        names = list(card["splits"])
-        for split in card["splits"].values():
-            names += [shard["name"] for shard in split["shards"] if shard["bytes"] >= 0]
-            names += [split["fingerprint"]] * (split["clips"] >= 0)
-        return isinstance(card["classes"], list) and all(
-            re.fullmatch(r"[\w-]+(\.tar)?", name) for name in names
-        )
-    except (LookupError, TypeError, AttributeError):
-        return False
 
 
 class Folder:
     """A dataset folder or address: its ``dataset.json`` and byte ranges of its files.
 
+    A copy for another process takes the card along, and opens the file system only when it reads.
+
     Args:
         address: Local path, or anything fsspec opens (``s3://bucket/name``).
+
+    Attributes:
+        card: What ``dataset.json`` says.
 
     Raises:
         InputError: If there is no dataset there, of another format, or one that names files outside its
@@ -63,58 +53,84 @@ class Folder:
         self.address = str(address)
         try:
             self._open_filesystem()
-            self.card: dict[str, Any] = json.loads(self.read("dataset.json"))
+            card: object = json.loads(self.read("dataset.json"))
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(
                 f"{self.address}: no dataset.json there; make one with `sound2scene prepare`"
             ) from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"{self.address}/dataset.json: not valid JSON ({error}); {REMEDY}") from None
-        except (
-            ValueError,
-            ImportError,
-        ) as error:  # an unknown protocol, or one whose package is not installed
+        except (ValueError, ImportError) as error:
+            # An unknown protocol, or one whose package is not installed.
             raise InputError(f"{self.address}: cannot be opened ({error}); check the address") from None
-        found = self.card.get("format") if isinstance(self.card, dict) else None
+        found = card.get("format") if isinstance(card, dict) else None
         if found != FORMAT:
             raise InputError(
                 f"{self.address}/dataset.json: shard format {found}, this version reads {FORMAT}"
             )
-        if not _is_whole(self.card):
+        if not is_whole(card):
             raise InputError(f"{self.address}/dataset.json: incomplete, or names files elsewhere; {REMEDY}")
+        self.card = card
 
     def _open_filesystem(self) -> None:
         self._filesystem, self._root = fsspec.core.url_to_fs(self.address)
         self._process = os.getpid()
 
-    def read(self, name: str, start: int | None = None, end: int | None = None) -> bytes:
-        """Bytes [start, end) of a file in the folder, the whole file by default."""
-        if self._process != os.getpid():  # remote file systems hold event loops, which do not survive a fork
+    def _opened(self) -> Any:
+        if self._process != os.getpid():
+            # Remote file systems hold event loops, which do not survive a fork.
             self._open_filesystem()
-        data: bytes = self._filesystem.cat_file(f"{self._root}/{name}", start=start, end=end)
-        return data
+        return self._filesystem
 
-    def size(self, name: str) -> int:
-        """Bytes of a file in the folder."""
-        return int(self._filesystem.size(f"{self._root}/{name}"))
+    def __getstate__(self) -> dict[str, Any]:
+        return {"address": self.address, "card": self.card, "_process": None}
 
-    def split(self, name: str) -> Mapping[str, Any]:
+    @property
+    def classes(self) -> list[str]:
+        """Class names in the order of their indices."""
+        return self.card["classes"]
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """What was noted when the dataset was made: coverage, the choice of moments ..."""
+        return self.card.get("notes", {})
+
+    def coverage(self) -> dict[str, dict[str, int]]:
+        """Clips prepared, found and expected in each split of the source; empty where it was not counted."""
+        return covered(self.card)
+
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprint of the data of each split."""
+        return {name: split["fingerprint"] for name, split in self.card["splits"].items()}
+
+    def split(self, name: str) -> SplitCard:
         """The card of a split.
 
         Raises:
             InputError: If there is no such split.
         """
-        splits: Mapping[str, Mapping[str, Any]] = self.card["splits"]
+        splits = self.card["splits"]
         if name not in splits:
             raise InputError(f"{self.address}: no split {name!r}; it has {', '.join(splits)}")
         return splits[name]
+
+    def read(self, name: str, start: int | None = None, end: int | None = None) -> bytes:
+        """Bytes [start, end) of a file in the folder, the whole file by default."""
+        data: bytes = self._opened().cat_file(f"{self._root}/{name}", start=start, end=end)
+        return data
+
+    def size(self, name: str) -> int:
+        """Bytes of a file in the folder."""
+        return int(self._opened().size(f"{self._root}/{name}"))
 
 
 class ShardDataset(Dataset[Clip]):
     """One split of a dataset, read clip by clip.
 
+    Opening it asks for the size of every shard; a copy that goes to a loader's worker asks for nothing.
+
     Args:
-        address: The dataset's folder or address.
+        dataset: The dataset, or its folder or address.
         split: `train`, `val` or `test`.
 
     Attributes:
@@ -127,19 +143,19 @@ class ShardDataset(Dataset[Clip]):
             with.
     """
 
-    def __init__(self, address: str | Path, split: str) -> None:
-        self.folder = Folder(address)
+    def __init__(self, dataset: Folder | str | Path, split: str) -> None:
+        self.folder = dataset if isinstance(dataset, Folder) else Folder(dataset)
         self.split = split
         card = self.folder.split(split)
         self.shards = [f"{split}/{shard['name']}" for shard in card["shards"]]
         for path, shard in zip(self.shards, card["shards"], strict=True):
             self._check(path, shard["bytes"])
-        self.classes: list[str] = self.folder.card["classes"]
+        self.classes = self.folder.classes
         self.index = self._read_index(card)
         self.label_N = torch.from_numpy(self.index.label_N.astype(np.int64))
-        self.fingerprint: str = card["fingerprint"]
+        self.fingerprint = card["fingerprint"]
 
-    def _read_index(self, card: Mapping[str, Any]) -> Index:
+    def _read_index(self, card: SplitCard) -> Index:
         where = f"{self.folder.address}/{self.split}/index.npz"
         try:
             index = Index.load(io.BytesIO(self.folder.read(f"{self.split}/index.npz")), where)

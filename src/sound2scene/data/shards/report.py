@@ -1,4 +1,4 @@
-"""What became of a source: clips written, rejected and missing, counted by kind and listed beside the shards."""
+"""What became of a source: clips written, rejected and missing, counted by kind and listed."""
 
 from __future__ import annotations
 
@@ -11,26 +11,24 @@ from typing import Any
 from sound2scene.types import Rejected
 
 REPORT = "report.json"
-
-
 MISSING = "missing.txt.gz"
 
 
 def count_kinds(rejected: Iterable[Rejected]) -> dict[str, int]:
-    """Rejected clips of each kind, by name of the kind."""
+    """Number of rejected clips of each kind, in the order of the kinds' names."""
     return dict(sorted(Counter(clip.kind for clip in rejected).items()))
 
 
 def covered(card: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """How much of its source a dataset covers, per split of the source; empty where the source was not counted.
+    """How much of its source a dataset covers.
 
     Args:
-        card: `dataset.json`.
+        card: What `dataset.json` says.
 
     Returns:
-        For each split: `expected` clips of the source, `found` among its files, and `clips` that could be
-            prepared.
-        Those held out for validation count in the split that they were held out of, `train`.
+        For each split of the source, the clips `expected`, those `found` among the files, and the `clips`
+        that could be prepared; nothing where the source was not counted. What was held out for validation
+        counts in the split that it was held out of, `train`.
     """
     counted: Mapping[str, Mapping[str, int]] = card.get("notes", {}).get("coverage", {})
     clips = {split: int(found["clips"]) for split, found in card["splits"].items()}
@@ -39,7 +37,7 @@ def covered(card: Mapping[str, Any]) -> dict[str, dict[str, int]]:
 
 
 def coverage_line(found: Mapping[str, Mapping[str, int]]) -> str:
-    """The same in one line: prepared of expected clips per split."""
+    """What :func:`covered` found, in one line: prepared of expected clips per split."""
     return "coverage: " + ", ".join(
         f"{split} {counts['clips']} of {counts['expected']}" for split, counts in found.items()
     )
@@ -54,10 +52,10 @@ def report_files(
     """Names and bytes of the report's files; the same clips give the same bytes.
 
     Args:
-        card: `dataset.json`, whose splits the report sums up.
+        card: What `dataset.json` says; the report sums its splits up.
         rejected: Clips of each split that could not be prepared; `rejected.jsonl` has their reasons.
-        missing: Keys of each split that the source should hold; they get a file of their own, for they may be
-            many.
+        missing: Keys that each split of the source should hold and does not; as they may be many, they get a
+            file of their own.
         strays: Files that are no clips of the source, by kind.
     """
     if any(missing.values()):

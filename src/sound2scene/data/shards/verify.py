@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from sound2scene import images
-from sound2scene.data.shards.index import Index, scan_shard
+from sound2scene.data.shards.index import Index, Location, scan_shard
 from sound2scene.data.shards.read import Folder, ShardDataset
 from sound2scene.types import InputError
 
@@ -31,23 +31,27 @@ def verify(address: str | Path) -> list[str]:
     keys: Counter[str] = Counter()
     for split in folder.card["splits"]:
         found = list(_shard_problems(folder, split))
-        problems += found or _clip_problems(ShardDataset(address, split), keys)
+        problems += found or _clip_problems(ShardDataset(folder, split), keys)
     return problems + [f"{key}: stands {count} times" for key, count in keys.items() if count > 1]
 
 
 def _shard_problems(folder: Folder, split: str) -> Iterator[str]:
-    rows = []
-    for number, shard in enumerate(folder.split(split)["shards"]):
+    shards: list[list[Location]] = []
+    for shard in folder.split(split)["shards"]:
         where = f"{split}/{shard['name']}"
         try:
             data = folder.read(where)
             if hashlib.sha256(data).hexdigest() != shard["sha256"]:
-                yield f"{where}: {len(data)} bytes with another checksum than when written ({shard['bytes']} bytes)"
-            rows += [row | {"shard": number} for row in scan_shard(io.BytesIO(data), where)]
+                yield f"{where}: {len(data)} bytes of another checksum than the {shard['bytes']} written"
+            shards.append(list(scan_shard(io.BytesIO(data), where)))
         except FileNotFoundError:
             yield f"{where}: missing"
         except InputError as error:
             yield str(error)
+    yield from _list_problems(folder, split, shards)
+
+
+def _list_problems(folder: Folder, split: str, shards: list[list[Location]]) -> Iterator[str]:
     try:
         rejected = folder.read(f"{split}/rejected.jsonl").count(b"\n")
         if rejected != folder.split(split)["rejected"]:
@@ -59,7 +63,7 @@ def _shard_problems(folder: Folder, split: str) -> Iterator[str]:
     except InputError as error:
         yield str(error)
         return
-    expected = Index.from_rows(rows, folder.card["classes"])
+    expected = Index.from_shards(shards, folder.classes)
     pairs = zip(vars(index).values(), vars(expected).values(), strict=True)
     if not all(np.array_equal(one, other) for one, other in pairs):
         yield f"{split}/index.npz: does not say what the shards hold"

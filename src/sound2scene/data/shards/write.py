@@ -1,6 +1,6 @@
 """Write a dataset: jobs in, shards out, in parallel, resumable, with every rejected clip counted and listed.
 
-A job is whatever describes one clip (a path, a row, a truth record); the caller's function turns it into a
+A job describes one clip (its files, a moment, what is known of it); the caller's function turns it into a
 :class:`~sound2scene.types.Clip`. Shard i holds jobs [i * n, (i + 1) * n), whichever process writes it, so the
 bytes do not depend on the number of workers and a killed run goes on at the first unfinished shard.
 """
@@ -11,27 +11,25 @@ import hashlib
 import io
 import json
 import os
-import re
-import tarfile
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from sound2scene import audio
-from sound2scene.data.shards.index import Index, scan_shard
-from sound2scene.data.shards.read import FORMAT
+from sound2scene.data.shards.card import FORMAT, DatasetCard, SplitCard
+from sound2scene.data.shards.index import Index, Location
 from sound2scene.data.shards.report import count_kinds, report_files
+from sound2scene.data.shards.shard import JobT, MakeClip, Sidecar, write_shard
+from sound2scene.files import sweep, write
 from sound2scene.processes import process_pool
-from sound2scene.types import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE_HZ, Clip, InputError, Rejected
+from sound2scene.types import CLIP_S, SAMPLE_RATE_HZ, InputError, Rejected
 
-Job = Any  # a mapping with "key", or a sequence that begins with one: a rejected job is listed under it
-
-
-MakeClip = Callable[[Job], "Clip | Rejected"]
+# A killed run's processes may write for so long after it; what is younger may be another run's that is alive.
+_LAST_GASP_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -39,12 +37,12 @@ class Plan:
     """What to write, besides the jobs.
 
     Attributes:
-        name: Of the dataset.
-        classes: Class names in the order of their indices; None: the sorted labels that occur.
+        name: Name of the dataset.
+        classes: Class names in the order of their indices; None takes the labels that occur, sorted.
         clips_per_shard: Jobs per tar.
-        workers: Processes.
-        notes: Anything to stamp into `dataset.json` (coverage, the choice of frame ...).
-        missing: Keys of each split that the source should hold and does not, for the report.
+        workers: Number of processes.
+        notes: Anything to stamp into `dataset.json` (coverage, the choice of moments ...).
+        missing: Keys that each split of the source should hold and does not, for the report.
         strays: Files of the source that are no clips of it, by kind, for the report.
     """
 
@@ -57,53 +55,46 @@ class Plan:
     strays: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def safe_key(name: str) -> str:
-    """A clip's name with all but ASCII letters, digits, ``_`` and ``-`` replaced (a dot ends a WebDataset key)."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
-
-
 def write_dataset(
-    folder: str | Path, splits: Mapping[str, Sequence[Job]], make_clip: MakeClip, plan: Plan
+    folder: str | Path, splits: Mapping[str, Sequence[JobT]], make_clip: MakeClip[JobT], plan: Plan
 ) -> Path:
     """Write every split and `dataset.json`, which appears last: without it there is no dataset.
 
     Args:
         folder: Local target folder.
         splits: Jobs of each split, in order. A job must survive `json.dumps(default=str)` and pickling.
-        make_clip: Turns a job into a clip; an InputError or a Rejected takes the clip out and is reported.
-        plan: Name, classes, sizes.
+        make_clip: Turns a job into a clip, a function at the top of a module; an InputError or a Rejected
+            takes the clip out and is reported.
+        plan: Name, classes and sizes of the dataset.
+
+    Returns:
+        The target folder.
 
     Raises:
         InputError: If the folder holds a dataset of other jobs, finished or not, a key stands twice, or a
             label is not among the classes.
     """
-    root = Path(folder)
+    root, start_s = Path(folder), time.time()
     digest = _digest(splits, plan)
     _refuse_others(root, digest)
     if not (root / "dataset.json").exists():
-        _refuse_doubles(
-            root, (_name(job) for jobs in splits.values() for job in jobs)
-        )  # before hours of work
-        parts = _write_parts(root, splits, make_clip, plan, digest)
-        _refuse_doubles(
-            root, (row["key"] for found in parts.values() for part in found for row in part["rows"])
-        )
-        _close(root, parts, plan, digest)
-    for leftover in (
-        *root.glob("*/*.part.json"),
-        *root.glob("*.tmp"),
-        *root.glob("*/*.tmp"),
-    ):  # of a killed run too
-        leftover.unlink()
+        _refuse_doubles(root, (job["key"] for jobs in splits.values() for job in jobs))
+        sidecars = _write_shards(root, splits, make_clip, plan, digest)
+        _refuse_doubles(root, (location["key"] for location in _locations(sidecars)))
+        _close(root, sidecars, plan, digest)
+    for sidecar in root.glob("*/*.part.json"):
+        sidecar.unlink()
+    for written in (root, *(root / split for split in splits)):
+        sweep(written, older_s=max(0.0, time.time() - start_s - _LAST_GASP_S))
     return root
 
 
-def _close(root: Path, parts: Mapping[str, list[dict[str, Any]]], plan: Plan, digest: str) -> None:
-    labels = {row["label"] for found in parts.values() for part in found for row in part["rows"]} - {None}
+def _close(root: Path, sidecars: Mapping[str, list[Sidecar]], plan: Plan, digest: str) -> None:
+    labels = {label for location in _locations(sidecars) if (label := location["label"]) is not None}
     classes = sorted(labels) if plan.classes is None else list(plan.classes)
     if unknown := labels - set(classes):
         raise InputError(f"{root}: labels {sorted(unknown)} are not among the classes given; name them too")
-    card = {
+    card: DatasetCard = {
         "format": FORMAT,
         "name": plan.name,
         "classes": classes,
@@ -111,12 +102,16 @@ def _close(root: Path, parts: Mapping[str, list[dict[str, Any]]], plan: Plan, di
         "clip_s": CLIP_S,
         "jobs": digest,
         "notes": dict(plan.notes),
-        "splits": {split: _close_split(root / split, found, classes) for split, found in parts.items()},
+        "splits": {split: _close_split(root / split, found, classes) for split, found in sidecars.items()},
     }
-    rejected = {split: _rejected(found) for split, found in parts.items()}
+    rejected = {split: _rejected(found) for split, found in sidecars.items()}
     for name, data in report_files(card, rejected, plan.missing, plan.strays):
-        _write(root / name, data)
-    _write(root / "dataset.json", json.dumps(card, indent=1).encode())
+        write(root / name, data, sync=True)
+    write(root / "dataset.json", json.dumps(card, indent=1), sync=True)
+
+
+def _locations(sidecars: Mapping[str, list[Sidecar]]) -> Iterator[Location]:
+    return (location for found in sidecars.values() for sidecar in found for location in sidecar["rows"])
 
 
 def _refuse_others(root: Path, digest: str) -> None:
@@ -132,7 +127,7 @@ def _refuse_others(root: Path, digest: str) -> None:
             )
 
 
-def _digest(splits: Mapping[str, Sequence[Job]], plan: Plan) -> str:
+def _digest(splits: Mapping[str, Sequence[JobT]], plan: Plan) -> str:
     settings = [
         plan.name,
         None if plan.classes is None else list(plan.classes),
@@ -147,9 +142,9 @@ def _digest(splits: Mapping[str, Sequence[Job]], plan: Plan) -> str:
     return sha.hexdigest()
 
 
-def _write_parts(
-    root: Path, splits: Mapping[str, Sequence[Job]], make_clip: MakeClip, plan: Plan, digest: str
-) -> dict[str, list[dict[str, Any]]]:
+def _write_shards(
+    root: Path, splits: Mapping[str, Sequence[JobT]], make_clip: MakeClip[JobT], plan: Plan, digest: str
+) -> dict[str, list[Sidecar]]:
     chunks = [
         (split, root / split / f"{number:06d}.tar", jobs[start : start + plan.clips_per_shard])
         for split, jobs in splits.items()
@@ -157,84 +152,21 @@ def _write_parts(
     ]
     for split in splits:
         (root / split).mkdir(parents=True, exist_ok=True)
-    parts: dict[str, list[dict[str, Any]]] = {split: [] for split in splits}
+    sidecars: dict[str, list[Sidecar]] = {split: [] for split in splits}
     total = sum(map(len, splits.values()))
     with (
-        process_pool(plan.workers) as pool,
+        process_pool(plan.workers, [make_clip.__module__]) as pool,
         tqdm(total=total, desc=f"shards of {plan.name}", unit="clip") as bar,
     ):
-        pending = [pool.submit(_write_part, path, jobs, make_clip, digest) for _, path, jobs in chunks]
+        pending = [pool.submit(write_shard, path, jobs, make_clip, digest) for _, path, jobs in chunks]
         try:
             for (split, _, jobs), future in zip(chunks, pending, strict=True):
-                parts[split].append(future.result())
+                sidecars[split].append(future.result())
                 bar.update(len(jobs))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return parts
-
-
-def _write_part(path: Path, jobs: Sequence[Job], make_clip: MakeClip, digest: str) -> dict[str, Any]:
-    """One shard and the sidecar that says it is whole; read back from the sidecar if it is there."""
-    sidecar = path.with_suffix(".part.json")
-    if sidecar.exists():
-        done: dict[str, Any] = json.loads(sidecar.read_text())
-        if path.exists() or not done["clips"]:
-            return done
-    rejected: list[Rejected] = []
-    buffer = io.BytesIO()
-    with tarfile.open(
-        fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT
-    ) as tar:  # takes names over 100 characters
-        for clip in _made(jobs, make_clip, rejected):
-            _add(tar, clip)
-    data = buffer.getvalue()
-    rows = list(scan_shard(io.BytesIO(data), path.name))
-    if rows:
-        _write(path, data)
-    part = {
-        "jobs": digest,
-        "name": path.name,
-        "clips": len(rows),
-        "bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "rows": rows,
-        "rejected": rejected,
-    }
-    _write(sidecar, json.dumps(part).encode())
-    return part
-
-
-def _name(job: Job) -> str:
-    return str(job["key"] if isinstance(job, Mapping) else job[0])
-
-
-def _made(jobs: Sequence[Job], make_clip: MakeClip, rejected: list[Rejected]) -> Iterator[Clip]:
-    for job in jobs:
-        try:
-            clip = make_clip(job)
-        except InputError as error:
-            clip = Rejected(_name(job), str(error), error.kind)
-        if isinstance(clip, Rejected):
-            rejected.append(clip)
-        else:
-            yield clip
-
-
-def _add(tar: tarfile.TarFile, clip: Clip) -> None:
-    if not clip.key or safe_key(clip.key) != clip.key:
-        raise InputError(f"clip name {clip.key!r}: use letters, digits, _ and - only (see `safe_key`)")
-    assert clip.waveform_T.shape == (CLIP_SAMPLES,), f"{clip.key}: {clip.waveform_T.shape} is not 10 s"
-    about = {"label": clip.label, "moment_s": clip.moment_s, "metadata": dict(clip.metadata)}
-    members = {
-        "jpg": clip.jpeg,
-        "flac": audio.encode_flac(clip.waveform_T),
-        "json": json.dumps(about, sort_keys=True).encode(),
-    }
-    for kind, data in members.items():
-        header = tarfile.TarInfo(f"{clip.key}.{kind}")  # no time, no owner: same clips, same bytes
-        header.size = len(data)
-        tar.addfile(header, io.BytesIO(data))
+    return sidecars
 
 
 def _refuse_doubles(root: Path, keys: Iterable[str]) -> None:
@@ -245,31 +177,30 @@ def _refuse_doubles(root: Path, keys: Iterable[str]) -> None:
         )
 
 
-def _close_split(folder: Path, parts: Sequence[dict[str, Any]], classes: list[str]) -> dict[str, Any]:
-    filled = [part for part in parts if part["clips"]]
-    rows = [row | {"shard": number} for number, part in enumerate(filled) for row in part["rows"]]
-    rejected = _rejected(parts)
+def _close_split(folder: Path, sidecars: Sequence[Sidecar], classes: Sequence[str]) -> SplitCard:
+    filled = [sidecar for sidecar in sidecars if sidecar["clips"]]
+    rejected = _rejected(sidecars)
     buffer = io.BytesIO()
-    Index.from_rows(rows, classes).save(buffer)
-    _write(folder / "index.npz", buffer.getvalue())
+    Index.from_shards([sidecar["rows"] for sidecar in filled], classes).save(buffer)
+    write(folder / "index.npz", buffer.getvalue(), sync=True)
     lines = [json.dumps(entry._asdict()) for entry in rejected]
-    _write(folder / "rejected.jsonl", "".join(line + "\n" for line in lines).encode())
-    fingerprint = hashlib.sha256("".join(part["sha256"] for part in filled).encode()).hexdigest()
-    shards = [{name: part[name] for name in ("name", "clips", "bytes", "sha256")} for part in filled]
-    counts = {"clips": len(rows), "rejected": len(rejected), "kinds": count_kinds(rejected)}
-    return counts | {"fingerprint": fingerprint, "shards": shards}
+    write(folder / "rejected.jsonl", "".join(line + "\n" for line in lines), sync=True)
+    return {
+        "clips": sum(sidecar["clips"] for sidecar in filled),
+        "rejected": len(rejected),
+        "kinds": count_kinds(rejected),
+        "fingerprint": hashlib.sha256("".join(sidecar["sha256"] for sidecar in filled).encode()).hexdigest(),
+        "shards": [
+            {
+                "name": sidecar["name"],
+                "clips": sidecar["clips"],
+                "bytes": sidecar["bytes"],
+                "sha256": sidecar["sha256"],
+            }
+            for sidecar in filled
+        ],
+    }
 
 
-def _rejected(parts: Sequence[dict[str, Any]]) -> list[Rejected]:
-    return [Rejected(*entry) for part in parts for entry in part["rejected"]]
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(
-        f"{path.name}.{os.getpid()}.tmp"
-    )  # a killed run's processes may still be writing theirs
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def _rejected(sidecars: Sequence[Sidecar]) -> list[Rejected]:
+    return [Rejected(*entry) for sidecar in sidecars for entry in sidecar["rejected"]]

@@ -1,4 +1,4 @@
-"""The voices of the toy world: eight timbres synthesised in NumPy, each with a pitch that moves over 1.5 octaves."""
+"""The voices of the toy world: eight timbres synthesised in NumPy, each over a pitch of 1.5 octaves."""
 
 from __future__ import annotations
 
@@ -11,24 +11,16 @@ from numpy.typing import NDArray
 from sound2scene.types import CLIP_SAMPLES, SAMPLE_RATE_HZ
 
 PITCH_OCTAVES = 1.5
-
-
 Wave = NDArray[np.floating[Any]]
-
-
 Voice = Callable[[Wave, float, np.random.Generator], Wave]
-
-
 _FADE_SAMPLES = 320  # 20 ms, so that no voice is told apart by the click at its ends
-
-
-# Soft limit in units of the RMS: the loudest source (-8 dBFS) peaks below full scale and loses nothing to
-# clipping.
+# Soft limit in units of the RMS: the loudest source (-8 dBFS) peaks below full scale, and nothing is clipped.
 _CREST = 2.2
 
 
 def _phase(frequency_hz_T: Wave) -> Wave:
-    """Phase in radians of a tone whose frequency moves; summed in float64 so that long tones stay in tune."""
+    """Phase in radians of a tone whose frequency moves."""
+    # Summed in float64, so that long tones stay in tune.
     cycles_T = np.cumsum(frequency_hz_T, dtype=np.float64) / SAMPLE_RATE_HZ
     return (2 * np.pi * (cycles_T % 1.0)).astype(np.float32)
 
@@ -144,11 +136,12 @@ def voice(kind: str, pitch: float, loudness_db: float, duration_s: float, seed: 
     """Let one kind sound.
 
     Args:
-        kind: A key of ``VOICES``.
-        pitch: In [0, 1]; the fundamental (of noises: the centre of the band) rises by 1.5 octaves over it.
+        kind: Kind of the source, a key of ``VOICES``.
+        pitch: Pitch in [0, 1]; the fundamental (of noises: the centre of the band) rises by 1.5 octaves over
+            it.
         loudness_db: RMS over the whole duration, in dB relative to full scale.
         duration_s: Length in seconds.
-        seed: Draws what neither picture nor label tells: rhythm, phases, vibrato.
+        seed: Seed of what neither picture nor label tells: rhythm, phases, vibrato.
 
     Returns:
         waveform_T: float32 at 16 kHz; below full scale for loudness up to -8 dB.
@@ -164,6 +157,14 @@ def voice(kind: str, pitch: float, loudness_db: float, duration_s: float, seed: 
 
 
 def noise_floor(level_db: float, seed: int) -> NDArray[np.float32]:
-    """Ten seconds of white noise at the given RMS in dB relative to full scale; waveform_T, 160,000 samples."""
+    """Ten seconds of white noise.
+
+    Args:
+        level_db: RMS, in dB relative to full scale.
+        seed: Seed of the noise.
+
+    Returns:
+        waveform_T: 160,000 samples, float32.
+    """
     noise_T = np.random.default_rng(seed).standard_normal(CLIP_SAMPLES, dtype=np.float32)
     return noise_T * np.float32(10 ** (level_db / 20))

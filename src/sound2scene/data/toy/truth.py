@@ -9,27 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from sound2scene.data.toy import pictures as toy_picture
-from sound2scene.data.toy import sounds as toy_sound
+from sound2scene.data.toy import pictures, sounds
 from sound2scene.types import CLIP_S
 
-KINDS: tuple[str, ...] = tuple(toy_sound.VOICES)
-
-
+KINDS: tuple[str, ...] = tuple(sounds.VOICES)
 _LOUDNESS_DB = (-30.0, -8.0)
-
-
 _LOUDNESS_OF_TWO_DB = (-30.0, -14.0)  # two voices at once stay below full scale
-
-
 _DIAMETER = (0.25, 0.60)  # in picture sides, over _LOUDNESS_DB
-
-
 _HEIGHT = (0.69, 0.31)  # centre from the top, in picture sides, over pitch 0 to 1
 
 
 @dataclass(frozen=True)
-class Source:
+class SoundSource:
     """One thing that sounds and is seen.
 
     Attributes:
@@ -37,12 +28,12 @@ class Source:
         start_s: Second at which it begins to sound.
         end_s: Second at which it falls silent, 2 to 4 s later.
         loudness_db: RMS of the sounding part, in dB relative to full scale, -30 to -8.
-        pitch: In [0, 1], over 1.5 octaves within the kind.
+        pitch: Pitch in [0, 1], over 1.5 octaves within the kind.
         x: Centre of the object, in picture sides from the left.
         y: Centre of the object, in picture sides from the top; follows the pitch.
-        diameter: Of the circle round the object, in picture sides; follows the loudness.
-        box: Tight (x0, y0, x1, y1) at the middle of the interval, in picture sides.
-        seed: Draws the nuisance of its voice and its look.
+        diameter: Diameter of the circle round the object, in picture sides; follows the loudness.
+        box: Tight box (x0, y0, x1, y1) round the object in the middle of the interval, in picture sides.
+        seed: Seed of the nuisance in its voice and its look.
     """
 
     kind: str
@@ -64,12 +55,21 @@ class Source:
 
 @dataclass(frozen=True)
 class Truth:
-    """Everything that is known of one clip: its sources (one, or two for the mixing claims) and its background."""
+    """Everything that is known of one clip.
+
+    Attributes:
+        key: Name of the clip.
+        split: Split that the clip belongs to.
+        seed: Seed of the background's picture and of the noise.
+        sources: What sounds and is seen: one source, or two for the claims about mixing.
+        background: One of ``BACKGROUNDS``.
+        noise_floor_db: RMS of the noise under the whole clip, in dB relative to full scale.
+    """
 
     key: str
     split: str
     seed: int
-    sources: tuple[Source, ...]
+    sources: tuple[SoundSource, ...]
     background: str
     noise_floor_db: float
 
@@ -90,13 +90,15 @@ class Truth:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Truth:
         """The inverse of ``as_json``, exact to the last bit."""
-        sources = tuple(Source(**{**source, "box": tuple(source["box"])}) for source in values["sources"])
+        sources = tuple(
+            SoundSource(**{**source, "box": tuple(source["box"])}) for source in values["sources"]
+        )
         plain = {name: values[name] for name in ("key", "split", "seed", "background", "noise_floor_db")}
         return cls(sources=sources, **plain)
 
 
-def _draw_source(kind: str, rng: np.random.Generator, side: int | None, about_s: float | None) -> Source:
-    """One source; of two, ``side`` 0 stands in the left half of the picture and both sound at ``about_s``."""
+def _draw_source(kind: str, rng: np.random.Generator, side: int | None, about_s: float | None) -> SoundSource:
+    """One source; of two, side 0 stands in the left half of the picture, and both sound at ``about_s``."""
     # Short intervals are likelier: with a uniform length every second middle frame would show the object.
     length_s = rng.triangular(2.0, 2.0, 4.0)
     start_s = (
@@ -109,20 +111,23 @@ def _draw_source(kind: str, rng: np.random.Generator, side: int | None, about_s:
     diameter = float(np.interp(loudness_db, _LOUDNESS_DB, _DIAMETER))
     x = rng.uniform(diameter / 2, 1 - diameter / 2) if side is None else 0.25 + 0.5 * side
     y, seed = float(np.interp(pitch, (0, 1), _HEIGHT)), int(rng.integers(2**32))
-    box = toy_picture.box(toy_picture.Sprite(kind, x, y, diameter, seed))
-    return Source(kind, start_s, start_s + length_s, loudness_db, pitch, x, y, diameter, box, seed)
+    box = pictures.box(pictures.Sprite(kind, x, y, diameter, seed))
+    return SoundSource(kind, start_s, start_s + length_s, loudness_db, pitch, x, y, diameter, box, seed)
 
 
 def draw_truth(seed: int, split: str, index: int, sources: int = 1) -> Truth:
     """The truth of one clip, a pure function of its arguments.
 
     Args:
-        seed: Of the whole world, 0 or more.
-        split: Its name enters the seed, so that splits share no clip.
-        index: Of the clip in its split; kinds follow one another, so that every 8 clips hold each kind once.
-        sources: 1, or 2 of different kinds, whose sounds overlap by a second or more.
+        seed: Seed of the whole world, 0 or more.
+        split: Name of the split, which enters the seed, so that splits share no clip.
+        index: Number of the clip in its split; kinds follow one another, so that every 8 clips hold each kind
+            once.
+        sources: Number of sources: 1, or 2 of different kinds, whose sounds overlap by a second or more.
     """
     assert sources in (1, 2), sources
+    # NumPy's own way from keys to a seed, unlike everywhere else: the toy artifacts in git have learned from
+    # this very world, and another seed would be another world.
     rng = np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(split.encode()), index, sources]))
     kinds = [KINDS[index % len(KINDS)]]
     about_s: float | None = None
@@ -137,6 +142,6 @@ def draw_truth(seed: int, split: str, index: int, sources: int = 1) -> Truth:
         sources=tuple(
             _draw_source(kind, rng, side, about_s) for kind, side in zip(kinds, sides, strict=True)
         ),
-        background=str(rng.choice(toy_picture.BACKGROUNDS)),
+        background=str(rng.choice(pictures.BACKGROUNDS)),
         noise_floor_db=rng.uniform(-57, -53),
     )

@@ -1,8 +1,8 @@
 """The toy world: a procedural audio-visual corpus of real video files with sound, whose truth is known.
 
-Eight kinds of source, each with its own voice (``toy_sound``) and look (``toy_picture``). The louder a
-source, the larger it is drawn; the higher its pitch, the higher in the picture. It is seen only while it
-sounds, so that the middle frame of the video often misses it.
+Eight kinds of source, each with its own voice (``sounds``) and look (``pictures``). The louder a source, the
+larger it is drawn; the higher its pitch, the higher in the picture. It is seen only while it sounds, so that
+the middle frame of the video often misses it.
 """
 
 from __future__ import annotations
@@ -21,34 +21,25 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from sound2scene.data.toy import pictures as toy_picture
-from sound2scene.data.toy import sounds as toy_sound
-from sound2scene.data.toy.truth import KINDS, Source, Truth, draw_truth
+from sound2scene.data.settings import TOY_HELD_OUT_CLIPS
+from sound2scene.data.toy import pictures, sounds
+from sound2scene.data.toy.truth import KINDS, SoundSource, Truth, draw_truth
+from sound2scene.files import replacing, sweep, write
 from sound2scene.processes import process_pool
 from sound2scene.types import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE_HZ, InputError
 
-__all__ = ["KINDS", "Source", "Truth", "draw_truth", "read_truth", "render", "write_videos"]
-
+__all__ = ["KINDS", "SoundSource", "Truth", "draw_truth", "read_truth", "render", "write_videos"]
 
 FRAME_RATE_HZ = 10
-
-
 WORLD = 1  # raise it when the same seed no longer gives the same clip: older folders are then refused
-
-
-MIXED = 32  # clips of two sources in the test split of the usual world
-
-
-_SEEN_S = (
-    0.05,
-    0.2,
-)  # before and after the sound: wholly seen within the first margin, gone beyond the second
+# Before and after the sound: wholly seen within the first margin, gone beyond the second.
+_SEEN_S = (0.05, 0.2)
 
 
 def _frames(truth: Truth) -> NDArray[np.uint8]:
     second_T = np.arange(round(CLIP_S * FRAME_RATE_HZ), dtype=np.float32) / FRAME_RATE_HZ
     whole_s, gone_s = _SEEN_S
-    still_CHW = toy_picture.background(truth.background, truth.seed)
+    still_CHW = pictures.background(truth.background, truth.seed)
     opacity_ST = [
         np.clip((np.minimum(second_T - s.start_s, s.end_s - second_T) + gone_s) / (gone_s - whole_s), 0, 1)
         for s in truth.sources
@@ -56,9 +47,9 @@ def _frames(truth: Truth) -> NDArray[np.uint8]:
     seen_T = np.flatnonzero(np.max(opacity_ST, axis=0))  # the rest is background alone
     canvas_TCHW = np.repeat(still_CHW[None], len(seen_T), axis=0)
     for source, opacity_T in zip(truth.sources, opacity_ST, strict=True):
-        sprite = toy_picture.Sprite(source.kind, source.x, source.y, source.diameter, source.seed)
-        toy_picture.paint(canvas_TCHW, sprite, second_T[seen_T] - source.middle_s, opacity_T[seen_T])
-    frames_THWC = np.empty((len(second_T), toy_picture.SIDE_PX, toy_picture.SIDE_PX, 3), dtype=np.uint8)
+        sprite = pictures.Sprite(source.kind, source.x, source.y, source.diameter, source.seed)
+        pictures.paint(canvas_TCHW, sprite, second_T[seen_T] - source.middle_s, opacity_T[seen_T])
+    frames_THWC = np.empty((len(second_T), pictures.SIDE_PX, pictures.SIDE_PX, 3), dtype=np.uint8)
     frames_THWC[:] = np.rint(still_CHW).transpose(1, 2, 0)
     frames_THWC[seen_T] = np.rint(canvas_TCHW).transpose(0, 2, 3, 1)
     return frames_THWC
@@ -71,10 +62,10 @@ def render(truth: Truth) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         frames_THWC (100, 128, 128, 3) RGB at 10 frames per second, and waveform_T (160000,) at 16 kHz in [-1,
         1].
     """
-    waveform_T = toy_sound.noise_floor(truth.noise_floor_db, truth.seed)
+    waveform_T = sounds.noise_floor(truth.noise_floor_db, truth.seed)
     for source in truth.sources:
         length_s = source.end_s - source.start_s
-        voice_T = toy_sound.voice(source.kind, source.pitch, source.loudness_db, length_s, source.seed)
+        voice_T = sounds.voice(source.kind, source.pitch, source.loudness_db, length_s, source.seed)
         first = round(source.start_s * SAMPLE_RATE_HZ)
         waveform_T[first : first + len(voice_T)] += voice_T[: CLIP_SAMPLES - first]
     return _frames(truth), np.clip(waveform_T, -1, 1)
@@ -84,20 +75,16 @@ def _encode(path: Path, frames_THWC: NDArray[np.uint8], waveform_T: NDArray[np.f
     """Write h264 and AAC into an mp4, with key frames 2.5 s apart, so that any frame is cheap to reach."""
     with av.open(str(path.absolute()), "w", format="mp4") as container:
         options = {"preset": "superfast", "crf": "18"}
-        pictures = container.add_stream("libx264", rate=FRAME_RATE_HZ, options=options)
-        pictures.width, pictures.height, pictures.pix_fmt = (
-            toy_picture.SIDE_PX,
-            toy_picture.SIDE_PX,
-            "yuv420p",
-        )
-        pictures.codec_context.gop_size, pictures.codec_context.thread_count = 25, 1
+        images = container.add_stream("libx264", rate=FRAME_RATE_HZ, options=options)
+        images.width, images.height, images.pix_fmt = pictures.SIDE_PX, pictures.SIDE_PX, "yuv420p"
+        images.codec_context.gop_size, images.codec_context.thread_count = 25, 1
         tones = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono", options={"aac_coder": "fast"})
         tones.bit_rate = 64_000
         for index, image_HWC in enumerate(frames_THWC):
             frame = av.VideoFrame.from_ndarray(image_HWC, format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, FRAME_RATE_HZ)
-            container.mux(pictures.encode(frame))
-        container.mux(pictures.encode(None))
+            container.mux(images.encode(frame))
+        container.mux(images.encode(None))
         sound = av.AudioFrame.from_ndarray(waveform_T[None], format="fltp", layout="mono")
         sound.sample_rate, sound.pts, sound.time_base = SAMPLE_RATE_HZ, 0, Fraction(1, SAMPLE_RATE_HZ)
         container.mux(tones.encode(sound))
@@ -110,19 +97,8 @@ def video_path(folder: Path, truth: Truth) -> Path:
 
 
 def _write_video(folder: Path, truth: Truth) -> None:
-    path = video_path(folder, truth)
-    partial_path = path.with_suffix(".mp4.partial")
-    try:
+    with replacing(video_path(folder, truth)) as partial_path:
         _encode(partial_path, *render(truth))
-        os.replace(partial_path, path)
-    finally:
-        partial_path.unlink(missing_ok=True)
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial_path = path.with_name(path.name + ".partial")
-    partial_path.write_text(text, encoding="utf-8")
-    os.replace(partial_path, path)
 
 
 def _claim(folder: Path, settings: Mapping[str, Any]) -> None:
@@ -130,7 +106,7 @@ def _claim(folder: Path, settings: Mapping[str, Any]) -> None:
     path = folder / "toy.json"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _write_text(path, json.dumps(settings, indent=1) + "\n")
+        write(path, json.dumps(settings, indent=1) + "\n")
     elif (found := path.read_text(encoding="utf-8")) != json.dumps(settings, indent=1) + "\n":
         raise InputError(
             f"{folder}: holds a toy world of other settings ({' '.join(found.split())}); "
@@ -138,9 +114,9 @@ def _claim(folder: Path, settings: Mapping[str, Any]) -> None:
         )
 
 
-def clip_counts(train: int = 1280) -> dict[str, int]:
-    """Clips of one source in each split of the usual world."""
-    return {"train": train, "val": 256, "test": 256}
+def clip_counts(train: int) -> dict[str, int]:
+    """Clips of one source in each split of the usual world, of which so many to train on."""
+    return {"train": train, "val": TOY_HELD_OUT_CLIPS, "test": TOY_HELD_OUT_CLIPS}
 
 
 Each = Callable[[Callable[[Truth], None], Iterable[Truth]], Iterator[None]]
@@ -152,7 +128,7 @@ def _processes(workers: int) -> Iterator[Each]:
     if workers <= 1:
         yield map
         return
-    with process_pool(workers) as pool:
+    with process_pool(workers, [__name__]) as pool:
         yield partial(pool.map, chunksize=4)
 
 
@@ -162,11 +138,11 @@ def write_videos(
     """Write ``folder/<split>/<key>.mp4`` and ``folder/<split>/truth.jsonl``; what is already there is kept.
 
     Args:
-        folder: Made if missing.
+        folder: Folder of the world; made if it is missing.
         clips: Clips of one source per split, such as ``{"train": 1200, "val": 200, "test": 200}``.
         mixed: Clips of two sources, added to the split ``test``.
-        seed: Of the whole world, 0 or more.
-        workers: Processes; None for one per processor core.
+        seed: Seed of the whole world, 0 or more.
+        workers: Number of processes; None starts one per processor core.
 
     Raises:
         InputError: A negative number, or a folder that was made with other settings.
@@ -187,13 +163,17 @@ def write_videos(
             progress.update(len(wanted) - len(missing))
             for _ in each(partial(_write_video, folder), missing):
                 progress.update()
-            _write_text(
-                folder / split / "truth.jsonl", "".join(json.dumps(t.as_json()) + "\n" for t in wanted)
-            )
+            lines = [json.dumps(truth.as_json()) + "\n" for truth in wanted]
+            write(folder / split / "truth.jsonl", "".join(lines))
+            sweep(folder / split)
 
 
 def read_truth(folder: Path, split: str) -> list[Truth]:
-    """The truths of one split, single sources first; refuses a split whose writing never ended."""
+    """The truths of one split, single sources first.
+
+    Raises:
+        InputError: If the writing of the split never ended.
+    """
     path = folder / split / "truth.jsonl"
     if not path.exists():
         raise InputError(

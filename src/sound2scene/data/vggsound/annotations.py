@@ -1,22 +1,40 @@
-"""What others have published about VGGSound's clips: boxes of sources, best moments."""
+"""What others have published about VGGSound's clips: boxes of sources, and the best moments.
+
+The published file of moments counts frames of 10 per second from 1 (inferred: 1 is the smallest seen, and
+FFmpeg numbers pictures so). Here a moment is a second, (index - 1) / 10, so that it means the same in a video
+of any frame rate.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
+import os
 from pathlib import Path
+from typing import Literal
 
-from sound2scene.data.vggsound.names import ClipName
-from sound2scene.types import InputError
+from sound2scene.data.selection.file import Selection, read_json, write_text
+from sound2scene.data.vggsound.names import ClipName, clip_name
+from sound2scene.moments import STEP_HZ, Choice
+from sound2scene.types import CLIP_S, InputError
 
 Boxes = tuple[tuple[float, float, float, float], ...]
+Layout = Literal["list", "mapping"]
 
 
 def read_vggss(path: str | Path) -> dict[str, Boxes]:
-    """Boxes of VGG-SS by clip name, `<id>_<start ms>_<end ms>`, in shares of the picture; drawn in the middle frame.
+    """Boxes of VGG-SS, drawn in the middle frame of a clip, in shares of the picture.
 
     Source: Chen et al. (CVPR 2021), `metadata/lvs_vggss.json`: a list of `file`, `class` and `bbox`, each box
     (x0, y0, x1, y1). In the published file 12 of the boxes hold a number that has overflown; they are left
     out.
+
+    Args:
+        path: The published file.
+
+    Returns:
+        Boxes of each clip by its name, `<id>_<start ms>_<end ms>`.
 
     Raises:
         InputError: If the file is anything else.
@@ -32,3 +50,68 @@ def read_vggss(path: str | Path) -> dict[str, Boxes]:
             f"{path}: not VGG-SS's list of file, class and bbox ({error}); check the path"
         ) from None
     return {name: boxes for name, boxes in found.items() if boxes}
+
+
+def load_published(path: str | os.PathLike[str]) -> Selection:
+    """The moments of `top1_boxes_top10_moments.json`, or of a file of its layout.
+
+    That is a list whose second element maps names to indices, or the mapping alone. Keys are kept as they
+    are; there are no scores, and every clip lasts 10 s.
+
+    Raises:
+        InputError: If the file is anything else, or an index is no whole number of 1 or more.
+    """
+    found = read_json(path)
+    mapping = found[1] if isinstance(found, list) and len(found) == 2 else found
+    if not isinstance(mapping, dict) or "format" in mapping:
+        raise InputError(
+            f"{path}: expected a mapping of names to indices, or a list with it as second of two"
+        )
+    videos = {key: Choice(_seconds(value, f"{path}: {key!r}"), (), CLIP_S) for key, value in mapping.items()}
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return Selection({"name": "published", "fingerprint": digest, "settings": {}}, videos, {})
+
+
+def _seconds(indices: object, name: str) -> tuple[float, ...]:
+    whole = isinstance(indices, list) and all(type(index) is int and 1 <= index < 10**7 for index in indices)
+    if not isinstance(indices, list) or not whole or not indices:
+        raise InputError(f"{name}: expected whole numbers from 1 (tenths of a second); mend or drop it")
+    return tuple((index - 1) / STEP_HZ for index in indices)
+
+
+def save_published(selection: Selection, path: str | os.PathLike[str], layout: Layout = "list") -> None:
+    """Write the published layout: each moment as the nearest index.
+
+    Args:
+        selection: Moments to write; VGGSound's names become `<id>_<start ms>_<end ms>`, others stay.
+        path: File to write.
+        layout: `mapping` maps names to indices; `list` has that mapping behind an empty one, which stands for
+            the boxes that we lack.
+
+    Raises:
+        InputError: If two videos have one published name, or the file cannot be written.
+    """
+    mapping: dict[str, list[int]] = {}
+    for key in sorted(selection.videos):
+        name = clip_name(key) or key
+        if name in mapping:
+            raise InputError(
+                f"{key!r}: another video has the published name {name!r} too; leave one of them out"
+            )
+        mapping[name] = [math.floor(second * STEP_HZ + 0.5) + 1 for second in selection.videos[key].moments_s]
+    write_text(path, json.dumps([{}, mapping] if layout == "list" else mapping) + "\n")
+
+
+def load_selection(path: str | os.PathLike[str]) -> Selection:
+    """A file of moments, ours or of the published layout.
+
+    Raises:
+        InputError: If it is neither.
+    """
+    try:
+        return Selection.load(path)
+    except InputError as error:
+        try:
+            return load_published(path)
+        except InputError:
+            raise error from None

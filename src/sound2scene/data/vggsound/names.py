@@ -1,4 +1,10 @@
-"""VGGSound's clip names, in every spelling that is in use."""
+"""VGGSound's clip names, in every spelling that is in use.
+
+These are (reference: VGGSound `data/`, Sound2Scene `README.md`, SSLalignment `datasets.py`) `<id>_<start
+ms>_<end ms>`, `<id>_<6-digit start s>`, `<id>_<start s with three decimals>`, and the table's separate
+columns. An id has 11 characters and may itself hold `_` and `-`; the published table has lost one of them in
+a single video.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +14,6 @@ from typing import NamedTuple
 from sound2scene.types import InputError
 
 _ID = r"(?P<video>[A-Za-z0-9_-]{11}|-21-GT2EIM)"
-
-
 _SPELLINGS = (
     re.compile(_ID + r"_(?P<ms>[0-9]+)_(?P<end>[0-9]+)"),
     re.compile(_ID + r"_(?P<s>[0-9]{6})"),
@@ -21,8 +25,8 @@ class ClipName(NamedTuple):
     """A 10 s clip of a video.
 
     Attributes:
-        video: YouTube id.
-        start_ms: Where it starts.
+        video: YouTube id of the video.
+        start_ms: Where the clip starts in the video.
     """
 
     video: str

@@ -1,10 +1,4 @@
-"""VGGSound: its clip names in every spelling that is in use, its table, and its clips as jobs for shards.
-
-Names (reference: VGGSound `data/`, Sound2Scene `README.md`, SSLalignment `datasets.py`): `<id>_<start
-ms>_<end ms>`, `<id>_<6-digit start s>`, `<id>_<start s with three decimals>`, and the table's separate
-columns. An id has 11 characters and may itself hold `_` and `-`; the published table has lost one of them in
-a single video.
-"""
+"""VGGSound's table, and the classes that are taken of it."""
 
 from __future__ import annotations
 
@@ -75,14 +69,22 @@ PUBLISHED_50 = (
 
 
 class Row(NamedTuple):
-    """What the table says of a clip: its class and its official split, `train` or `test`."""
+    """What the table says of a clip.
+
+    Attributes:
+        label: Class of the clip.
+        split: Official split, `train` or `test`.
+    """
 
     label: str
     split: str
 
 
 def read_table(path: str | Path) -> dict[ClipName, Row]:
-    """VGGSound's table, `vggsound.csv` or the same gzipped: id, start second, label, split; no header.
+    """VGGSound's table.
+
+    Args:
+        path: `vggsound.csv`, plain or gzipped: id, start second, label, split; no header.
 
     Raises:
         InputError: If the file cannot be read, a line has other columns, or a clip stands twice, in one split
@@ -114,7 +116,15 @@ def _lines(path: str | Path) -> list[str]:
 
 
 def read_classes(path: str | Path) -> list[str]:
-    """Class names of a file, one per line (blank lines and `#` lines are skipped), or the published ones for `50`."""
+    """Class names of a file.
+
+    Args:
+        path: File with one name per line (blank lines and `#` lines are skipped), or `50` for the published
+            ones.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
     if str(path) == "50":
         return list(PUBLISHED_50)
     lines = (line.strip() for line in _lines(path))
@@ -122,7 +132,11 @@ def read_classes(path: str | Path) -> list[str]:
 
 
 def check_classes(classes: Collection[str] | None, table: Mapping[ClipName, Row]) -> None:
-    """Refuse classes that no clip of the table has; None stands for all classes.
+    """Refuse classes that no clip of the table has.
+
+    Args:
+        classes: Class names; None stands for all.
+        table: Table from :func:`read_table`.
 
     Raises:
         InputError: If there is one.

@@ -17,8 +17,6 @@ from sound2scene.moments import STEP_HZ
 from sound2scene.types import SAMPLE_RATE_HZ
 
 ROUNDING_S = 1e-4  # 3.3 s may be stored as 3.30001
-
-
 _HOLE_S = 0.1  # in the timestamps of sound; what is shorter is rounding
 
 
@@ -32,7 +30,7 @@ def upright(image_HWC: NDArray[np.uint8], frame: VideoFrame) -> NDArray[np.uint8
     return np.rot90(image_HWC, round(frame.rotation / 90))
 
 
-class Pictures:
+class FrameAssembly:
     """The frames on screen at each step; of the others none is kept."""
 
     def __init__(self, side_px: int) -> None:
@@ -61,7 +59,7 @@ class Pictures:
         return np.stack(self._frames)
 
 
-class Sound:
+class SoundAssembly:
     """Sound put together from its frames, mono, at the rate of each stretch of the track until that ends."""
 
     def __init__(self) -> None:

@@ -17,7 +17,13 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from sound2scene.audio import is_silent
-from sound2scene.data.video.assembly import ROUNDING_S, Pictures, Sound, steps_before, upright
+from sound2scene.data.video.assembly import (
+    ROUNDING_S,
+    FrameAssembly,
+    SoundAssembly,
+    steps_before,
+    upright,
+)
 from sound2scene.data.video.errors import (
     NoAudioError,
     NoVideoError,
@@ -25,26 +31,11 @@ from sound2scene.data.video.errors import (
     TooShortError,
     TruncatedError,
     UndecodableError,
-    VideoError,
 )
 from sound2scene.data.video.tracks import Track, Tracks, opened
 from sound2scene.moments import STEP_HZ
 
-__all__ = [
-    "Decoded",
-    "NoAudioError",
-    "NoVideoError",
-    "SilentError",
-    "TooShortError",
-    "TruncatedError",
-    "UndecodableError",
-    "VideoError",
-    "decode",
-    "frame_at",
-    "sound",
-]
-
-
+SHORTEST_S = 2.0  # of picture and of sound, for all that selects moments or prepares clips
 LONGEST_S = 3600.0  # a damaged timestamp must not ask for years of pictures
 
 
@@ -66,7 +57,7 @@ class Decoded(NamedTuple):
     duration_s: float
 
 
-def _add_all(file: Tracks, pictures: Pictures | None, tones: Sound) -> None:
+def _add_all(file: Tracks, pictures: FrameAssembly | None, tones: SoundAssembly) -> None:
     for frame, second in file.frames(steps_before, file.picture if pictures else None, file.sound):
         if second > LONGEST_S:
             raise UndecodableError(
@@ -78,7 +69,7 @@ def _add_all(file: Tracks, pictures: Pictures | None, tones: Sound) -> None:
             pictures.add(frame, second)
 
 
-def _finite(path: Path, tones: Sound) -> NDArray[np.float32]:
+def _finite(path: Path, tones: SoundAssembly) -> NDArray[np.float32]:
     waveform_T = tones.joined()
     if not np.isfinite(waveform_T).all():
         raise UndecodableError(f"{path}: its sound holds NaN or infinity; replace the file or leave it out")
@@ -106,7 +97,7 @@ def _check_bytes(path: Path) -> None:
         raise TruncatedError(f"{path}: has {size} of its {length} bytes; copy or download it again")
 
 
-def decode(path: Path, side_px: int, shortest_s: float = 2.0) -> Decoded:
+def decode(path: Path, side_px: int, shortest_s: float = SHORTEST_S) -> Decoded:
     """Pictures at 10 Hz and sound of a whole video, in one pass over the file, by one thread.
 
     At step i the frame of :func:`frame_at` is shown, second i / 10. A file counts as truncated where more
@@ -115,14 +106,14 @@ def decode(path: Path, side_px: int, shortest_s: float = 2.0) -> Decoded:
     with: the frame before stays, and silence fills in. Damage in frames that no step shows may go unseen.
 
     Args:
-        path: mp4, webm, mkv, avi or whatever else FFmpeg reads.
+        path: The video file: mp4, webm, mkv, avi or whatever else FFmpeg reads.
         side_px: Height and width to which pictures are squeezed.
         shortest_s: Least length of picture and of sound.
 
     Raises:
         UndecodableError: The file cannot be decoded, or goes on for more than an hour.
         NoVideoError: There is no picture track.
-        TruncatedError: As above.
+        TruncatedError: More of picture or sound is missing than is put up with.
         NoAudioError: There is no sound track.
         TooShortError: Picture or sound is shorter than ``shortest_s``.
         SilentError: The root mean square of the sound lies below -80 dB of full scale.
@@ -130,7 +121,7 @@ def decode(path: Path, side_px: int, shortest_s: float = 2.0) -> Decoded:
     with opened(path) as file:
         if file.picture is None:
             raise NoVideoError(f"{path}: has no picture; leave it out")
-        pictures, tones = Pictures(side_px), Sound()
+        pictures, tones = FrameAssembly(side_px), SoundAssembly()
         _check_bytes(path)
         _add_all(file, pictures, tones)
         _check(file, file.picture, "picture")
@@ -155,7 +146,10 @@ def decode(path: Path, side_px: int, shortest_s: float = 2.0) -> Decoded:
 
 
 def _shown(file: Tracks, picture: Track, second: float, seek_s: float) -> VideoFrame | None:
-    """Decode from the key frame before ``seek_s``; None where it lies past ``second`` or the video ends first."""
+    """The frame at ``second``, decoded from the key frame before ``seek_s``.
+
+    None where that one lies past ``second``, or the video ends before it.
+    """
     ticks = round((max(0.0, seek_s) + file.origin_s) / float(picture.stream.time_base or 1))
     file.container.seek(ticks, stream=picture.stream, backward=True)
     # The last frame stays on screen until the file ends; sound often ends after the pictures.
@@ -200,7 +194,7 @@ def sound(path: Path, whole: bool = False) -> NDArray[np.float32]:
     """The first sound track, as far as it decodes; see ``Decoded.waveform_T``. Silence is a sound here.
 
     Args:
-        path: Of the file.
+        path: The video file.
         whole: Refuse a track that lacks something, where the file says how long it should be.
 
     Raises:
@@ -214,7 +208,7 @@ def sound(path: Path, whole: bool = False) -> NDArray[np.float32]:
             raise NoAudioError(f"{path}: has no sound; leave it out")
         if whole:
             _check_bytes(path)
-        tones = Sound()
+        tones = SoundAssembly()
         _add_all(file, None, tones)
         if whole and file.sound.promised_s() is not None:  # else the pictures would have to be decoded, too
             _check(file, file.sound, "sound")

@@ -11,9 +11,9 @@ SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v")
 
 
 def find_videos(folder: str | os.PathLike[str]) -> dict[str, Path]:
-    """Every video below a folder under its path there without suffix, sorted; hidden files and folders are skipped.
+    """Every video below a folder under its path there without suffix, sorted.
 
-    Links are followed; a folder that is linked twice is searched once.
+    Hidden files and folders are skipped. Links are followed; a folder that is linked twice is searched once.
 
     Raises:
         InputError: If there is no such folder, no video in it, one that cannot be read, or two files have one
@@ -31,9 +31,8 @@ def find_videos(folder: str | os.PathLike[str]) -> dict[str, Path]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for path in (Path(parent, name) for name in sorted(names)):
-            if (
-                path.name.startswith(".") or path.suffix.lower() not in SUFFIXES
-            ):  # a download's .part is no suffix
+            # A download in the making ends in .part.
+            if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES:
                 continue
             key = path.relative_to(root).with_suffix("").as_posix()
             if key in found:

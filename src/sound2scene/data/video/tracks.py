@@ -26,16 +26,10 @@ from sound2scene.data.video.errors import UndecodableError
 from sound2scene.types import InputError
 
 CLEARLY_S = 0.5  # what is less than this, or than 5 % of a track, is not called missing
-
-
 _CLEARLY = 0.05
-
-
 # One frame per packet, and a decoder that leaves out what no frame is predicted from without a trace in the
 # others (MPEG-4's then drops more than it was told). It saves a third of the decoding of the usual H.264.
 _CAN_SKIP = ("h264", "hevc")
-
-
 _AHEAD = 32  # packets; frames are reordered by 16 at most
 
 
@@ -47,12 +41,12 @@ class Track:
     damage; in sound every frame is one.
 
     Attributes:
-        stream: Where its packets come from.
+        stream: Stream that the packets come from.
         origin_s: Timestamp of the file's second 0.
         by_dts: AVI has no times of presentation, and FFmpeg's guesses are out of order where there are B
             frames. The decoding times are right: a frame is shown when the packet after it is decoded.
         begin_s: Second of its first frame; None before that one has come.
-        end_s: Second at which the frames that have come end.
+        end_s: Second at which the latest frame that has come ends.
         spoilt_s: How much of them is damaged or left out.
     """
 
@@ -72,7 +66,7 @@ class Track:
         return None if ticks is None else ticks * self._tick_s - self.origin_s
 
     def promised_s(self) -> float | None:
-        """Second at which the track ends by the word of the file; None where it says so of the whole alone."""
+        """Second at which the track ends by the word of the file; None where it tells of the whole alone."""
         return (
             self.second((self.stream.start_time or 0) + self.stream.duration)
             if self.stream.duration
@@ -124,10 +118,10 @@ class Tracks:
     """An open video file.
 
     Attributes:
-        path: Of the file.
-        container: PyAV's view of it.
-        picture: Its first picture track that is no cover, if any.
-        sound: Its first sound track, if any.
+        path: Path of the file.
+        container: The file as PyAV sees it.
+        picture: First picture track that is no cover, if any.
+        sound: First sound track, if any.
         origin_s: Timestamp of second 0.
     """
 
@@ -181,7 +175,7 @@ def _packets(container: InputContainer, tracks: Iterable[Track]) -> Iterator[Pac
 def _ahead(
     packets: Iterator[Packet[Any]], tracks: Iterable[Track], step: Callable[[float], int]
 ) -> Iterator[tuple[Packet[Any], bool]]:
-    """The packets of each track in order, and whether a moment begins while the frame is on screen, as far as known."""
+    """The packets of each track in order, and whether a moment begins while the frame is on screen."""
     picture = next(
         (t for t in tracks if t.stream.type == "video" and t.stream.codec_context.name in _CAN_SKIP), None
     )
@@ -214,8 +208,7 @@ def _track(path: Path, stream: VideoStream | AudioStream, origin_s: float) -> Tr
         raise UndecodableError(
             f"{path}: its {stream.type} track is of an unknown codec; convert it, or leave it out"
         )
-    # One thread per file: many files at once share the cores better, and nothing is decoded that nobody waits
-    # for.
+    # One thread per file: many at once share the cores better, and nothing is decoded that nobody waits for.
     stream.codec_context.thread_count = 1
     by_dts = stream.container.format.name == "avi" and stream.codec_context.name in (
         "mpeg4",
