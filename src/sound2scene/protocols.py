@@ -59,6 +59,15 @@ class Measuring(Protocol):
         ...
 
 
+@runtime_checkable
+class Loading(Protocol):
+    """A network whose constructor leaves its weights where they are, on disk or on the web."""
+
+    def load(self) -> None:
+        """Fetch and read the weights, unless that is done."""
+        ...
+
+
 class Exporting(Protocol):
     """A stage with something to export."""
 

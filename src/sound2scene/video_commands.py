@@ -35,7 +35,7 @@ def _add_download(parser: argparse.ArgumentParser) -> None:
     vggsound.add_argument("--sleep", type=float, default=1.0, help="mean seconds between clips (%(default)s)")
     vggsound.add_argument("--workers", type=int, default=1, help="clips at once (%(default)s)")
     vggsound.add_argument(
-        "--retries", type=int, default=3, help="more tries of a clip in this run (%(default)s)"
+        "--retries", type=int, default=3, help="more tries of a transfer that breaks off (%(default)s)"
     )
     vggsound.add_argument(
         "--timeout", type=float, default=20.0, help="longest silence of a server, s (%(default)s)"
@@ -62,10 +62,9 @@ def _download_vggsound(table: str, split: str, classes: str | None, limit: int |
         options["height"],
         options["rate_limit"],
         options["timeout"],
+        options["retries"],
     )
-    visit = clip_downloads.Visit(
-        fetcher, options["retries"], options["sleep"], options["clip_limit"], options["workers"]
-    )
+    visit = clip_downloads.Visit(fetcher, options["sleep"], options["clip_limit"], options["workers"])
     counts, whole = visit.run(names)
     print(f"{options['videos']}: {clip_downloads.summary(counts)}")
     if not whole:

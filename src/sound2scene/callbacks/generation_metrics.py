@@ -16,7 +16,7 @@ from sound2scene.data.batches.sampler import Draw
 from sound2scene.data.clips import ClipDataModule
 from sound2scene.distributed import world
 from sound2scene.metrics.generation import GenerationScores
-from sound2scene.protocols import CeilingSampling, Measuring, Sampling
+from sound2scene.protocols import CeilingSampling, Loading, Measuring, Sampling
 from sound2scene.types import Batch, InputError, Measured
 
 
@@ -63,10 +63,14 @@ class GenerationMetrics(pl.Callback):
         self.reference, self.draws, self.cache = reference, draws, cache
         self.class_means = class_means
         self.settings = {"splits": splits, "kid_subset": kid_subset}
-        self.fingerprint = artifacts.fingerprint(self.network)
         self.scores: dict[str, GenerationScores] = {}
         self.fixed: dict[str, dict[str, float]] = {}
         self.class_of_label: dict[str, Tensor] = {}
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """The network's weights, before anything is trained in vain."""
+        if isinstance(self.network, Loading):
+            self.network.load()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Real pictures, the first time."""
@@ -104,7 +108,8 @@ class GenerationMetrics(pl.Callback):
             return cast(Tensor, self.network.measure(pixels_BCHW.to(device)).feature_BD.cpu())
 
         reference = split if self.reference == "own" else self.reference
-        real = data.cached(reference, encode, self.fingerprint, f"pixels{side}", self.cache)
+        fingerprint = artifacts.fingerprint(self.network)
+        real = data.cached(reference, encode, fingerprint, f"pixels{side}", self.cache)
         self.scores[split] = self._with(real, device)
         names = data.dataset(split).classes
         known = {name: number for number, name in enumerate(self.classes)}
