@@ -1,4 +1,4 @@
-"""Every recipe under `experiments/` starts and takes a step on fabricated data of the layout that it names."""
+"""Every recipe under `experiments/` starts and takes a step on fabricated data of the layout it names."""
 
 import os
 import subprocess

@@ -13,45 +13,57 @@ class VideoServer:
     """Answers `/<id>.mp4`.
 
     Attributes:
-        address: With `{id}`.
-        video: What it serves.
-        behaviour: By id: a status, "slow", "silent", "cut", "endless" or "page"; a list is used up answer by
-            answer.
+        address: Address of a video, with `{id}`.
+        video: Bytes that it serves.
+        behaviour: What happens by id: a status, "slow", "silent", "cut", "endless", "page", or "together"
+            with the others of that kind; a list is used up answer by answer.
         asked: Requests by id.
+        ranges: Ranges that were asked for, by id.
+        together: Where the first answers of the kind "together" wait for each other.
     """
 
     def __init__(self, video: bytes) -> None:
         self.address, self.video = "", video
         self.behaviour: dict[str, object] = {}
         self.asked: Counter[str] = Counter()
+        self.ranges: dict[str, list[str]] = {}
+        self.together = threading.Barrier(1)
         self.over = threading.Event()
 
     def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         video = Path(handler.path).stem
         self.asked[video] += 1
+        wanted = handler.headers.get("Range")
+        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
+        if wanted:
+            self.ranges.setdefault(video, []).append(wanted)
         how = self.behaviour.get(video, 200)
         if isinstance(how, list):
             how = how.pop(0) if how else 200
+        if how == "together" and self.asked[video] == 1:
+            self.together.wait(120)
         if how == "silent":
             self.over.wait(60)
         if isinstance(how, int) and how != 200:
             handler.send_error(how)
             return
-        handler.send_response(200)
+        handler.send_response(206 if start else 200)
         handler.send_header("Content-Type", "text/html" if how == "page" else "video/mp4")
+        if start:
+            handler.send_header("Content-Range", f"bytes {start}-{len(self.video) - 1}/{len(self.video)}")
         if how != "endless":
-            handler.send_header("Content-Length", str(len(self.video)))
+            handler.send_header("Content-Length", str(len(self.video) - start))
         handler.end_headers()
         if how == "endless":
             self.trickle(handler)
         elif how == "slow":
-            for start in range(0, len(self.video), step := -(-len(self.video) // 10)):
-                handler.wfile.write(self.video[start : start + step])
+            for first in range(start, len(self.video), step := -(-len(self.video) // 10)):
+                handler.wfile.write(self.video[first : first + step])
                 time.sleep(0.15)
         elif how == "page":
             handler.wfile.write(b"<html>nothing here</html>".ljust(len(self.video)))
         else:
-            handler.wfile.write(self.video[: len(self.video) // 2 if how == "cut" else None])
+            handler.wfile.write(self.video[start : len(self.video) // 2 if how == "cut" else None])
 
     def trickle(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         while not self.over.wait(0.05):

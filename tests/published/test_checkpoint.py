@@ -1,200 +1,130 @@
-import hashlib
-import http.server
-import threading
+import tarfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
+from bombs import Bomb
+from hostile_server import HostileServer, hostile_server
 from sound2scene import artifacts
-from sound2scene.models.audio_encoder import AudioEncoder
-from sound2scene.models.heads import ProjectionHead
-from sound2scene.models.image_encoder import ImageEncoder
-from sound2scene.published import checkpoint as published
+from sound2scene.published import sound2scene
+from sound2scene.published.checkpoint import Published
+from sound2scene.published.icgan import import_icgan
 from sound2scene.published.sound2scene import import_audio_encoder
 from sound2scene.published.swav import import_swav
-from sound2scene.types import InputError
 
-State = dict[str, torch.Tensor]
-Write = Callable[..., Path]
-Import = Callable[..., Path]
-
-
-@pytest.fixture(scope="module")
-def audio_state() -> State:
-    torch.manual_seed(0)
-    own = AudioEncoder().state_dict()
-    return OrderedDict(("audnet." + name.removeprefix("backbone."), tensor) for name, tensor in own.items())
-
-
-@pytest.fixture(scope="module")
-def swav_state() -> State:
-    torch.manual_seed(0)
-    backbone = ImageEncoder().backbone.state_dict()
-    head = {
-        f"projection_head.{name}": tensor for name, tensor in ProjectionHead(16, 16, 8).state_dict().items()
-    }
-    state = backbone | head | {"prototypes.weight": torch.zeros(30, 8)}
-    return OrderedDict((f"module.{name}", tensor) for name, tensor in state.items())
+IMPORTS = [import_audio_encoder, import_swav, import_icgan]
 
 
 @pytest.fixture
-def checkpoint(tmp_path: Path) -> Write:
-    def write(content: Any, name: str = "checkpoint.pth") -> Path:
-        torch.save(content, tmp_path / name)
-        return tmp_path / name
-
-    return write
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SOUND2SCENE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
-class Bomb:
-    """Makes a file when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.path,)
+@pytest.fixture
+def web(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostileServer]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with hostile_server() as server:
+        yield server
 
 
-def refused(import_it: Import, path: Path, message: str) -> None:
-    with pytest.raises(InputError, match=message) as caught:
-        import_it(path, path.parent / "artifact")
-    assert "\n" not in str(caught.value)
-    assert not (path.parent / "artifact").exists()
+def left(cache: Path) -> list[str]:
+    return sorted(path.name for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock")
 
 
-@pytest.mark.parametrize("prefix", ["", "module."])
-def test_audio_encoder_comes_with_its_card(audio_state: State, checkpoint: Write, prefix: str) -> None:
-    path = checkpoint({prefix + name: tensor for name, tensor in audio_state.items()}, "sound2scene.pth")
-    folder = import_audio_encoder(path, path.parent / "artifact")
-    loaded, card = artifacts.load(folder, "audio-encoder"), artifacts.read_card(folder)
-    own = loaded.state_dict()
-    for name, tensor in audio_state.items():
-        inner = name.removeprefix("audnet.")
-        assert torch.equal(own[inner if inner in own else f"backbone.{inner}"], tensor), name
-    content = path.read_bytes()
-    assert card.origin.source == {
-        "address": "sound2scene.pth",
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-    }
-    assert card.preset == "paper"
-    assert "states no licence" in card.licence
-    assert loaded.final_relu
-
-
-@pytest.mark.parametrize("layout", ["published", "training"])
-def test_swav_comes_in_both_layouts_without_its_head(
-    swav_state: State, checkpoint: Write, layout: str
+@pytest.mark.parametrize("import_it", IMPORTS)
+def test_a_missing_file_is_named(
+    tmp_path: Path, import_it: Callable[..., Path], refused: Callable[..., None]
 ) -> None:
-    training = {
-        "epoch": 3,
-        "state_dict": swav_state,
-        "optimizer": {"state": {}, "param_groups": [{"lr": 0.1}]},
-        "amp": {},
-    }
-    path = checkpoint(swav_state if layout == "published" else training)
-    folder = import_swav(path, path.parent / "artifact")
-    own, card = artifacts.load(folder, "image-encoder").backbone.state_dict(), artifacts.read_card(folder)
-    assert all(torch.equal(tensor, swav_state[f"module.{name}"]) for name, tensor in own.items())
-    assert len(own) == 318
-    assert len(card.origin.notes["left_out"]) == 10
-    assert card.preset == "squeeze"
-    assert "CC BY-NC 4.0" in card.licence
+    refused(import_it, tmp_path / "nowhere.pth", "nowhere.pth: no such file; give a checkpoint")
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            lambda state: {
-                **{name: tensor for name, tensor in state.items() if ".fc." not in name},
-                "audnet.pool.centroids": torch.zeros(16, 512),
-                "audnet.fc_.weight": torch.zeros(2048, 8192),
-            },
-            r"2 missing \(fc\.bias, fc\.weight \.\.\.\); 2 unexpected \(fc_\.weight, pool\.centroids",
-        ),
-        (lambda state: state | {"audnet.fc2.weight": torch.zeros(8, 8)}, r"1 unexpected \(fc2\.weight"),
-        (lambda state: state | {"audnet.fc.bias": torch.zeros(1024)}, r"1 of another shape \(fc\.bias"),
-        (lambda state: state | {"audnet.fc.bias": torch.full((2048,), float("nan"))}, "fc.bias' holds NaN"),
-        (lambda state: {"weights": [1, 2]}, "'weights' is not a tensor"),
-        (lambda state: {}, "holds no state dict"),
-        (lambda state: [torch.zeros(3)], "holds no state dict"),
-    ],
-    ids=["netvlad", "sound2vision", "width", "nan", "no tensors", "empty", "list"],
-)
-def test_other_audio_layouts_are_refused(
-    audio_state: State, checkpoint: Write, change: Callable[[State], Any], message: str
+def test_an_import_from_an_address_downloads_once_and_records_what_it_read(
+    web: HostileServer,
+    cache: Path,
+    audio_state: OrderedDict[str, Tensor],
+    checkpoint: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    refused(import_audio_encoder, checkpoint(change(audio_state)), message)
+    web.content = checkpoint(audio_state).read_bytes()
+    for name in ("first", "second"):
+        import_audio_encoder(web.address, tmp_path / name)
+    published = Published(f"{web.address}?id=7", "published.pth", "ask the authors")
+    monkeypatch.setattr(sound2scene, "SOUND2SCENE", published)
+    import_audio_encoder("published", tmp_path / "third")
+    assert web.asked == ["/weights/net.pth", "/weights/net.pth?id=7"]
+    assert (artifacts.read_card(tmp_path / "second").origin.source or {})["address"] == web.address
+    assert artifacts.read_card(tmp_path / "third").licence == "ask the authors"
+    assert left(cache) == ["net.pth", "net.pth.sha256", "published.pth", "published.pth.sha256"]
 
 
-def test_supervised_resnet_is_not_swav(swav_state: State, checkpoint: Write) -> None:
-    path = checkpoint(swav_state | {"fc.weight": torch.zeros(1000, 2048)})
-    refused(import_swav, path, r"1 unexpected \(fc.weight")
+@pytest.mark.parametrize("import_it", IMPORTS)
+@pytest.mark.parametrize("behaviour", ["", "empty", "gzip", "page", "part"])
+def test_what_an_importer_does_not_accept_is_not_kept(
+    web: HostileServer,
+    cache: Path,
+    refused: Callable[..., None],
+    import_it: Callable[..., Path],
+    behaviour: str,
+) -> None:
+    web.behaviour = behaviour  # the content is noise
+    refused(import_it, web.address, "net.pth")
+    assert left(cache) == []
+
+
+def test_a_poisoned_download_of_before_is_not_kept_for_ever(
+    web: HostileServer,
+    cache: Path,
+    audio_state: OrderedDict[str, Tensor],
+    checkpoint: Callable[..., Path],
+    refused: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    web.content = checkpoint(audio_state).read_bytes()
+    import_audio_encoder(web.address, tmp_path / "first")
+    (path,) = cache.rglob("net.pth")
+    path.write_bytes(b"")
+    path.with_name("net.pth.sha256").write_text(f"# {web.address}\n{EMPTY_SHA256}  net.pth\n")
+    refused(import_audio_encoder, web.address, "net.pth")
+    import_audio_encoder(web.address, tmp_path / "second")
+
+
+EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 @pytest.mark.parametrize("new_container", [True, False])
-@pytest.mark.parametrize("import_it", [import_audio_encoder, import_swav])
-def test_pickle_bomb_is_refused_unexploded(tmp_path: Path, import_it: Import, new_container: bool) -> None:
+@pytest.mark.parametrize("import_it", IMPORTS)
+def test_pickle_bomb_is_refused_unexploded(
+    tmp_path: Path, refused: Callable[..., None], import_it: Callable[..., Path], new_container: bool
+) -> None:
+    path = tmp_path / "G_ema.pth"
     content = {"audnet.conv1.weight": torch.zeros(2), "bomb": Bomb(tmp_path / "exploded")}
-    torch.save(content, tmp_path / "bomb.pth", _use_new_zipfile_serialization=new_container)
-    refused(import_it, tmp_path / "bomb.pth", "would run code, which is refused")
+    torch.save(content, path, _use_new_zipfile_serialization=new_container)
+    source = path
+    if import_it is import_icgan:
+        source = tmp_path / "model.tar.gz"
+        with tarfile.open(source, "w:gz") as tar:
+            tar.add(path, "model/G_ema.pth")
+    refused(import_it, source, "would run code, which is refused")
     assert not (tmp_path / "exploded").exists()
-    torch.load(tmp_path / "bomb.pth", weights_only=False)
+    torch.load(path, weights_only=False)
     assert (tmp_path / "exploded").exists(), "the bomb of this test would not have exploded"
 
 
-@pytest.mark.parametrize("new_container", [True, False])
-@pytest.mark.parametrize("keep", [0, 1, 100, 0.5, 0.999])
-def test_cut_checkpoint_is_refused(tmp_path: Path, keep: float, new_container: bool) -> None:
-    path = tmp_path / "sound2scene.pth"
-    torch.save({"audnet.fc.weight": torch.randn(99, 99)}, path, _use_new_zipfile_serialization=new_container)
-    content = path.read_bytes()
-    path.write_bytes(content[: int(keep * len(content)) if isinstance(keep, float) else keep])
-    refused(import_audio_encoder, path, "not a readable checkpoint|damaged")
-
-
-def test_missing_file_is_named(tmp_path: Path) -> None:
-    refused(import_swav, tmp_path / "nowhere.pth", "nowhere.pth: no such file")
-
-
-def test_import_from_an_address_downloads_once(
-    audio_state: State, checkpoint: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_archive_is_unpacked_nowhere_near_it_and_leaves_nothing(
+    tmp_path: Path, refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = checkpoint(audio_state, "sound2scene.pth")
-    asked = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments, directory=str(path.parent))
-
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            super().do_GET()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/sound2scene.pth"
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
-        monkeypatch.setenv("SOUND2SCENE_CACHE", str(tmp_path / "cache"))
-        for name in ("first", "second"):
-            import_audio_encoder(address, tmp_path / name)
-        monkeypatch.setattr(
-            published,
-            "SOUND2SCENE",
-            published.Published(f"{address}?id=7", "published.pth", "ask the authors"),
-        )
-        import_audio_encoder("published", tmp_path / "third")
-        server.shutdown()
-    assert asked == ["/sound2scene.pth", "/sound2scene.pth?id=7"]
-    assert artifacts.read_card(tmp_path / "second").origin.source["address"] == address
-    assert artifacts.read_card(tmp_path / "third").licence == "ask the authors"
-    assert len(list((tmp_path / "cache").glob("*/published.pth"))) == 1
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "G_ema.pth").write_bytes(b"noise")
+    (tmp_path / "given").mkdir()
+    with tarfile.open(tmp_path / "given" / "model.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "G_ema.pth", "model/G_ema.pth")
+    refused(import_icgan, tmp_path / "given" / "model.tar.gz", "G_ema.pth: not readable as weights|damaged")
+    assert [path.name for path in (tmp_path / "given").iterdir()] == ["model.tar.gz"]
+    assert list((tmp_path / "temporary").iterdir()) == []

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from parity_fill import input_tensor, relative_error, state
@@ -105,7 +106,7 @@ def test_what_training_goes_on_from_lies_beside_it(folder: Path, tmp_path: Path)
         torch.equal(tensor, discriminator_state()[name]) for name, tensor in judged.state_dict().items()
     )
     assert artifacts.read_card(beside / "discriminator").arguments["attention"] == [32]
-    moments = artifacts.load_file(beside / artifacts.OPTIMIZERS)
+    moments = load_file(beside / artifacts.OPTIMIZERS)
     numbers = [
         float(moments[f"generator.{name}.exp_avg"].flatten()[0]) for name, _ in live.named_parameters()
     ]
@@ -221,7 +222,12 @@ def test_a_discriminator_of_odd_tensors_is_refused_in_one_line(
         import_icgan(folder, tmp_path / "artifact")
 
 
-ENTRY = {"step": 7, "exp_avg": torch.zeros(6, 7), "exp_avg_sq": torch.ones(6, 7)}  # of shared_feat.weight
+# Of shared_feat.weight.
+ENTRY: dict[str, Any] = {
+    "step": 7,
+    "exp_avg": torch.zeros(6, 7),
+    "exp_avg_sq": torch.ones(6, 7),
+}
 
 
 @pytest.mark.parametrize(

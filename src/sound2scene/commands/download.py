@@ -37,7 +37,7 @@ def vggsound(
         rate_limit: Bytes per second and worker.
         sleep: Mean seconds between two clips of a worker.
         workers: Clips under way at once.
-        retries: Further tries of a clip in this run.
+        retries: Further tries of a transfer that breaks off.
         timeout: Longest silence of a server, in seconds.
         clip_limit: Longest time for a clip with all its tries, in seconds.
     """
@@ -45,8 +45,8 @@ def vggsound(
     from sound2scene.data.vggsound.table import read_classes, read_table
 
     names = downloads.choose(read_table(table), split, read_classes(classes) if classes else None, limit)
-    fetcher = youtube.Fetcher(videos, address, height, rate_limit, timeout)
-    counts, whole = downloads.Visit(fetcher, retries, sleep, clip_limit, workers).run(names)
+    fetcher = youtube.Fetcher(videos, address, height, rate_limit, timeout, retries)
+    counts, whole = downloads.Visit(fetcher, sleep, clip_limit, workers).run(names)
     print(f"{videos}: {downloads.summary(counts)}")
     if not whole:
         print("stopped; run again to go on")

@@ -1,33 +1,47 @@
-"""Networks with public weights as measures of pictures: torchmetrics' Inception, and any of timm's."""
+"""Networks with public weights as measures of pictures: torchmetrics' Inception, and any of timm's.
+
+Neither opens a file or asks the web before its weights are needed, so that recipes are parsed without.
+"""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import timm
 import torch
-from safetensors.torch import load_file
 from timm.data.config import resolve_data_config
 from torch import Tensor, nn
 
+from sound2scene.download import fetched
 from sound2scene.models.backbones import timm_backbone
 from sound2scene.models.pixels import prepared
 from sound2scene.types import InputError, Measured
+from sound2scene.weights import fill, state_of
+
+# As torch-fidelity publishes them; the checksum's beginning stands in the name.
+INCEPTION_ADDRESS = (
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth"
+)
+INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 
 class InceptionExtractor(nn.Module):
-    """The Inception-v3 of the original FID (2048 features, 1008 unbiased logits), by torchmetrics and torch-fidelity.
+    """The Inception-v3 of the original FID, by torchmetrics and torch-fidelity.
 
-    It resizes to 299 px itself, as TensorFlow 1 did.
+    It gives 2048 features and 1008 unbiased logits. It resizes pictures to 299 px itself.
 
     Args:
-        weights: `weights-inception-2015-12-05-6726825d.pth` as torch-fidelity publishes it; downloaded by
-            default.
+        weights: `weights-inception-2015-12-05-6726825d.pth` as torch-fidelity publishes it; by default it is
+            downloaded when it is needed first.
 
     Raises:
-        InputError: If torch-fidelity is not installed, or there is no such file, or it is another one.
+        InputError: If torch-fidelity is not installed, or there is no such file.
     """
 
     feature_dim = 2048
@@ -35,21 +49,25 @@ class InceptionExtractor(nn.Module):
 
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()
-        if weights is not None and not Path(weights).is_file():
-            raise InputError(
-                f"{weights}: no such file; give torch-fidelity's Inception weights, or none to download"
-            )
-        inception: Any = importlib.import_module("torchmetrics.image.fid").NoTrainInceptionV3
-        try:
-            self.network = inception("inception-v3-compat", ["2048", "logits_unbiased"], weights)
-        except ModuleNotFoundError:
-            raise InputError("torch-fidelity is not installed; pip install 'sound2scene[fid]'") from None
-        except Exception as error:  # what a damaged file raises depends on where it is cut
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-            raise InputError(
-                f"{weights or 'Inception weights'}: cannot be read ({reason}); get them again"
-            ) from None
-        self.requires_grad_(False)
+        _check_there(weights)
+        if find_spec("torch_fidelity") is None:
+            raise InputError("torch-fidelity is not installed; pip install 'sound2scene[fid]'")
+        self.weights = weights
+        self.network: Any = None
+
+    def load(self) -> None:
+        """Read the weights, by download where no file was given; the first use does it otherwise.
+
+        Raises:
+            InputError: If they cannot be had, or are those of another network.
+        """
+        if self.network is not None:
+            return
+        if self.weights is not None:
+            self.network = _inception(Path(self.weights))
+            return
+        with fetched(INCEPTION_ADDRESS, sha256=INCEPTION_SHA256) as path:
+            self.network = _inception(path)
 
     @torch.no_grad()
     def measure(self, pixels_BCHW: Tensor) -> Measured:
@@ -57,11 +75,15 @@ class InceptionExtractor(nn.Module):
 
         Raises:
             ValueError: If they are not uint8.
+            InputError: If the weights cannot be had.
         """
         if pixels_BCHW.dtype != torch.uint8:
             raise ValueError(
                 f"only uint8 pixels can be measured, not {pixels_BCHW.dtype}; use images.to_pixel"
             )
+        if self.network is None:
+            self.load()
+            self.to(pixels_BCHW.device)
         # `forward` of torchmetrics' class returns the first of them alone.
         feature_BD, logits_BK = self.network._torch_fidelity_forward(pixels_BCHW)
         return Measured(feature_BD.flatten(1).float(), logits_BK.float())
@@ -71,26 +93,46 @@ class TimmExtractor(nn.Module):
     """Pooled features of a timm network; it has no scores, so no inception score comes from it.
 
     Args:
-        name: As timm calls it, with the tag of its weights (`resnet50.a1_in1k`), which also says how pictures
-            are prepared.
-        weights: File of its weights (safetensors, or a state dict that is read without running code); timm
-            downloads them by default.
+        name: What timm calls it, with the tag of its weights (`resnet50.a1_in1k`), which also says how
+            pictures are prepared.
+        weights: File of its weights (safetensors, or a state dict that is read without running code); by
+            default timm downloads them when they are needed first.
 
     Raises:
-        InputError: If timm does not know the network or the tag, or the file is missing or does not fit.
+        InputError: If timm does not know the network or the tag, or has no weights for it, or there is no
+            such file.
     """
 
     def __init__(self, name: str, weights: str | None = None) -> None:
         super().__init__()
+        _check_there(weights)
         backbone, self.feature_dim = timm_backbone(name, in_chans=3)
-        if weights is None:
-            backbone = timm.create_model(name, pretrained=True, num_classes=0)
-        else:
-            _fill(backbone, Path(weights))
+        if weights is None and not timm.is_model_pretrained(name):
+            raise InputError(f"{name}: timm has no weights for it; give a file of them as weights")
+        self.name, self.weights, self.is_loaded = name, weights, False
         self.backbone = backbone.eval().requires_grad_(False)
         settings = resolve_data_config({}, model=backbone)  # type: ignore[no-untyped-call]
         self.mean, self.std, self.side = settings["mean"], settings["std"], int(settings["input_size"][-1])
         self.protocol = f"{name}_{self.side}px"
+
+    def load(self) -> None:
+        """Read the weights, by download where no file was given; the first use does it otherwise.
+
+        Raises:
+            InputError: If they cannot be had, or are those of another network.
+        """
+        if self.is_loaded:
+            return
+        own = self.backbone.state_dict()
+        device = next(iter(own.values())).device
+        if self.weights is not None:
+            path = Path(self.weights)
+            # A file may hold the classifier, too.
+            fill(self.backbone, {name: t for name, t in state_of(path).items() if name in own}, path)
+        else:
+            self.backbone.load_state_dict(_downloaded(self.name))
+        self.backbone.to(device)
+        self.is_loaded = True
 
     def train(self, mode: bool = True) -> TimmExtractor:
         """Stays in eval mode."""
@@ -98,18 +140,40 @@ class TimmExtractor(nn.Module):
 
     @torch.no_grad()
     def measure(self, pixels_BCHW: Tensor) -> Measured:
-        """Features (B, feature_dim) of uint8 pictures of any size."""
+        """Features (B, feature_dim) of uint8 pictures of any size.
+
+        Raises:
+            InputError: If the weights cannot be had.
+        """
+        self.load()
         return Measured(self.backbone(prepared(pixels_BCHW, self.side, self.mean, self.std)).float(), None)
 
 
-def _fill(backbone: nn.Module, path: Path) -> None:
+def _check_there(weights: str | None) -> None:
+    if weights is not None and not Path(weights).is_file():
+        raise InputError(f"{weights}: no such file; give the network's weights, or none to download them")
+
+
+def _inception(path: Path) -> Any:
+    """The network with the tensors of a file, which is read here: torch-fidelity would run code in it."""
+    state = state_of(path)
+    fidelity = importlib.import_module("torch_fidelity.feature_extractor_inceptionv3")
+    network = importlib.import_module("torchmetrics.image.fid").NoTrainInceptionV3
     try:
-        safe = path.suffix == ".safetensors"
-        state: Any = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
-        state = state.get("state_dict", state)
-        missing, _ = backbone.load_state_dict(state, strict=False)
-    except Exception as error:  # what a damaged file raises depends on where it is cut
+        # Its constructor knows no way to be handed tensors but that by which it downloads them.
+        with patch.object(fidelity, "load_state_dict_from_url", lambda *_, **__: state):
+            return network("inception-v3-compat", ["2048", "logits_unbiased"]).requires_grad_(False)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: not the weights of this Inception ({reason}); get them again") from None
+
+
+def _downloaded(name: str) -> Mapping[str, Any]:
+    """Weights of a timm network, through the hub's own cache, read without running code."""
+    try:
+        return timm.create_model(name, pretrained=True, num_classes=0).state_dict()
+    except Exception as error:  # hub, network and file each fail in their own words
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise InputError(f"{path}: cannot be read as its weights ({reason}); give another file") from None
-    if missing:
-        raise InputError(f"{path}: lacks {len(missing)} tensors ({missing[0]} ...); give another file")
+        raise InputError(
+            f"{name}: its weights cannot be downloaded ({reason}); run again, or give a file of them"
+        ) from None

@@ -1,4 +1,4 @@
-"""Turn a published IC-GAN folder (facts page 03, section 4) into artifacts: the averaged generator, and what trains on.
+"""Turn a published IC-GAN folder into artifacts: the averaged generator, and what training goes on from.
 
 Nothing in the folder is run: its files are read with `weights_only=True`. `state_dict_*.pth`, which holds
 pickled ReLU modules, is read with the classes of those alone allowed, and only to learn which of two copies
@@ -11,8 +11,11 @@ import math
 import os
 import re
 import tarfile
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import torch
@@ -23,29 +26,22 @@ from sound2scene import artifacts
 from sound2scene.models import biggan
 from sound2scene.models.biggan import Generator
 from sound2scene.models.discriminator import Discriminator
-from sound2scene.published.checkpoint import Published, fill, obtain, read, state_of
+from sound2scene.published.checkpoint import Published, obtained
 from sound2scene.types import InputError
+from sound2scene.weights import fill, read, state_of
 
 # Address: IC-GAN `README.md`. Licence: its `LICENSE`.
 ICGAN = Published(
     "https://dl.fbaipublicfiles.com/ic_gan/icgan_biggan_imagenet_res128.tar.gz",
     "icgan_biggan_imagenet_res128.tar.gz",
     "IC-GAN weights: facebookresearch/ic_gan is under Creative Commons Attribution-NonCommercial 4.0 (CC "
-    "BY-NC 4.0): "
-    "no commercial use, name the authors (Casanova et al., arXiv:2109.05070). Trained on ImageNet, whose own "
-    "terms "
-    "apply.",
+    "BY-NC 4.0): no commercial use, name the authors (Casanova et al., arXiv:2109.05070). Trained on "
+    "ImageNet, whose own terms apply.",
 )
 
-
 _ATTENTION = re.compile(r"blocks\.([0-9])\.1\.gamma")  # no published network has ten blocks
-
-
 _MOMENTS = ("exp_avg", "exp_avg_sq")
-
-
 _BUFFERS = ("u0", "sv0", "stored_mean", "stored_var")
-
 
 _Network = TypeVar("_Network", Generator, Discriminator)
 
@@ -71,46 +67,48 @@ def import_icgan(
         InputError: If the files are missing, damaged, would run code, or are of another layout
             (class-conditional).
     """
-    root, origin = _open(source)
-    suffix = _better_copy(root)
-    path = root / f"G_ema{suffix}.pth"
-    averaged = _generator(path)
+    with _opened(source) as (root, origin):  # everything is read before anything is written
+        suffix = _better_copy(root)
+        path = root / f"G_ema{suffix}.pth"
+        averaged = _generator(path)
+        networks, moments = _training(root, suffix, averaged.resolution)
     notes = {"copy": suffix.strip("_") or "last"}
     notes |= {"image_encoder": artifacts.read_card(image_encoder).fingerprint} if image_encoder else {}
-    resolution = averaged.resolution
-    common = {
-        "licence": ICGAN.licence,
-        "source": origin | {"file": path.name},
-        "preset": f"icgan{resolution}",
-    }
-    networks, moments = _training(root, suffix, resolution)  # everything is read before anything is written
+    card = {"licence": ICGAN.licence, "source": origin | {"file": path.name}, "notes": notes}
+    card["preset"] = f"icgan{averaged.resolution}"
     beside = artifacts.training_folder(folder)
     for role, network in networks.items():
-        artifacts.save(network, beside / role, card={"kind": role, **common, "notes": notes})
+        artifacts.save(network, beside / role, card=card | {"kind": role})
     if moments:
         save_file(moments, beside / artifacts.OPTIMIZERS)
-    return artifacts.save(averaged, folder, card={"kind": "generator", **common, "notes": notes})
+    return artifacts.save(averaged, folder, card=card | {"kind": "generator"})
 
 
-def _open(source: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
-    """Folder that holds the files, and where it came from."""
-    folder, origin = Path(source), {"address": Path(source).name}
-    if not folder.is_dir():
-        archive, origin = obtain(source, ICGAN)
-        folder = archive.with_name(f"{archive.name}.unpacked")
+@contextmanager
+def _opened(source: str | os.PathLike[str]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The folder that holds the files, and where it came from; an archive is unpacked for that long."""
+    if Path(source).is_dir():
+        yield _models_folder(Path(source)), {"address": Path(source).name}
+        return
+    with obtained(source, ICGAN) as (archive, origin), TemporaryDirectory(prefix="icgan-") as folder:
         try:
             with tarfile.open(archive) as tar:
-                tar.extractall(
-                    folder, filter="data"
-                )  # nothing outside of the folder, no devices, no links out of it
-        except (tarfile.TarError, OSError, EOFError) as error:
-            raise InputError(f"{archive}: not a readable archive ({error}); download it again") from None
+                # Nothing outside of the folder, no devices, no links out of it.
+                tar.extractall(folder, filter="data")
+        except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+            reason = str(error).partition("\n")[0][:200]
+            raise InputError(f"{archive}: not a readable archive ({reason}); get it again") from None
+        yield _models_folder(Path(folder)), origin
+
+
+def _models_folder(folder: Path) -> Path:
+    """The one folder in it that holds the files of a model."""
     found = sorted({path.parent for path in folder.rglob("G_ema*.pth")})
     if len(found) != 1:
         raise InputError(
             f"{folder}: {len(found)} folders in it hold a G_ema_best*.pth; name the one of a published model"
         )
-    return found[0], origin
+    return found[0]
 
 
 def _better_copy(root: Path) -> str:
@@ -153,8 +151,7 @@ def _shapes(state: dict[str, Tensor], path: Path, axes: Mapping[str, int]) -> li
     if missing := [name for name in axes if name not in state or state[name].ndim != axes[name]]:
         raise InputError(
             f"{path}: not the published layout: no tensor {missing[0]} of {axes[missing[0]]} axes; check "
-            "which network "
-            "it holds"
+            "which network it holds"
         )
     return [state[name].shape for name in axes]
 
@@ -172,16 +169,8 @@ def _generator(path: Path) -> Generator:
     """The generator of a state dict, built from the shapes of its tensors."""
     state = state_of(path)
     state.pop("shared.weight", None)  # the unused table of labels
-    feature, linear, last, gain = _shapes(
-        state,
-        path,
-        {
-            "shared_feat.weight": 2,
-            "linear.weight": 2,
-            "output_layer.0.gain": 1,
-            "blocks.0.0.bn1.gain.weight": 2,
-        },
-    )
+    axes = {"shared_feat.weight": 2, "linear.weight": 2, "output_layer.0.gain": 1}
+    feature, linear, last, gain = _shapes(state, path, axes | {"blocks.0.0.bn1.gain.weight": 2})
     blocks = len({name.split(".")[1] for name in state if name.startswith("blocks.")})
     chunk, resolution = linear[1], 4 << blocks
     if gain[1] != feature[0] + chunk:
@@ -229,7 +218,7 @@ def _training(root: Path, suffix: str, resolution: int) -> tuple[dict[str, nn.Mo
 
 
 def _moments(path: Path, network: Path) -> dict[str, Tensor]:
-    """Adam's state by name of parameter: the file numbers them in the order of the network's own state dict."""
+    """Adam's state by name of parameter; the file numbers them in the order of the network's state dict."""
     content = read(path)
     names = [name for name in state_of(network) if name.rpartition(".")[2] not in _BUFFERS]
     state = content.get("state") if isinstance(content, Mapping) else None

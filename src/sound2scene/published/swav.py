@@ -7,18 +7,17 @@ from pathlib import Path
 
 from sound2scene import artifacts, images
 from sound2scene.models.image_encoder import ImageEncoder
-from sound2scene.published.checkpoint import Published, fill, obtain, state_of
+from sound2scene.published.checkpoint import Published, obtained
+from sound2scene.weights import fill, state_of
 
 # Address: SwAV `README.md` and `hubconf.py`. Licence: its `LICENSE` (commit 06b1b7c).
 SWAV = Published(
     "https://dl.fbaipublicfiles.com/deepcluster/swav_800ep_pretrain.pth.tar",
     "swav_800ep_pretrain.pth.tar",
     "SwAV weights: facebookresearch/swav is under Creative Commons Attribution-NonCommercial 4.0 (CC BY-NC "
-    "4.0): no "
-    "commercial use, name the authors (Caron et al., arXiv:2006.09882). Trained on ImageNet, whose own terms "
-    "apply.",
+    "4.0): no commercial use, name the authors (Caron et al., arXiv:2006.09882). Trained on ImageNet, whose "
+    "own terms apply.",
 )
-
 
 _SWAV_HEADS = ("projection_head.", "prototypes.")
 
@@ -33,7 +32,7 @@ def import_swav(
 
     Args:
         source: A file, an http or https address, or "published" for the authors' 800-epoch weights.
-        folder: The artifact.
+        folder: Where the artifact is written.
         preset: Image chain for its card: `squeeze` as Sound2Scene uses these weights, `icgan128` as IC-GAN
             does.
 
@@ -44,11 +43,10 @@ def import_swav(
         InputError: If the source cannot be had, needs pickle, is damaged, or has another layout.
     """
     images.preset(preset)  # an unknown one is refused
-    path, origin = obtain(source, SWAV)
-    state = state_of(path)
-    left_out = sorted(name for name in state if name.startswith(_SWAV_HEADS))
-    network = ImageEncoder()
-    fill(network, {f"backbone.{name}": state[name] for name in state.keys() - set(left_out)}, path)
+    with obtained(source, SWAV) as (path, origin):
+        state, network = state_of(path), ImageEncoder()
+        left_out = sorted(name for name in state if name.startswith(_SWAV_HEADS))
+        fill(network, {f"backbone.{name}": state[name] for name in state.keys() - set(left_out)}, path)
     card = {
         "kind": "image-encoder",
         "preset": preset,

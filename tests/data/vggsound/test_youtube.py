@@ -1,13 +1,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from made_videos import TONE_S, write_video
 from sound2scene.data.vggsound.names import ClipName
-from sound2scene.data.vggsound.youtube import Fetcher, judge
+from sound2scene.data.vggsound.youtube import Fetcher, judge, require
 from sound2scene.data.video.decode import frame_at, sound
 from sound2scene.types import InputError
 from video_server import VideoServer, video_server
@@ -16,12 +18,12 @@ NAME = ClipName("abc_DEF-012", 3000)
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory):
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(tmp_path_factory.mktemp("source") / "source.mp4", 15.0)
 
 
 @pytest.fixture
-def web(source, monkeypatch):
+def web(source: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VideoServer]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with video_server(source.read_bytes()) as server:
         yield server
@@ -60,7 +62,7 @@ def test_a_bad_answer_is_told_apart_and_leaves_no_file(
 ) -> None:
     web.behaviour[NAME.video] = how
     timeout_s = 1.0 if how == "silent" else 300.0
-    outcome = Fetcher(tmp_path, web.address, timeout_s=timeout_s).fetch(NAME)
+    outcome = Fetcher(tmp_path, web.address, timeout_s=timeout_s, retries=0).fetch(NAME)
     assert outcome[:2] == (state, kind), outcome
     assert "\n" not in outcome.reason
     assert outcome.reason
@@ -70,7 +72,8 @@ def test_a_bad_answer_is_told_apart_and_leaves_no_file(
 
 def test_the_media_may_fail_after_the_look_at_it(web: VideoServer, tmp_path: Path) -> None:
     web.behaviour[NAME.video] = [200, 503]
-    assert Fetcher(tmp_path, web.address).fetch(NAME)[:2] == ("failed", "server_error")
+    fetcher = Fetcher(tmp_path, web.address, retries=0)
+    assert fetcher.fetch(NAME)[:2] == ("failed", "server_error")
 
 
 def test_a_clip_beyond_the_end_of_its_video_is_dead(web: VideoServer, tmp_path: Path) -> None:
@@ -78,7 +81,9 @@ def test_a_clip_beyond_the_end_of_its_video_is_dead(web: VideoServer, tmp_path: 
     assert names(tmp_path) == []
 
 
-def test_a_video_that_is_larger_than_any_is_given_up(web: VideoServer, tmp_path: Path, monkeypatch) -> None:
+def test_a_video_that_is_larger_than_any_is_given_up(
+    web: VideoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sound2scene.data.vggsound.youtube.LARGEST_BYTES", 10_000)
     outcome = Fetcher(tmp_path, web.address).fetch(NAME)
     assert outcome.state == "failed"
@@ -92,8 +97,7 @@ def test_a_video_that_is_larger_than_any_is_given_up(web: VideoServer, tmp_path:
         ("[youtube] x: Video unavailable. This video has been removed by the uploader", "dead", "removed"),
         (
             "[youtube] x: Video unavailable. This video is no longer available because the YouTube account "
-            "associated "
-            "with this video has been terminated.",
+            "associated with this video has been terminated.",
             "dead",
             "removed",
         ),
@@ -106,8 +110,7 @@ def test_a_video_that_is_larger_than_any_is_given_up(web: VideoServer, tmp_path:
         ("[youtube] x: Sign in to confirm you\u2019re not a bot. Use --cookies", "failed", "refused"),
         (
             "[youtube] x: Video unavailable. This content isn't available, try again later. The current "
-            "session has "
-            "been rate-limited by YouTube for up to an hour.",
+            "session has been rate-limited by YouTube for up to an hour.",
             "failed",
             "refused",
         ),
@@ -121,14 +124,14 @@ def test_only_what_stays_is_dead(message: str, state: str, kind: str) -> None:
     assert judge(message)[:2] == (state, kind)
 
 
-def choose(formats, height=360):
+def choose(formats: list[dict[str, Any]], height: int = 360) -> list[str]:
     return [one["id"] for one in Fetcher(Path("x"), height=height)._formats({"formats": formats})]
 
 
 def test_two_files_are_taken_only_where_they_show_more() -> None:
-    heard = {"id": "heard", "vcodec": "none", "acodec": "opus"}
-    seen = {"id": "seen", "vcodec": "avc1", "acodec": "none", "height": 360}
-    whole = {"id": "whole", "vcodec": "avc1", "acodec": "mp4a", "height": 360}
+    heard: dict[str, Any] = {"id": "heard", "vcodec": "none", "acodec": "opus"}
+    seen: dict[str, Any] = {"id": "seen", "vcodec": "avc1", "acodec": "none", "height": 360}
+    whole: dict[str, Any] = {"id": "whole", "vcodec": "avc1", "acodec": "mp4a", "height": 360}
     assert choose([heard, seen, whole]) == ["whole"]
     assert choose([heard, seen, whole | {"height": 240}]) == ["seen", "heard"]
     assert choose([heard, seen]) == ["seen", "heard"]
@@ -140,8 +143,7 @@ def test_two_files_are_taken_only_where_they_show_more() -> None:
 def test_youtube_is_asked_through_its_extractor_alone_and_others_through_none_that_knows_sites(
     tmp_path: Path,
 ) -> None:
-    import yt_dlp
-
+    yt_dlp = require()
     for address, extractors in (
         ("https://www.youtube.com/watch?v={id}", {"Youtube"}),
         ("https://youtu.be/{id}", {"Youtube"}),
@@ -180,9 +182,16 @@ def test_an_address_that_cannot_be_used_is_refused(address: str, tmp_path: Path)
         Fetcher(tmp_path, address)
 
 
-def test_missing_yt_dlp_is_one_line_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sound2scene.data.vggsound.youtube import require
+@pytest.mark.parametrize("option", ["height", "rate_limit_bytes", "timeout_s"])
+def test_a_setting_out_of_range_is_refused(option: str, tmp_path: Path) -> None:
+    given: dict[str, Any] = {option: 0}
+    with pytest.raises(InputError, match=f"{option} 0: give a number over 0"):
+        Fetcher(tmp_path, **given)
+    with pytest.raises(InputError, match="retries -1: give at least 0"):
+        Fetcher(tmp_path, retries=-1)
 
+
+def test_missing_yt_dlp_is_one_line_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yt_dlp", None)
     with pytest.raises(InputError, match=r"pip install 'sound2scene\[download\]'"):
         require()

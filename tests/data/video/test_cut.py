@@ -1,10 +1,13 @@
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
+from hostile_server import hostile_server
 from made_videos import TONE_S, grey, write_video
 from sound2scene.data.video.cut import cut
 from sound2scene.data.video.decode import frame_at, sound
@@ -92,7 +95,7 @@ def test_what_is_left_of_a_video_that_ends_inside_is_taken(tmp_path: Path) -> No
     ],
 )
 def test_what_cannot_be_cut_says_its_kind(
-    tmp_path: Path, kind: str, options: dict[str, bool], start_s: float
+    tmp_path: Path, kind: str, options: dict[str, Any], start_s: float
 ) -> None:
     source = write_video(tmp_path / "source.mp4", 12.0, **options)
     with pytest.raises(VideoError) as caught:
@@ -117,3 +120,44 @@ def test_noise_is_undecodable(tmp_path: Path) -> None:
     with pytest.raises(VideoError) as caught:
         cut([tmp_path / "source.mp4"], 0.0, tmp_path / "cut", 360)
     assert caught.value.kind == "undecodable"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("given.mp4", "ffconcat version 1.0\nfile secret.ts\n"),
+        ("given.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:12\n#EXTINF:12,\nsecret.ts\n#EXT-X-ENDLIST\n"),
+        ("given.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:12\n#EXTINF:12,\n{web}\n#EXT-X-ENDLIST\n"),
+    ],
+    ids=["list of a file", "playlist of a file", "playlist of the web"],
+)
+def test_a_file_that_names_another_does_not_have_it_opened(
+    tmp_path: Path, name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = write_video(tmp_path / "secret.ts", 12.0, form="mpegts")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with hostile_server() as web:
+        web.content = secret.read_bytes()
+        (tmp_path / name).write_text(text.format(web=web.address.replace("net.pth", "secret.ts")))
+        with pytest.raises(VideoError) as caught:
+            cut([tmp_path / name], 0.0, tmp_path / "cut", 360)
+        assert web.asked == []
+    assert caught.value.kind == "undecodable"
+
+
+def test_a_cover_is_no_picture(tmp_path: Path) -> None:
+    tones = write_video(tmp_path / "tones.m4a", 5.0, pictures=False)
+    with av.open(str(tones)) as source, av.open(str(tmp_path / "covered.mp4"), "w") as output:
+        copied = output.add_stream_from_template(source.streams.audio[0])
+        cover = output.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 96, 64, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        for packet in cover.encode(av.VideoFrame.from_ndarray(np.zeros((64, 96, 3), np.uint8), "rgb24")):
+            output.mux(packet)
+        for packet in source.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = copied
+                output.mux(packet)
+    with pytest.raises(VideoError) as caught:
+        cut([tmp_path / "covered.mp4"], 0.0, tmp_path / "cut", 360)
+    assert caught.value.kind == "no_video"

@@ -1,25 +1,25 @@
-"""The clips of a table from the web, politely: each asked for as often as needed, the dead ones once.
+"""The clips of a table from the web, politely: pauses between clips, and no second question for a dead one.
 
 `downloads.jsonl` in the folder of the videos has a line for every clip that was done with: its state (ok,
-dead or failed), the kind and the reason, the tries and the address. The last line of a clip counts.
+dead or failed), the kind, the reason and the address. The last line of a clip counts. It stands in place of
+yt-dlp's archive, which knows videos, not clips of them, and only those that came.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import random
 import shutil
 import threading
-import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from sound2scene.data.vggsound.names import ClipName, clip_name
@@ -27,14 +27,10 @@ from sound2scene.data.vggsound.table import Row, check_classes
 from sound2scene.data.vggsound.youtube import Fetcher, Outcome, require
 from sound2scene.data.video.find import SUFFIXES
 from sound2scene.processes import run_within, stopped_by_ctrl_c
-from sound2scene.published.download import FIRST_WAIT_S
 from sound2scene.types import InputError
 
 LEDGER = "downloads.jsonl"
-
-
-# Then it is not the clips: the network is gone, or the server has had enough of us.
-FAILED_IN_A_ROW = 20
+FAILED_IN_A_ROW = 20  # then it is not the clips: the network is gone, or the server has had enough of us
 
 
 def choose(
@@ -72,10 +68,10 @@ def summary(counts: Mapping[tuple[str, str], int]) -> str:
 
 
 class Ledger:
-    """What became of clips, kept in a file that only one process at a time may hold.
+    """What became of clips, kept in a file of one line per clip.
 
     Args:
-        file: Open for reading and appending; a last line without its end is cut off.
+        file: File of the ledger, open for reading and appending; a last line without its end is cut off.
 
     Raises:
         InputError: If a line is not one of a ledger.
@@ -110,9 +106,9 @@ class Ledger:
         """Whether a clip did not come when it was last asked for."""
         return name.in_ms() in self._lost
 
-    def add(self, name: ClipName, address: str, outcome: Outcome, tries: int) -> None:
+    def add(self, name: ClipName, address: str, outcome: Outcome) -> None:
         """Write a line at once; may be called from several threads."""
-        entry = {"clip": name.in_ms(), "address": address, "tries": tries, **outcome._asdict()}
+        entry = {"clip": name.in_ms(), "address": address, **outcome._asdict()}
         with self._lock:
             self._note(name.in_ms(), address, outcome)
             self._file.write(json.dumps(entry).encode() + b"\n")
@@ -127,19 +123,18 @@ def ledger_of(folder: Path) -> Iterator[Ledger]:
         InputError: If another process has it, or the folder cannot be written.
     """
     path = folder / LEDGER
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+b")
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); mend rights or choose another folder"
-        ) from None
-    with file:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(folder / f".{LEDGER}.lock").acquire(timeout=0))
+            file = stack.enter_context(path.open("a+b"))
+        except Timeout:
             raise InputError(
                 f"{path}: another process is downloading into this folder; wait for that one"
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be written ({error.strerror}); mend rights or choose another folder"
             ) from None
         yield Ledger(file)
 
@@ -149,37 +144,29 @@ class Visit:
     """A run over clips.
 
     Attributes:
-        fetcher: Where from and where to.
-        retries: Further tries after one that may work another time, each after twice the wait of the one
-            before.
-        sleep_s: Mean wait of a worker between two clips.
-        limit_s: Longest time for one clip, its waits and tries together.
+        fetcher: How clips are fetched, and the folder into which they go.
+        sleep_s: Mean pause of a worker between two clips; yt-dlp's own pauses would leave out dead ones.
+        limit_s: Longest time for one clip, with its tries and the waits between them.
         workers: Clips under way at once.
-        first_wait_s: Before the second try.
     """
 
     fetcher: Fetcher
-    retries: int = 3
     sleep_s: float = 1.0
     limit_s: float = 600.0
     workers: int = 1
-    first_wait_s: float = FIRST_WAIT_S
     stop: threading.Event = field(default_factory=threading.Event, init=False)
 
     def __post_init__(self) -> None:
-        if self.retries < 0 or self.sleep_s < 0 or self.limit_s <= 0 or self.workers < 1:
-            raise InputError(
-                "retries and sleep are at least 0, the limit is over 0 s, workers are at least 1"
-            )
+        if self.sleep_s < 0 or self.limit_s <= 0 or self.workers < 1:
+            raise InputError("sleep is at least 0 s, the limit is over 0 s, workers are at least 1")
         self._failed_in_a_row = 0
 
     def run(self, names: Collection[ClipName]) -> tuple[Counter[tuple[str, str]], bool]:
         """Download what is neither there, in any of VGGSound's spellings below the folder, nor dead.
 
         Returns:
-            Clips by state and kind: ("ok", "") and ("ok", "there before"), ("dead", "private") ...; and
-                whether all
-            were visited, which Ctrl-C prevents.
+            Clips by state and kind, as ("ok", ""), ("ok", "there before") and ("dead", "private"); and
+            whether all were visited, which Ctrl-C prevents.
 
         Raises:
             InputError: If yt-dlp is missing, the folder is taken or not to be written, or FAILED_IN_A_ROW
@@ -231,28 +218,21 @@ class Visit:
 
     def _visit(self, name: ClipName, ledger: Ledger) -> Outcome | None:
         """What became of a clip, written down; None where the run was stopped first."""
-        end_s, tries, outcome = time.monotonic() + self.limit_s, 0, Outcome("failed")
-        for tries in range(1, self.retries + 2):
-            outcome = self._try(name, end_s - time.monotonic())
-            wait_s = self.first_wait_s * 2 ** (tries - 1) * random.uniform(1.0, 1.5)
-            last = tries > self.retries or time.monotonic() + wait_s >= end_s
-            if outcome.state != "failed" or last or self.stop.wait(wait_s):
-                break
+        try:
+            # A process that can be killed: no time limit of a library ends a server that trickles for ever.
+            outcome = run_within(
+                self.limit_s, self.stop, self.fetcher.fetch, name, load="yt_dlp.extractor.generic"
+            )
+        except TimeoutError:
+            outcome = Outcome("failed", "time_limit", f"not done within {self.limit_s:g} s")
+        except EOFError:
+            outcome = Outcome("failed", "crash", "the process that fetched it ended without an answer")
+        finally:
+            shutil.rmtree(self.fetcher.workplace() / name.in_ms(), ignore_errors=True)
         if self.stop.is_set() and outcome.state == "failed":
             return None
-        ledger.add(name, self.fetcher.address_of(name), outcome, tries)
+        ledger.add(name, self.fetcher.address_of(name), outcome)
         self._failed_in_a_row = self._failed_in_a_row + 1 if outcome.state == "failed" else 0
         if self._failed_in_a_row >= FAILED_IN_A_ROW:
             self.stop.set()
         return outcome
-
-    def _try(self, name: ClipName, limit_s: float) -> Outcome:
-        try:
-            # A process that can be killed: no time limit of a library ends a server that trickles for ever.
-            return run_within(limit_s, self.stop, self.fetcher.fetch, name, load="yt_dlp.extractor.generic")
-        except TimeoutError:
-            return Outcome("failed", "time_limit", f"not done within {self.limit_s:g} s")
-        except EOFError:
-            return Outcome("failed", "crash", "the process that fetched it ended without an answer")
-        finally:
-            shutil.rmtree(self.fetcher.workplace() / name.in_ms(), ignore_errors=True)

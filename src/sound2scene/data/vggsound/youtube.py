@@ -1,13 +1,15 @@
 """One clip of a video on the web, by yt-dlp (an extra): asked for, cut, and what became of it.
 
 yt-dlp runs without the user's settings, plug-ins, cookies, cache and ffmpeg, and with one extractor:
-YouTube's for its addresses, for others the one that takes a file from where it lies.
+YouTube's for its addresses, for others the one that takes a file from where it lies. Its retries are used;
+its sections are not, because they need the ffmpeg command and cut at key frames, or encode once more.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import random
 import re
 import shutil
 from collections.abc import Iterator
@@ -22,16 +24,11 @@ from sound2scene.data.video.errors import VideoError
 from sound2scene.types import InputError
 
 WATCH = "https://www.youtube.com/watch?v={id}"
-
-
 LARGEST_BYTES = 4 << 30
 
-
 _HOSTS = re.compile(r"(?:.+\.)?(?:youtube\.com|youtu\.be|youtube-nocookie\.com)")
-
-
+_LASTING = {"no_video", "no_audio", "too_short"}
 _Verdict = Literal["dead", "failed"]
-
 
 # First match decides; what passes stands before what stays, because messages often hold words of both.
 _MESSAGES: tuple[tuple[str, str, _Verdict], ...] = (
@@ -48,9 +45,6 @@ _MESSAGES: tuple[tuple[str, str, _Verdict], ...] = (
     (r"video unavailable|video is (?:unavailable|not available)|does not exist", "unavailable", "dead"),
     (r"connection|resolve|network|ssl|transport", "network", "failed"),
 )
-
-
-_LASTING = {"no_video", "no_audio", "too_short"}
 
 
 class Outcome(NamedTuple):
@@ -72,11 +66,14 @@ class Fetcher:
     """How clips are fetched.
 
     Attributes:
-        folder: Where `<id>_<start ms>_<end ms>.mp4` goes.
-        address: Of a video, with `{id}`.
-        height: Of the pictures at most.
-        rate_limit_bytes: Per second.
+        folder: Folder into which `<id>_<start ms>_<end ms>.mp4` goes.
+        address: Address of a video, with `{id}`.
+        height: Largest height of the pictures, in pixels.
+        rate_limit_bytes: Most bytes per second.
         timeout_s: Longest silence of a server.
+        retries: Further tries of a transfer that breaks off, which goes on where it was, and of a look at
+            YouTube's pages.
+        first_wait_s: Wait before the second try; each later one is twice as long.
     """
 
     folder: Path
@@ -84,6 +81,8 @@ class Fetcher:
     height: int = 360
     rate_limit_bytes: int = 2_000_000
     timeout_s: float = 20.0
+    retries: int = 3
+    first_wait_s: float = 1.0
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"https?://[!-~]+", self.address) or "{id}" not in self.address:
@@ -91,6 +90,8 @@ class Fetcher:
         for option in ("height", "rate_limit_bytes", "timeout_s"):
             if getattr(self, option) <= 0:
                 raise InputError(f"{option} {getattr(self, option)}: give a number over 0")
+        if self.retries < 0:
+            raise InputError(f"retries {self.retries}: give at least 0")
 
     def target(self, name: ClipName) -> Path:
         """File of a clip."""
@@ -133,19 +134,18 @@ class Fetcher:
         return files
 
     def _options(self, address: str, work: Path) -> dict[str, Any]:
+        is_youtube = _HOSTS.fullmatch(urlsplit(address).hostname or "")
         return {
-            "allowed_extractors": [
-                "youtube" if _HOSTS.fullmatch(urlsplit(address).hostname or "") else "generic"
-            ],
+            "allowed_extractors": ["youtube" if is_youtube else "generic"],
             "cachedir": False,
             "continuedl": False,
-            "extractor_retries": 0,
+            "extractor_retries": self.retries,
             "ffmpeg_location": os.devnull,
             "fixup": "never",
             "format": self._formats,
             # Quality beyond what is kept costs only time.
             "format_sort": [f"res:{self.height}", "fps:30", "proto", "vcodec:h264"],
-            "fragment_retries": 0,
+            "fragment_retries": self.retries,
             "hls_prefer_native": True,
             "logger": _Silence(),
             "noplaylist": True,
@@ -156,11 +156,16 @@ class Fetcher:
             "progress_hooks": [_refuse_endless],
             "quiet": True,
             "ratelimit": self.rate_limit_bytes,
-            "retries": 0,
+            "retries": self.retries,
+            "retry_sleep_functions": dict.fromkeys(("http", "fragment", "extractor"), self._wait_s),
             "skip_unavailable_fragments": False,
             "socket_timeout": self.timeout_s,
             "updatetime": False,
         }
+
+    def _wait_s(self, n: int) -> float:
+        """Seconds before a try, after so many others that were not the first."""
+        return self.first_wait_s * 2.0**n * random.uniform(1.0, 1.5)
 
     def _formats(self, context: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """One file with pictures and sound, unless two files show more of the height that is wanted."""

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import av
 import numpy as np
 from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -24,107 +24,98 @@ from sound2scene.data.video.errors import (
     NoVideoError,
     TooShortError,
     TruncatedError,
-    UndecodableError,
-    VideoError,
 )
+from sound2scene.data.video.tracks import Track, Tracks, opened
 from sound2scene.types import CLIP_S
 
 SHORTEST_S = 2.0
 
-
 _LOST_S = 0.5  # a stream that ends earlier than it says by more than this has lost its end
-
-
 _TICK_S = Fraction(1, 90_000)
-
-
 _AAC_RATES_HZ = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-
-
 _PREROLL_S = 0.5  # decoders of sound need some of it before they are exact
 
 
 def cut(files: Sequence[Path], start_s: float, target: Path, height: int, length_s: float = CLIP_S) -> None:
-    """Write the seconds [start_s, start_s + length_s) of one video, whose pictures and sound may lie in two files.
+    """Write the seconds [start_s, start_s + length_s) of a video, the sound of which may lie in another file.
 
     The picture that is on screen at `start_s` is shown from 0 on and later ones keep their distance from it;
     the sound starts at `start_s` to the sample. Seconds count from the start of each file's presentation.
 
     Args:
-        files: The first with pictures and the first with sound are used.
-        start_s: Where to begin.
-        target: Becomes an mp4 whatever its name; after an error there may be a part of one.
-        height: Higher pictures are made this high.
-        length_s: Seconds to take; fewer where the video ends inside, but at least SHORTEST_S.
+        files: Files of the video; the first with pictures and the first with sound are used.
+        start_s: Second at which the cut begins.
+        target: File to write, an mp4 whatever its name; after an error there may be a part of one.
+        height: Height of the pictures in pixels; lower ones stay as they are.
+        length_s: Seconds to take; fewer are taken where the video ends inside, but at least SHORTEST_S.
 
     Raises:
         VideoError: Without pictures or sound, over before `start_s` + SHORTEST_S, cut off, or not to be
             decoded.
     """
-    with _opened(files, "audio") as (source, stream):
-        waveform_CT, rate_hz = _sound(source, stream, start_s, length_s)
-        _check_length(source, stream, start_s, waveform_CT.shape[1] / rate_hz, length_s)
+    with _first(files, "sound") as (file, track):
+        waveform_CT, rate_hz = _sound(file, track, start_s, length_s)
+        _check_length(file, track, start_s, waveform_CT.shape[1] / rate_hz, length_s)
     with (
-        _opened(files, "video") as (source, stream),
+        _first(files, "picture") as (file, track),
         av.open(str(target.absolute()), "w", format="mp4") as output,
     ):
-        pictures = output.add_stream(
-            "libx264", rate=stream.average_rate or 25, options={"preset": "veryfast", "crf": "20"}
-        )
-        tall = min(1.0, height / stream.height)
-        pictures.width, pictures.height = (
-            max(2, 2 * round(px * tall / 2)) for px in (stream.width, stream.height)
-        )
-        pictures.pix_fmt, pictures.codec_context.time_base = "yuv420p", _TICK_S
-        pictures.codec_context.thread_count = 1
+        assert isinstance(track.stream, VideoStream), "a picture track is one of video"
+        pictures = _encoder(output, track.stream, height)
         tones = output.add_stream("aac", rate=rate_hz, layout="mono" if len(waveform_CT) == 1 else "stereo")
-        end_s = _write_pictures(output, pictures, _from(source, stream, start_s), start_s, length_s)
-        _check_length(source, stream, start_s, end_s, length_s)
+        end_s = _write_pictures(output, pictures, _from(file, track, start_s), start_s, length_s)
+        _check_length(file, track, start_s, end_s, length_s)
         frame = av.AudioFrame.from_ndarray(waveform_CT, format="fltp", layout=tones.layout.name)
         frame.sample_rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
         output.mux([*tones.encode(frame), *tones.encode(None)])
 
 
-@contextmanager
-def _opened(files: Sequence[Path], kind: Literal["video", "audio"]) -> Iterator[tuple[InputContainer, Any]]:
-    """The first file with such a stream, and the stream; what FFmpeg refuses becomes a VideoError."""
-    try:
-        with ExitStack() as stack:
-            sources = [stack.enter_context(av.open(str(path.absolute()), "r")) for path in files]
-            found = [(source, stream) for source in sources for stream in getattr(source.streams, kind)]
-            if not found:
-                raise (NoVideoError if kind == "video" else NoAudioError)(
-                    f"{files[0]}: has no {kind}; leave it out"
-                )
-            yield found[0]
-    except VideoError:
-        raise
-    except (av.error.FFmpegError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UndecodableError(f"{files[0]}: cannot be decoded ({reason}); download it again") from error
-
-
-def _from(
-    container: InputContainer, stream: VideoStream | AudioStream, second: float
-) -> Iterator[tuple[float, float, Any]]:
-    """Frames from at or before `second` on, each with its start and end in seconds."""
-    origin_s = (container.start_time or 0) / av.time_base
-    length_s = (
-        float(1 / stream.average_rate) if isinstance(stream, VideoStream) and stream.average_rate else 0.0
+def _encoder(output: OutputContainer, stream: VideoStream, height: int) -> VideoStream:
+    """A track of h264 for the pictures of another, made smaller where they are higher than `height`."""
+    pictures = output.add_stream(
+        "libx264", rate=stream.average_rate or 25, options={"preset": "veryfast", "crf": "20"}
     )
+    scale = min(1.0, height / stream.height)
+    pictures.width, pictures.height = (
+        max(2, 2 * round(px * scale / 2)) for px in (stream.width, stream.height)
+    )
+    pictures.pix_fmt, pictures.codec_context.time_base = "yuv420p", _TICK_S
+    pictures.codec_context.thread_count = 1
+    return pictures
+
+
+@contextmanager
+def _first(files: Sequence[Path], kind: Literal["picture", "sound"]) -> Iterator[tuple[Tracks, Track]]:
+    """Open the first file with such a track."""
+    with ExitStack() as stack:
+        for path in files:
+            file = stack.enter_context(opened(path))
+            track = file.picture if kind == "picture" else file.sound
+            if track is not None:
+                yield file, track
+                return
+        raise (NoVideoError if kind == "picture" else NoAudioError)(
+            f"{files[0]}: has no {kind}; leave it out"
+        )
+
+
+def _from(file: Tracks, track: Track, second: float) -> Iterator[tuple[float, float, Any]]:
+    """Frames from at or before `second` on, each with its start and end in seconds."""
+    stream = track.stream
+    rate = stream.average_rate if isinstance(stream, VideoStream) else None
     # Some files seek past the wanted place: those are read from the start.
     for seek_s in (second, 0.0):
-        container.seek(
-            round((max(0.0, seek_s) + origin_s) / (stream.time_base or 1)), stream=stream, backward=True
-        )
+        ticks = round((max(0.0, seek_s) + file.origin_s) / (stream.time_base or 1))
+        file.container.seek(ticks, stream=stream, backward=True)
         found = False
-        frames: Iterator[Any] = container.decode(stream)
+        frames: Iterator[Any] = file.container.decode(stream)
         for frame in frames:
-            time_s = (frame.time or 0.0) - origin_s
+            time_s = (frame.time or 0.0) - file.origin_s
             if not found and time_s > second and seek_s > 0:
                 break
             found = True
-            yield time_s, time_s + (float((frame.duration or 0) * (frame.time_base or 0)) or length_s), frame
+            length_s = float((frame.duration or 0) * (frame.time_base or 0))
+            yield time_s, time_s + (length_s or (float(1 / rate) if rate else 0.0)), frame
         if found:
             return
 
@@ -162,17 +153,17 @@ def _write_pictures(
     return min(seen_s, length_s)
 
 
-def _sound(
-    source: InputContainer, stream: AudioStream, start_s: float, length_s: float
-) -> tuple[NDArray[np.float32], int]:
+def _sound(file: Tracks, track: Track, start_s: float, length_s: float) -> tuple[NDArray[np.float32], int]:
     """Samples of the cut, of one or two channels, and their rate; silence where the file has a hole."""
+    stream = track.stream
+    assert isinstance(stream, AudioStream), "a sound track is one of audio"
     rate_hz = stream.rate if stream.rate in _AAC_RATES_HZ else _AAC_RATES_HZ[-1]
     layout = "mono" if stream.channels == 1 else "stereo"
     resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate_hz)
     wanted = round(length_s * rate_hz)
     waveform_CT = np.zeros((1 if layout == "mono" else 2, wanted), dtype=np.float32)
     end = 0
-    for time_s, _, frame in _from(source, stream, max(0.0, start_s - _PREROLL_S)):
+    for time_s, _, frame in _from(file, track, max(0.0, start_s - _PREROLL_S)):
         if time_s >= start_s + length_s:
             break
         frame.pts, frame.time_base = round(time_s * rate_hz), Fraction(1, rate_hz)
@@ -185,16 +176,16 @@ def _sound(
     return waveform_CT[:, : max(0, min(end, wanted))], rate_hz
 
 
-def _check_length(
-    source: InputContainer, stream: VideoStream | AudioStream, start_s: float, found_s: float, wanted_s: float
-) -> None:
+def _check_length(file: Tracks, track: Track, start_s: float, found_s: float, wanted_s: float) -> None:
+    """Refuse a cut that lost its end, or that is too short."""
+    stream = track.stream
     stated_s = float(stream.duration * (stream.time_base or 0)) if stream.duration else 0.0
-    stated_s = stated_s or (source.duration or 0) / av.time_base
+    stated_s = stated_s or (file.container.duration or 0) / av.time_base
     if found_s < min(wanted_s, stated_s - start_s) - _LOST_S:
         raise TruncatedError(
-            f"{source.name}: {stream.type} ends before the {stated_s:.1f} s it says; download it again"
+            f"{file.path}: {stream.type} ends before the {stated_s:.1f} s it says; download it again"
         )
     if found_s < SHORTEST_S:
         raise TooShortError(
-            f"{source.name}: {stream.type} ends before {start_s + SHORTEST_S:g} s; leave it out"
+            f"{file.path}: {stream.type} ends before {start_s + SHORTEST_S:g} s; leave it out"
         )
