@@ -3,6 +3,8 @@
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
+# Compiled modules are kept, whatever the environment says: to import everything takes 4 s then, and 10 s without.
+export PYTHONDONTWRITEBYTECODE :=
 
 BIN       := .venv/bin
 INSTALLED := .venv/.installed

@@ -25,7 +25,7 @@ def clip(
     muxer: dict[str, str] | None = None,
     picture: np.ndarray | None = None,
 ) -> Path:
-    """Frame i is grey level 8 * (i mod 30) and starts at seconds[i]; a tone of 440 Hz from and to ``sound_s``.
+    """Frame i is grey level 8 * (i mod 30) and starts at seconds[i]; a 440 Hz tone from and to ``sound_s``.
 
     The tone lasts as long as the pictures where ``sound_s`` is not given; a missing encoder skips the test.
     """

@@ -1,14 +1,19 @@
-"""Fixtures that many tests share: the optional real data and parity numbers, and one thread per test process."""
+"""Fixtures that many tests share: real data and parity numbers where they are, a tiny dataset and encoder."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
-import torch
 
-from tiny import tiny_dataset, tiny_encoder
-
+# Nothing heavy at the top: the process that hands tests out to others reads this file before it starts them.
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the fork server import while the first tests run, where a test will need it."""
+    if "forked" in sys.modules and not session.config.option.collectonly:
+        sys.modules["forked"].prepare()
 
 
 @pytest.fixture(scope="session")
@@ -31,17 +36,23 @@ def parity() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread_per_process() -> None:
-    """Two test processes on two cores are fastest with one thread each, and sums come out the same on any machine."""
+    """Two processes on two cores are fastest with one thread each; sums come out the same on any machine."""
+    import torch
+
     torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
 def tiny_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset of 18 training, 9 validation and 9 test clips of three classes (read it, do not write to it)."""
+    """A dataset of 18 training, 9 validation and 9 test clips of three classes; to read, not to write to."""
+    from tiny import tiny_dataset
+
     return tiny_dataset(tmp_path_factory.mktemp("tiny") / "shards")
 
 
 @pytest.fixture(scope="session")
 def tiny_image_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An image-encoder artifact with random weights."""
+    from tiny import tiny_encoder
+
     return tiny_encoder(tmp_path_factory.mktemp("tiny") / "image-encoder")

@@ -9,26 +9,26 @@ import torch
 
 from sound2scene import artifacts
 from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.reading import ReadInstances
 from sound2scene.models.biggan import Generator
 from sound2scene.models.discriminator import Discriminator
 from sound2scene.models.judge import Judge
 from sound2scene.stages.gan import GanStage
 from sound2scene.stages.gan_phases import Phases
-from tiny import CLASSES, NET, Z_DIM
+from tiny import CLASSES, NET, Z_DIM, tiny_features
 
 GENERATOR: dict[str, Any] = {"resolution": 32, "channels": 4, "attention": [], "z_dim": 8, "feature_dim": 8}
 GENERATOR |= {"z_image_dim": Z_DIM}
 DISCRIMINATOR: dict[str, Any] = {"resolution": 32, "channels": 4, "attention": [], "z_image_dim": Z_DIM}
 
 
-def tiny_gan(encoder: Path, cache: Path, phases: dict[str, Any] | None = None, **settings: Any) -> GanStage:
+def tiny_gan(phases: dict[str, Any] | None = None, **settings: Any) -> GanStage:
     """A GAN stage with seeded weights."""
     torch.manual_seed(0)
     fast = partial(torch.optim.Adam, lr=2e-3, betas=(0.0, 0.99))
     settings = {"generator_optimizer": fast, "discriminator_optimizer": fast} | settings
-    whole = Phases(**({"neighbours": 3, "ema_decay": 0.5} | (phases or {})))
-    networks = Generator(**GENERATOR), Discriminator(**DISCRIMINATOR)
-    return GanStage(*networks, str(encoder), phases=whole, cache=str(cache), **settings)
+    whole = Phases(**({"ema_decay": 0.5} | (phases or {})))
+    return GanStage(Generator(**GENERATOR), Discriminator(**DISCRIMINATOR), phases=whole, **settings)
 
 
 def tiny_generator(folder: Path, encoder: Path | None, seed: int = 0) -> Path:
@@ -46,9 +46,15 @@ def tiny_judge(folder: Path, classes: tuple[str, ...] = CLASSES) -> Path:
     return artifacts.save(Judge(len(classes), 32, "resnet18", NET), folder, card=card)
 
 
-def tiny_data(shards: Path, **settings: Any) -> ClipDataModule:
-    """Batches of six."""
-    return ClipDataModule(str(shards), **({"batch_size": 6, "workers": 0, "read": []} | settings))
+def pair_data(shards: Path, encoder: Path, cache: Path, **settings: Any) -> ClipDataModule:
+    """Sounds with features, in batches of six."""
+    settings = {"batch_size": 6, "workers": 0} | settings
+    return ClipDataModule(str(shards), features=tiny_features(encoder, cache), **settings)
+
+
+def instance_data(shards: Path, encoder: Path, cache: Path, **settings: Any) -> ClipDataModule:
+    """Instances of 32 px, each with three neighbours, in batches of six."""
+    return pair_data(shards, encoder, cache, read=ReadInstances(32, neighbours=3), **settings)
 
 
 def tiny_trainer(folder: Path, **settings: Any) -> pl.Trainer:

@@ -1,42 +1,56 @@
-"""Recipes run by the command in a process of its own: to the end, or killed as soon as there is a checkpoint."""
+"""Recipes run by the command in processes of their own: to the end, on two, or killed and gone on with."""
 
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
+import pytorch_lightning as pl
 import torch
 
+import forked
+
 TRAINER = Path(__file__).resolve().parents[1] / "experiments" / "trainer.yaml"
-LIMIT_S = 120
 
 
-def command(recipe: Path, *more: str) -> list[str]:
-    """`sound2scene fit` of a recipe on top of `experiments/trainer.yaml`."""
-    return [sys.executable, "-m", "sound2scene.cli", "fit", "-c", str(TRAINER), "-c", str(recipe), *more]
+class PowerCut(pl.Callback):
+    """Kills the process that trains.
+
+    Args:
+        after: Batches before it strikes.
+    """
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *rest: object) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fit(recipe: Path, *more: str) -> tuple[str, ...]:
+    """Arguments for `sound2scene fit` of a recipe on top of `experiments/trainer.yaml`."""
+    return "fit", "-c", str(TRAINER), "-c", str(recipe), *more
 
 
 def run(recipe: Path, *more: str) -> None:
     """Run to the end, which must be a good one."""
-    done = subprocess.run(
-        command(recipe, *more), env=_environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    ended = forked.run(forked.command, *fit(recipe, *more))
+    assert ended.status == 0, ended.err[-3000:]
 
 
-def run_killed_and_on(recipe: Path, saved: Path, steps: int) -> None:
-    """Kill a run when its first checkpoint `saved` is there, before its last of `steps`, and go on from it."""
-    process = subprocess.Popen(command(recipe), env=_environment(), stdout=subprocess.DEVNULL)
-    waited = time.monotonic()
-    while not saved.exists():
-        assert process.poll() is None, "the run ended before it was killed"
-        assert time.monotonic() - waited < LIMIT_S
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert torch.load(saved, weights_only=True)["global_step"] < steps
+def run_on_two(recipe: Path, *more: str) -> None:
+    """Run on two processes to a good end."""
+    for ended in forked.run_pair(forked.command, *fit(recipe, "--trainer.devices=2", *more)):
+        assert ended.status == 0, ended.err[-3000:]
+
+
+def run_killed_and_on(recipe: Path, saved: Path, batches: int) -> None:
+    """Kill a run after some batches, when its checkpoint `saved` is there, and go on from that to the end."""
+    cut = ["--trainer.callbacks+=killed_run.PowerCut", f"--trainer.callbacks.after={batches}"]
+    ended = forked.run(forked.command, *fit(recipe, *cut))
+    assert ended.status == -signal.SIGKILL, ended.err[-3000:]
+    assert 0 < torch.load(saved, weights_only=True)["global_step"] < batches
     (saved.parent / "last.ckpt").unlink(missing_ok=True)
     run(recipe, "--ckpt_path", str(saved))
 
@@ -46,7 +60,3 @@ def weights(folder: Path, name: str) -> dict[str, torch.Tensor]:
     (path,) = folder.glob(f"runs/*/*/version_*/checkpoints/{name}.ckpt")
     found: dict[str, torch.Tensor] = torch.load(path, weights_only=True)["state_dict"]
     return found
-
-
-def _environment() -> dict[str, str]:
-    return os.environ | {"OMP_NUM_THREADS": "1"}

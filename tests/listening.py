@@ -1,6 +1,7 @@
 """Scorers of the tests' own, named by dotted path."""
 
 import os
+import signal
 import time
 
 import torch
@@ -22,13 +23,30 @@ class Loudest:
         return Scored(waveform_T.view(-1, 1600).square().mean(dim=1).sqrt(), map_SHW)
 
 
-class Slow(Loudest):
-    """As loud, but slow, and noted in a file: which videos were scored, by whom."""
+class Noted(Loudest):
+    """As loud, and notes in a file what it scores: `SCORED_AT_MOST` videos, then it waits for ever."""
+
+    def __init__(self) -> None:
+        self.left = int(os.environ.get("SCORED_AT_MOST", "1000000"))
 
     def score(self, moments: Moments) -> Scored:
-        time.sleep(0.15)
+        while self.left == 0:
+            time.sleep(1)
+        self.left -= 1
         with open(os.environ["SCORED"], "a") as log:
             log.write(f"{moments.key}\n")
+        return super().score(moments)
+
+
+class Interrupted(Loudest):
+    """Hears Ctrl-C at its third video."""
+
+    count = 0
+
+    def score(self, moments: Moments) -> Scored:
+        self.count += 1
+        if self.count == 3:
+            os.kill(os.getpid(), signal.SIGINT)
         return super().score(moments)
 
 

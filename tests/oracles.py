@@ -58,7 +58,7 @@ def cosine(one: FloatArray, other: FloatArray) -> float:
 def symmetric_infonce(
     z_audio_GD: FloatArray, z_image_GD: FloatArray, logit: Callable[[FloatArray, FloatArray], float]
 ) -> float:
-    """L_total of the paper's Eq. 2, with any logit in place of -d: one term per pair and direction (Eq. 1)."""
+    """L_total of the paper's Eq. 2, any logit in place of -d: one term per pair and direction (Eq. 1)."""
     total = 0.0
     for anchors, others in ((z_audio_GD, z_image_GD), (z_image_GD, z_audio_GD)):
         for j, anchor in enumerate(anchors):
@@ -70,7 +70,7 @@ def symmetric_infonce(
 def ranks_by_sorting(
     z_query_ND: FloatArray, z_gallery_ND: FloatArray, right_NN: NDArray[np.bool_], asked: list[int]
 ) -> list[int]:
-    """Where the first right answer stands when a query's gallery is sorted by cosine, wrong answers first in a tie."""
+    """Where the first right answer stands in a query's gallery sorted by cosine, ties lost."""
     ranks = []
     for query in asked:
         order = sorted(asked, key=lambda i: (-cosine(z_query_ND[query], z_gallery_ND[i]), right_NN[query, i]))
@@ -79,7 +79,7 @@ def ranks_by_sorting(
 
 
 def class_chance_by_counting(label_N: list[int], k: int) -> float:
-    """Share of (query, set of k gallery items) with one of the query's class among the k, over all there are."""
+    """Share of (query, set of k gallery items) with one of the query's class among the k, over all."""
     hits = [
         any(label_N[i] == label for i in drawn)
         for label in label_N
@@ -89,7 +89,7 @@ def class_chance_by_counting(label_N: list[int], k: int) -> float:
 
 
 def neighbour_accuracy_by_voting(z_ND: FloatArray, label_N: list[int], k: int) -> float:
-    """Share of rows whose k nearest other rows elect their label; equal votes go to the larger sum of cosines."""
+    """Share of rows whose k nearest other rows elect their label; a tie goes to the larger sum of cosines."""
     hits = 0
     for query in range(len(z_ND)):
         others = [i for i in range(len(z_ND)) if i != query]

@@ -2,10 +2,14 @@
 
 import math
 import zlib
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+T = TypeVar("T", bound=nn.Module)
 
 
 def _generator(name: str) -> np.random.Generator:
@@ -40,6 +44,15 @@ def weight(name: str, shape: tuple[int, ...]) -> Tensor:
 def state(shapes: dict[str, list[int]]) -> dict[str, Tensor]:
     """A whole state dict, from names and shapes as in `parity/state_dict_keys.json`."""
     return {name: weight(name, tuple(shape)) for name, shape in shapes.items()}
+
+
+def filled(make: Callable[[], T]) -> T:
+    """A network by that rule, in eval mode; drawing random weights first would take longer than the test."""
+    with torch.device("meta"):
+        network = make()
+    shapes = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
+    network.load_state_dict(state(shapes), assign=True)
+    return network.eval()
 
 
 def relative_error(got: Tensor, expected: np.ndarray) -> float:

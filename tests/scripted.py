@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.reading import ReadPictures
 from sound2scene.models.image_encoder import ImageEncoder
-from sound2scene.types import Batch, Export
+from sound2scene.types import Export, PictureBatch
 from tiny import NET
 
 SANITY_SCORE = 9.0
@@ -30,14 +31,14 @@ class ScriptedStage(pl.LightningModule):
         self.network = ImageEncoder("resnet18", NET)
         self.states: list[dict[str, Tensor]] = []
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+    def training_step(self, batch: PictureBatch, batch_index: int) -> Tensor:
         loss = self.network(
             torch.ones(len(batch.key), 3, 32, 32) * torch.arange(len(batch.key))[:, None, None, None]
         )
         self.log("train/loss", loss.mean())
         return loss.mean()
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
+    def validation_step(self, batch: PictureBatch, batch_index: int) -> None:
         """Only the end of the epoch matters."""
 
     def on_validation_epoch_end(self) -> None:
@@ -69,7 +70,7 @@ class Spy(pl.Callback):
 def fit(
     stage: pl.LightningModule, shards: Path, folder: Path, *callbacks: pl.Callback, **settings: Any
 ) -> pl.Trainer:
-    """Train in this process on pictures' keys alone, without files of Lightning's own."""
+    """Train in this process on small pictures, without files of Lightning's own."""
     defaults: dict[str, Any] = {
         "max_epochs": 3,
         "accelerator": "cpu",
@@ -82,5 +83,5 @@ def fit(
         "use_distributed_sampler": False,
     }
     trainer = pl.Trainer(default_root_dir=folder, callbacks=list(callbacks), **(defaults | settings))
-    trainer.fit(stage, ClipDataModule(str(shards), batch_size=6, workers=0, read=()))
+    trainer.fit(stage, ClipDataModule(str(shards), batch_size=6, workers=0, read=ReadPictures("pixels32")))
     return trainer

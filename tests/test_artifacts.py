@@ -1,5 +1,7 @@
 import json
 import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,34 +17,34 @@ CARD = {"kind": "audio-encoder", "preset": "paper", "metrics": {"recall": 0.5}, 
 
 
 @pytest.fixture(scope="module")
-def network():
+def network() -> AudioEncoder:
     torch.manual_seed(0)
     return AudioEncoder(8, "resnet10t", {"stem_type": ""}, final_relu=False)
 
 
 @pytest.fixture
-def artifact(network, tmp_path):
+def artifact(network: AudioEncoder, tmp_path: Path) -> Path:
     return artifacts.save(network, tmp_path / "artifact", card=CARD)
 
 
-def rewrite(artifact, **entries):
+def rewrite(artifact: Path, **entries: Any) -> None:
     path = artifact / "card.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | entries))
 
 
-def refused(artifact, message, kind=None):
+def refused(artifact: Path, message: str, kind: str | None = None) -> None:
     with pytest.raises(InputError, match=message) as caught:
         artifacts.load(artifact, kind)
     assert "\n" not in str(caught.value)
     assert str(artifact) in str(caught.value)
 
 
-def bytes_of(folder):
+def bytes_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @torch.no_grad()
-def test_loaded_network_is_the_saved_one_in_eval_mode(network, artifact):
+def test_loaded_network_is_the_saved_one_in_eval_mode(network: AudioEncoder, artifact: Path) -> None:
     loaded = artifacts.load(artifact, "audio-encoder")
     assert not any(module.training for module in loaded.modules())
     before = network.state_dict()
@@ -52,7 +54,7 @@ def test_loaded_network_is_the_saved_one_in_eval_mode(network, artifact):
     assert loaded(spectrogram_BFT).min() < 0
 
 
-def test_card_says_what_was_given_and_what_was_written(network, artifact):
+def test_card_says_what_was_given_and_what_was_written(network: AudioEncoder, artifact: Path) -> None:
     card = artifacts.read_card(artifact)
     assert (card.kind, card.preset, card.metrics, card.origin.commit) == (
         "audio-encoder",
@@ -71,7 +73,7 @@ def test_card_says_what_was_given_and_what_was_written(network, artifact):
     assert card.origin.created.endswith("+00:00")
 
 
-def test_fingerprint_changes_with_every_tensor(network):
+def test_fingerprint_changes_with_every_tensor(network: AudioEncoder) -> None:
     original = artifacts.fingerprint(network)
     for name, tensor in network.state_dict().items():
         kept = tensor.clone()
@@ -84,7 +86,7 @@ def test_fingerprint_changes_with_every_tensor(network):
     assert artifacts.fingerprint(network) == original
 
 
-def test_fingerprint_changes_with_dtype_class_and_arguments(network):
+def test_fingerprint_changes_with_dtype_class_and_arguments(network: AudioEncoder) -> None:
     twin = AudioEncoder(8, "resnet10t", {"stem_type": ""}, final_relu=True)
     twin.load_state_dict(network.state_dict())
     assert artifacts.fingerprint(twin) != artifacts.fingerprint(network)
@@ -96,11 +98,11 @@ def test_fingerprint_changes_with_dtype_class_and_arguments(network):
     assert artifacts.fingerprint(head) != original
 
 
-def test_fingerprint_does_not_depend_on_mode(network):
+def test_fingerprint_does_not_depend_on_mode(network: AudioEncoder) -> None:
     assert artifacts.fingerprint(network.train()) == artifacts.fingerprint(network.eval())
 
 
-def test_network_without_stated_arguments_takes_them_from_the_caller(tmp_path):
+def test_network_without_stated_arguments_takes_them_from_the_caller(tmp_path: Path) -> None:
     head = ProjectionHead(4, 3, 2)
     artifacts.save(
         head, tmp_path / "a", card={"kind": "head"}, arguments={"in_dim": 4, "hidden_dim": 3, "out_dim": 2}
@@ -108,13 +110,15 @@ def test_network_without_stated_arguments_takes_them_from_the_caller(tmp_path):
     assert artifacts.fingerprint(artifacts.load(tmp_path / "a")) == artifacts.fingerprint(head)
 
 
-def test_saving_again_replaces_the_artifact_and_leaves_nothing_beside_it(network, artifact):
+def test_saving_again_replaces_the_artifact_and_leaves_nothing_beside_it(
+    network: AudioEncoder, artifact: Path
+) -> None:
     artifacts.save(network, artifact, card=CARD | {"commit": "7654321"})
     assert artifacts.read_card(artifact).origin.commit == "7654321"
     assert [path.name for path in artifact.parent.iterdir()] == ["artifact"]
 
 
-def test_folder_with_other_files_is_left_alone(network, tmp_path):
+def test_folder_with_other_files_is_left_alone(network: AudioEncoder, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="choose a new folder"):
         artifacts.save(network, tmp_path, card=CARD)
@@ -130,23 +134,27 @@ def test_folder_with_other_files_is_left_alone(network, tmp_path):
         (CARD | {"metrics": {"recall": torch.tensor(1.0)}}, "plain finite values"),
     ],
 )
-def test_bad_card_is_refused_before_anything_is_written(network, tmp_path, card, message):
+def test_bad_card_is_refused_before_anything_is_written(
+    network: AudioEncoder, tmp_path: Path, card: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         artifacts.save(network, tmp_path / "artifact", card=card)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_network_from_elsewhere_is_not_saved(tmp_path):
+def test_network_from_elsewhere_is_not_saved(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no network"):
         artifacts.save(torch.nn.Linear(2, 2), tmp_path / "a", card={"kind": "x"}, arguments={})
 
 
 @pytest.mark.parametrize("call", ["mkdir", "rename"])
-def test_failed_write_leaves_the_old_artifact(network, artifact, monkeypatch, call):
+def test_failed_write_leaves_the_old_artifact(
+    network: AudioEncoder, artifact: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
     before = bytes_of(artifact)
     original = getattr(os, call)
 
-    def fails(path, *rest, **options):
+    def fails(path: Any, *rest: Any, **options: Any) -> Any:
         if str(path).endswith(".partial"):
             raise OSError(28, "No space left on device")
         return original(path, *rest, **options)
@@ -158,24 +166,24 @@ def test_failed_write_leaves_the_old_artifact(network, artifact, monkeypatch, ca
     assert [path.name for path in artifact.parent.iterdir()] == ["artifact"]
 
 
-def test_missing_artifact_is_named(tmp_path):
+def test_missing_artifact_is_named(tmp_path: Path) -> None:
     refused(tmp_path / "nowhere", "no artifact")
 
 
 @pytest.mark.parametrize("name", ["card.json", "weights.safetensors"])
-def test_half_an_artifact_is_refused(artifact, name):
+def test_half_an_artifact_is_refused(artifact: Path, name: str) -> None:
     (artifact / name).unlink()
     refused(artifact, "no artifact")
 
 
 @pytest.mark.parametrize("keep", [0, 4, 200, -1])
-def test_truncated_weights_are_refused(artifact, keep):
+def test_truncated_weights_are_refused(artifact: Path, keep: int) -> None:
     path = artifact / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:keep])
     refused(artifact, "weights.safetensors: damaged")
 
 
-def test_one_flipped_bit_is_refused(artifact):
+def test_one_flipped_bit_is_refused(artifact: Path) -> None:
     path = artifact / "weights.safetensors"
     content = bytearray(path.read_bytes())
     content[-100] ^= 1
@@ -183,17 +191,17 @@ def test_one_flipped_bit_is_refused(artifact):
     refused(artifact, "fingerprints differ")
 
 
-def test_card_of_other_arguments_is_refused(artifact):
+def test_card_of_other_arguments_is_refused(artifact: Path) -> None:
     rewrite(artifact, arguments=artifacts.read_card(artifact).arguments | {"final_relu": True})
     refused(artifact, "fingerprints differ")
 
 
-def test_wrong_kind_is_refused(artifact):
+def test_wrong_kind_is_refused(artifact: Path) -> None:
     refused(artifact, "kind 'audio-encoder', not 'image-encoder'", kind="image-encoder")
 
 
 @pytest.mark.parametrize("change", ["missing", "unexpected", "shape"])
-def test_weights_of_another_network_are_refused(artifact, change):
+def test_weights_of_another_network_are_refused(artifact: Path, change: str) -> None:
     path = artifact / "weights.safetensors"
     tensors = load_file(path)
     if change == "unexpected":
@@ -226,7 +234,7 @@ def test_weights_of_another_network_are_refused(artifact, change):
         "sound2scene.models.audio_encoder.AudioEncoder\n",
     ],
 )
-def test_card_cannot_name_anything_but_a_network(artifact, class_path):
+def test_card_cannot_name_anything_but_a_network(artifact: Path, class_path: str) -> None:
     rewrite(artifact, class_path=class_path, arguments={"command": f"touch {artifact / 'broken-in'}"})
     refused(artifact, "is no network of sound2scene.models")
     assert not (artifact / "broken-in").exists()
@@ -243,12 +251,12 @@ def test_card_cannot_name_anything_but_a_network(artifact, class_path):
         {"backbone": "resnet10t", "backbone_options": {"pretrained": True}},
     ],
 )
-def test_card_with_unusable_arguments_is_refused(artifact, arguments):
+def test_card_with_unusable_arguments_is_refused(artifact: Path, arguments: dict[str, Any]) -> None:
     rewrite(artifact, arguments=arguments)
     refused(artifact, "export or import the artifact again")
 
 
-def test_huge_card_is_not_read(artifact):
+def test_huge_card_is_not_read(artifact: Path) -> None:
     (artifact / "card.json").write_text(" " * (2 << 20))
     refused(artifact, "larger than")
 
@@ -257,7 +265,7 @@ GENERATOR = {"resolution": 32, "channels": 4, "attention": [], "z_dim": 8, "feat
 
 
 @pytest.fixture
-def generator(tmp_path):
+def generator(tmp_path: Path) -> tuple[Generator, Path]:
     torch.manual_seed(0)
     network = Generator(**GENERATOR).train()
     with torch.no_grad():
@@ -266,7 +274,9 @@ def generator(tmp_path):
 
 
 @torch.no_grad()
-def test_a_generator_is_folded_once_for_inference_and_left_alone_for_training(generator):
+def test_a_generator_is_folded_once_for_inference_and_left_alone_for_training(
+    generator: tuple[Generator, Path],
+) -> None:
     network, folder = generator
     noise_BZ, z_image_BD = torch.randn(2, 8), torch.randn(2, 6)
     folded, whole = artifacts.load(folder), artifacts.load(folder, fold=False)
@@ -277,12 +287,12 @@ def test_a_generator_is_folded_once_for_inference_and_left_alone_for_training(ge
     assert artifacts.fingerprint(whole) == artifacts.read_card(folder).fingerprint
 
 
-def test_a_folded_generator_is_not_saved(generator, tmp_path):
+def test_a_folded_generator_is_not_saved(generator: tuple[Generator, Path], tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="folded for inference"):
         artifacts.save(artifacts.load(generator[1]), tmp_path / "again", card={"kind": "generator"})
 
 
-def test_loading_draws_no_random_weights(generator, artifact):
+def test_loading_draws_no_random_weights(generator: tuple[Generator, Path], artifact: Path) -> None:
     for folder in (generator[1], artifact):
         torch.manual_seed(3)
         expected = torch.rand(2)
@@ -291,7 +301,7 @@ def test_loading_draws_no_random_weights(generator, artifact):
         assert torch.equal(torch.rand(2), expected)
 
 
-def test_loaded_tensors_outlive_their_file(artifact):
+def test_loaded_tensors_outlive_their_file(artifact: Path) -> None:
     loaded = artifacts.load(artifact)
     before = {name: tensor.clone() for name, tensor in loaded.state_dict().items()}
     path = artifact / "weights.safetensors"
@@ -299,8 +309,8 @@ def test_loaded_tensors_outlive_their_file(artifact):
     assert all(torch.equal(before[name], tensor) for name, tensor in loaded.state_dict().items())
 
 
-def test_networks_of_different_image_encoders_are_no_pair(tmp_path, network):
-    def saved(name, notes):
+def test_networks_of_different_image_encoders_are_no_pair(tmp_path: Path, network: AudioEncoder) -> None:
+    def saved(name: str, notes: dict[str, Any]) -> Path:
         return artifacts.save(network, tmp_path / name, card=CARD | {"notes": notes})
 
     fits, silent = saved("fits", {"image_encoder": "abc"}), saved("silent", {})

@@ -2,7 +2,9 @@ import io
 import math
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -299,12 +301,12 @@ def test_fit_length_repeats_then_cuts() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
-def test_gain_and_mix_scale_add_and_clip_arrays_and_tensors(kind) -> None:
+def test_gain_and_mix_scale_add_and_clip_arrays_and_tensors(kind: Callable[[np.ndarray], Any]) -> None:
     first, second = (
         kind(np.array(values, np.float32)) for values in ([[0.5, -0.5, 0.01]], [[0.25, 0.25, 0.25]])
     )
 
-    def close(result, expected: list[float]) -> bool:
+    def close(result: Any, expected: list[float]) -> bool:
         assert type(result) is type(first)
         assert result.dtype == first.dtype
         return np.allclose(np.asarray(result), [expected], atol=1e-6)

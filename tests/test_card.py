@@ -16,17 +16,17 @@ CARD = Card(
 )
 
 
-def changed(**entries):
+def changed(**entries: object) -> str:
     return json.dumps(
         {key: value for key, value in (json.loads(CARD.to_json()) | entries).items() if value != "absent"}
     )
 
 
-def test_json_and_back_is_the_same_card():
+def test_json_and_back_is_the_same_card() -> None:
     assert Card.from_json(CARD.to_json(), "card.json") == CARD
 
 
-def test_json_is_flat():
+def test_json_is_flat() -> None:
     entries = json.loads(CARD.to_json())
     assert entries["commit"] == "1234567"
     assert entries["format"] == 1
@@ -51,7 +51,7 @@ def test_json_is_flat():
         (changed(notes="n"), "'notes' has a value of the wrong type"),
     ],
 )
-def test_unusable_card_is_refused_in_one_line(text, message):
+def test_unusable_card_is_refused_in_one_line(text: str, message: str) -> None:
     with pytest.raises(InputError, match=f"^somewhere/card.json: .*{message}") as caught:
         Card.from_json(text, "somewhere/card.json")
     assert "\n" not in str(caught.value)

@@ -48,7 +48,7 @@ def figure(folder: Path, name: str, start: str) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_the_toy_chain_rebuilt_at_reduced_length_learns_at_every_stage(tmp_path: Path) -> None:
     sizes = ["--train", "384", "--val", "64", "--test", "16", "--mixed", "2"]
     run(tmp_path, "prepare", "toy", "-o", "data/toy/shards-true", *sizes)

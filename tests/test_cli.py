@@ -1,36 +1,76 @@
+import os
+import re
+import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from command_words import commands
 from sound2scene import cli
+from sound2scene.commands import doctor
+from sound2scene.types import DivergedError, InputError
 
-TRAINER = Path(__file__).resolve().parents[1] / "experiments" / "trainer.yaml"
+REPOSITORY = Path(__file__).resolve().parents[1]
+TRAINER = REPOSITORY / "experiments" / "trainer.yaml"
 TOY = TRAINER.parent / "align" / "toy.yaml"
+PAGES = ("README.md", "experiments/README.md")
+HEAVY = ("torch", "pytorch_lightning", "lightning_fabric", "matplotlib", "numpy", "PIL", "jsonargparse")
+IMPORTED = f"""
+import sys
+from sound2scene import cli
+for line in sys.stdin:
+    try:
+        print(line.strip(), cli.main(line.split()))
+    except SystemExit as ended:
+        print(line.strip(), ended.code)
+print([name for name in {HEAVY} if name in sys.modules])
+"""
 
 
 def fails_in_one_line(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """Run a command that has to fail as a user's error; its message."""
-    assert cli.main(list(arguments)) == 2
+    assert cli.main(arguments) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("sound2scene: ")]
     assert len(lines) == 1
     return lines[0]
 
 
-def test_help_lists_every_command_and_imports_no_torch() -> None:
-    code = "import sys; from sound2scene import cli; cli.main([]); print('torch' in sys.modules)"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert printed.splitlines()[-1] == "False"
-    commands = "fit validate test predict prepare verify download select moments generate import doctor"
-    for command in commands.split():
-        assert f"    {command}" in printed
+def test_help_and_version_of_every_word_import_nothing_heavy() -> None:
+    words = {" ".join(words[:length]) for words in commands() for length in range(len(words) + 1)}
+    lines = [*(f"{word} --help" for word in sorted(words)), "", "--version", "generate a.wav -o b -n 0"]
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED],
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    for line in lines[:-1]:
+        assert f"\n{line.strip()} 0\n" in f"\n{done.stdout}"
+    assert "\ngenerate a.wav -o b -n 0 2\n" in done.stdout
 
 
-def test_an_unknown_command_is_refused_with_status_2() -> None:
-    with pytest.raises(SystemExit) as stopped:
-        cli.main(["fitt"])
-    assert stopped.value.code == 2
+def test_help_lists_every_command_with_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        cli.main([])
+    printed = capsys.readouterr().out
+    for word in ("fit", "validate", "test", "predict", *{words[0] for words in commands()}):
+        assert re.search(rf"^    {word} +[A-Z]", printed, flags=re.MULTILINE), word
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"sound2scene {metadata.version('sound2scene')}\n"
+
+
+@pytest.mark.parametrize("word", ["fitt", "--", "--no-such-option", "", "prep"])
+def test_a_word_that_is_no_command_is_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fails_in_one_line(capsys, word).endswith("see `sound2scene --help`")
 
 
 def test_a_misspelt_recipe_key_is_refused_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,3 +78,115 @@ def test_a_misspelt_recipe_key_is_refused_by_its_name(capsys: pytest.CaptureFixt
         capsys, "fit", "-c", str(TRAINER), "-c", str(TOY), "--model.init_args.warmup_stepz=3"
     )
     assert "warmup_stepz" in message
+
+
+class DownloadError(InputError):
+    """One of the package's own."""
+
+
+def lightning_interrupted() -> None:
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        sys.exit(1)
+
+
+def raises(error: BaseException) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (InputError("a.csv: no such file"), 2, "a.csv: no such file"),
+        (DownloadError("a.csv: gone"), 2, "a.csv: gone"),
+        (DivergedError("step 3: loss is nan"), 2, "step 3: loss is nan"),
+        (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
+        (None, 130, "stopped by Ctrl-C"),
+    ],
+)
+def test_what_a_user_can_cause_is_one_line_and_a_status(
+    error: BaseException | None,
+    status: int,
+    line: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def command() -> None:
+        raises(error) if error is not None else lightning_interrupted()
+
+    monkeypatch.setattr(doctor, "COMMAND", command)
+    command.__doc__ = "Fails."
+    assert cli.main(["doctor"]) == status
+    assert capsys.readouterr() == ("", f"sound2scene: {line}\n")
+
+
+@pytest.mark.parametrize("error", [ValueError("ours"), SystemExit(3), ImportError("no libtorch")])
+def test_a_fault_of_the_program_keeps_its_traceback(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def command() -> None:
+        """Fails."""
+        raise error
+
+    monkeypatch.setattr(doctor, "COMMAND", command)
+    with pytest.raises(type(error)) as caught:
+        cli.main(["doctor"])
+    assert caught.value is error
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent as a POSIX shell does")
+def test_ctrl_c_while_a_command_loads_is_one_line_and_status_130(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("print('loading', flush=True)\nimport time\ntime.sleep(600)\n")
+    command = [sys.executable, "-m", "sound2scene.cli", "verify", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    run = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert run.stdout is not None
+    assert run.stdout.readline() == "loading\n"
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate()
+    assert (run.returncode, err) == (130, "sound2scene: stopped by Ctrl-C\n")
+
+
+def command_lines(page: str) -> list[str]:
+    """Lines of code blocks that call the command, continued ones joined."""
+    text = (REPOSITORY / page).read_text().replace("\\\n", " ")
+    found = re.findall(r"^\s*(?:\$ )?(?:\.venv/bin/)?sound2scene (.+)$", text, flags=re.MULTILINE)
+    return [re.sub(r"\s+#.*|\[--key value \.\.\.\]", "", line).strip() for line in found]
+
+
+def spoken_commands(page: str) -> list[str]:
+    """Commands in running text, between backticks; in tables, where `|` is escaped, they may have choices."""
+    found = re.findall(r"`(?:\.venv/bin/)?sound2scene ([^`]+)`", (REPOSITORY / page).read_text())
+    return [one.replace("\\|", "|") for one in found]
+
+
+LINES = [line for page in PAGES for line in command_lines(page)]
+
+
+def test_the_pages_have_commands() -> None:
+    assert {line.split()[0] for line in LINES} >= {"fit", "select", "prepare", "generate", "import"}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_command_line_of_the_pages_parses(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    given = line.split()
+    monkeypatch.setattr(sys, "argv", ["sound2scene", *given, "--print_config"])
+    if given[0] not in cli.RECIPES:
+        assert callable(cli.bound(given))
+        return
+    with pytest.raises(SystemExit, match=r"^0$"):
+        cli.main()
+
+
+@pytest.mark.parametrize("spoken", [one for page in PAGES for one in spoken_commands(page)])
+def test_every_command_in_the_running_text_of_the_pages_exists(spoken: str) -> None:
+    words = set(commands()) | {(word,) for word in cli.RECIPES}
+    nested = {found[0] for found in words if len(found) == 2}
+    first, *rest = (part.split("|") for part in spoken.split())
+    for word in first:
+        assert word in nested or (word,) in words
+        assert word not in nested or not rest or words.issuperset((word, choice) for choice in rest[0])

@@ -1,7 +1,10 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from sound2scene.distributed import barrier, gather, world
@@ -13,7 +16,7 @@ ROWS = 6  # of each rank
 EVALUATED = ([[0, 2, 4], [6, 8], [7]], [[1], [5, 3]])  # clips of either rank, batch by batch
 
 
-def gather_without_gradient(z_BD):
+def gather_without_gradient(z_BD: Tensor) -> Tensor:
     rows = [torch.empty_like(z_BD) for _ in range(2)]
     dist.all_gather(rows, z_BD.detach())
     rows[dist.get_rank()] = z_BD
@@ -23,7 +26,7 @@ def gather_without_gradient(z_BD):
 class Step(nn.Module):
     """Two towers and a loss over the global batch, with a temperature that is trained too."""
 
-    def __init__(self, collect):
+    def __init__(self, collect: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         torch.manual_seed(0)
         self.audio = nn.Sequential(nn.Linear(10, 16), nn.Tanh(), nn.Linear(16, 8))
@@ -31,20 +34,20 @@ class Step(nn.Module):
         self.loss = L2InfoNCE(0.3, learnable=True)
         self.collect = collect
 
-    def forward(self, audio_BD, image_BD):
+    def forward(self, audio_BD: Tensor, image_BD: Tensor) -> Tensor:
         return self.loss(self.collect(self.audio(audio_BD)), self.collect(self.image(image_BD)))
 
 
-def inputs():
+def inputs() -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(1)
     return torch.randn(2 * ROWS, 10, generator=generator), torch.randn(2 * ROWS, 5, generator=generator)
 
 
-def gradients(step):
+def gradients(step: nn.Module) -> dict[str, Tensor]:
     return {name.removeprefix("module."): weight.grad for name, weight in step.named_parameters()}
 
 
-def on_a_rank(rank):
+def on_a_rank(rank: int) -> dict[str, Any]:
     mine = slice(rank * ROWS, (rank + 1) * ROWS)
     found = {"world": list(world())}
     for name, collect in {"with": gather, "without": gather_without_gradient}.items():
@@ -63,37 +66,39 @@ def on_a_rank(rank):
 
 
 @pytest.fixture(scope="module")
-def ranks(tmp_path_factory):
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return on_two_ranks(on_a_rank, tmp_path_factory.mktemp("ranks"))
 
 
 @pytest.fixture(scope="module")
-def whole():
+def whole() -> dict[str, Tensor]:
     step = Step(gather)
     loss = step(*inputs())
     loss.backward()
     return {"loss": loss.detach(), **gradients(step)}
 
 
-def test_each_process_knows_its_rank(ranks):
+def test_each_process_knows_its_rank(ranks: list[dict[str, Any]]) -> None:
     assert [rank["world"] for rank in ranks] == [[0, 2], [1, 2]]
 
 
-def test_one_process_is_a_world_of_its_own_and_gathers_nothing():
+def test_one_process_is_a_world_of_its_own_and_gathers_nothing() -> None:
     z_BD = torch.ones(2, 3)
     assert world() == (0, 1)
     assert gather(z_BD) is z_BD
     barrier()
 
 
-def test_rows_come_in_rank_order_on_every_rank(ranks):
+def test_rows_come_in_rank_order_on_every_rank(ranks: list[dict[str, Any]]) -> None:
     first = torch.arange(6.0).view(3, 2)
     for rank in ranks:
         assert torch.equal(rank["rows"], torch.cat([first, first + 10]))
         assert torch.equal(rank["turned"], torch.cat([first.view(2, 3).T, first.view(2, 3).T + 10]))
 
 
-def test_two_ranks_give_the_loss_and_gradients_of_the_whole_batch(ranks, whole):
+def test_two_ranks_give_the_loss_and_gradients_of_the_whole_batch(
+    ranks: list[dict[str, Any]], whole: dict[str, Tensor]
+) -> None:
     assert len(whole) == 8
     for rank in ranks:
         for name, expected in whole.items():
@@ -101,13 +106,17 @@ def test_two_ranks_give_the_loss_and_gradients_of_the_whole_batch(ranks, whole):
             assert (rank["with"][name] - expected).abs().max() < 1e-5, name
 
 
-def test_gathering_without_gradient_would_be_noticed_as_half_of_it(ranks, whole):
+def test_gathering_without_gradient_would_be_noticed_as_half_of_it(
+    ranks: list[dict[str, Any]], whole: dict[str, Tensor]
+) -> None:
     for name, expected in whole.items():
         share = 1.0 if name.startswith("loss") else 0.5
         assert (ranks[0]["without"][name] - share * expected).abs().max() < 1e-5, name
 
 
-def test_uneven_shares_of_a_split_come_back_whole_once_and_in_order_on_every_rank(ranks):
+def test_uneven_shares_of_a_split_come_back_whole_once_and_in_order_on_every_rank(
+    ranks: list[dict[str, Any]],
+) -> None:
     clips = torch.arange(9)
     for rank in ranks:
         index_N, label_N, z_audio_ND, z_image_ND = rank["embeddings"]

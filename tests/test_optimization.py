@@ -9,11 +9,13 @@ from torch import nn
 from sound2scene.optimization import LARC, WarmupCosine, adam, warmup_cosine
 
 
-def groups(*rates):
+def groups(*rates: float) -> torch.optim.Optimizer:
     return torch.optim.SGD([{"params": [nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates])
 
 
-def walk(optimizer, schedule, steps):
+def walk(
+    optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LambdaLR, steps: int
+) -> list[list[float]]:
     """Rates of every group before each of `steps` steps and after the last."""
     rates = [[group["lr"] for group in optimizer.param_groups]]
     for _ in range(steps):
@@ -23,7 +25,7 @@ def walk(optimizer, schedule, steps):
     return rates
 
 
-def test_rates_at_the_start_the_top_half_way_and_the_end():
+def test_rates_at_the_start_the_top_half_way_and_the_end() -> None:
     optimizer = groups(0.4)
     rates = [rate for (rate,) in walk(optimizer, warmup_cosine(optimizer, 110, 10), 130)]
     assert rates[0] == pytest.approx(0.04)
@@ -36,7 +38,9 @@ def test_rates_at_the_start_the_top_half_way_and_the_end():
 
 @pytest.mark.parametrize(("steps", "warmup_steps"), [(50, 7), (50, 0), (1, 0), (20, 20), (20, 1)])
 @pytest.mark.parametrize("final_share", [0.0, 0.1, 1.0])
-def test_every_group_follows_the_curve_at_its_own_height(steps, warmup_steps, final_share):
+def test_every_group_follows_the_curve_at_its_own_height(
+    steps: int, warmup_steps: int, final_share: float
+) -> None:
     optimizer = groups(1.0, 0.01)
     found = walk(optimizer, warmup_cosine(optimizer, steps, warmup_steps, final_share), steps)
     for step, rates in enumerate(found):
@@ -52,7 +56,7 @@ def test_every_group_follows_the_curve_at_its_own_height(steps, warmup_steps, fi
 
 
 @pytest.mark.parametrize("stop", [3, 10, 25])
-def test_a_resumed_schedule_goes_on_as_if_never_stopped(stop):
+def test_a_resumed_schedule_goes_on_as_if_never_stopped(stop: int) -> None:
     optimizer = groups(0.3, 0.1)
     whole = walk(optimizer, warmup_cosine(optimizer, 40, 10, 0.2), 40)
     first = groups(0.3, 0.1)
@@ -65,14 +69,14 @@ def test_a_resumed_schedule_goes_on_as_if_never_stopped(stop):
     assert walk(second, resumed, 40 - stop) == whole[stop:]
 
 
-def test_building_and_stepping_a_schedule_warns_of_nothing():
+def test_building_and_stepping_a_schedule_warns_of_nothing() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         optimizer = groups(0.3)
         walk(optimizer, warmup_cosine(optimizer, 10, 4), 12)
 
 
-def test_adam_is_the_published_one():
+def test_adam_is_the_published_one() -> None:
     (group,) = adam([nn.Parameter(torch.zeros(1))]).param_groups
     settings = {
         name: group[name] for name in ("lr", "betas", "eps", "weight_decay", "decoupled_weight_decay")
@@ -86,8 +90,8 @@ def test_adam_is_the_published_one():
     }
 
 
-def test_published_swav_rates():
-    """02, section 4.5: from 0.3 to 4.8 over 10 epochs of 312 steps, then a cosine to 0.0048 at the end of 200."""
+def test_published_swav_rates() -> None:
+    """From 0.3 to 4.8 over 10 epochs of 312 steps, then a cosine to 0.0048 at the end of 200."""
     optimizer = groups(4.8)
     schedule = WarmupCosine()(optimizer, 200 * 312)
     share = schedule.lr_lambdas[0]
@@ -99,8 +103,10 @@ def test_published_swav_rates():
     assert 4.8 * share(200 * 312) == pytest.approx(0.0048)
 
 
-def larc_by_hand(weight, gradients, lr, momentum, decay, trust):
-    """02, section 4.5, in NumPy: scale the decayed gradient by the ratio of norms, then plain momentum."""
+def larc_by_hand(
+    weight: np.ndarray, gradients: np.ndarray, lr: float, momentum: float, decay: float, trust: float
+) -> np.ndarray:
+    """The published rule in NumPy: scale the decayed gradient by the ratio of norms, then plain momentum."""
     weight, buffer = weight.copy(), None
     for gradient in gradients:
         norms = np.linalg.norm(weight), np.linalg.norm(gradient)
@@ -116,7 +122,7 @@ def larc_by_hand(weight, gradients, lr, momentum, decay, trust):
 
 @pytest.mark.parametrize("shape", [(5, 7), (6,), (2, 3, 3, 3)], ids=["linear", "bias", "convolution"])
 @pytest.mark.parametrize("decay", [1e-6, 0.1])
-def test_larc_equals_its_formula_over_several_steps(shape, decay):
+def test_larc_equals_its_formula_over_several_steps(shape: tuple[int, ...], decay: float) -> None:
     dice = np.random.default_rng(0)
     start, gradients = dice.standard_normal(shape), dice.standard_normal((4, *shape)) * 10
     parameter = nn.Parameter(torch.tensor(start))
@@ -129,7 +135,7 @@ def test_larc_equals_its_formula_over_several_steps(shape, decay):
     assert not np.allclose(expected, start)
 
 
-def test_larc_leaves_a_tensor_of_zeros_to_plain_descent():
+def test_larc_leaves_a_tensor_of_zeros_to_plain_descent() -> None:
     parameter = nn.Parameter(torch.zeros(3))
     parameter.grad = torch.ones(3)
     LARC([parameter], lr=0.5).step()

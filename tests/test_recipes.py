@@ -1,4 +1,4 @@
-"""Every recipe under `experiments/` is one: it parses against the constructors, and is named after its own file."""
+"""Each recipe under `experiments/` is one: it parses against the constructors and is named after itself."""
 
 import sys
 from pathlib import Path

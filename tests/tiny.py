@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from sound2scene import artifacts, images
+from sound2scene.data.batches.frozen_encoder import Features
 from sound2scene.data.shards.write import Plan, write_dataset
 from sound2scene.models.audio_encoder import AudioEncoder
 from sound2scene.models.image_encoder import ImageEncoder
@@ -67,25 +68,30 @@ def tiny_localizer(**settings: Any) -> Localizer:
     return Localizer(**{"dim": 16, "image": image, "audio": audio} | settings)
 
 
-def tiny_stage(encoder: Path, cache: Path, **settings: Any) -> AlignStage:
+def tiny_stage(**settings: Any) -> AlignStage:
     """An alignment on log-mel spectrograms, with seeded weights."""
     torch.manual_seed(0)
     settings = {"spectrogram": "log_mel"} | settings
-    return AlignStage(AudioEncoder(Z_DIM, "resnet18", NET), str(encoder), cache=str(cache), **settings)
+    return AlignStage(AudioEncoder(Z_DIM, "resnet18", NET), **settings)
+
+
+def tiny_features(encoder: Path, cache: Path) -> Features:
+    """Features of an image encoder, for a DataModule."""
+    return Features(str(encoder), str(cache))
 
 
 def tiny_recipe(path: Path, shards: Path, encoder: Path, **run: Any) -> Path:
     """The same as a recipe file, to lie on top of `experiments/trainer.yaml`."""
     lines = [
-        f"run: {{name: align/tiny, folder: {path.parent / 'runs'}, monitor: val/recall, "
+        f"run: {{name: align/tiny, folder: {path.parent / 'runs'}, "
+        "best: {monitor: val/class/audio_to_image/recall_at_1}, "
         + "".join(f"{key}: {value}, " for key, value in run.items())
         + "}",
-        "trainer: {max_epochs: 3, accelerator: cpu, devices: 1, enable_progress_bar: false, log_every_n_steps: 1}",
+        "trainer: {max_epochs: 3, accelerator: cpu, devices: 1, enable_progress_bar: false,",
+        "  log_every_n_steps: 1}",
         "model:",
         "  class_path: sound2scene.stages.align.AlignStage",
         "  init_args:",
-        f"    image_encoder: {encoder}",
-        f"    cache: {path.parent / 'features'}",
         "    spectrogram: log_mel",
         "    schedule:",
         "      class_path: sound2scene.optimization.WarmupCosine",
@@ -95,7 +101,11 @@ def tiny_recipe(path: Path, shards: Path, encoder: Path, **run: Any) -> Path:
         f"      init_args: {{z_dim: {Z_DIM}, backbone: resnet18, backbone_options: {NET}}}",
         "data:",
         "  class_path: sound2scene.data.clips.ClipDataModule",
-        f"  init_args: {{shards: {shards}, batch_size: 4, workers: 0}}",
+        "  init_args:",
+        f"    shards: {shards}",
+        "    batch_size: 4",
+        "    workers: 0",
+        f"    features: {{image_encoder: {encoder}, cache: {path.parent / 'features'}}}",
     ]
     path.write_text("\n".join(lines) + "\n")
     return path

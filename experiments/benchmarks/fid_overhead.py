@@ -1,8 +1,7 @@
-"""Measure what FID and IS cost beyond the network's own pass over the pictures.
+"""Time FID and IS against the network's own pass over the pictures.
 
-Ours: the network alone. Other: the network, the metrics' sums and their final computation, once per run over
-    all
-pictures, as the callback does it with every validation.
+Ours is the network alone. The other side is the network with the metrics' sums and their final computation,
+once for all pictures, as the callback does it at every validation.
 
 Run `python experiments/benchmarks/fid_overhead.py`.
 """

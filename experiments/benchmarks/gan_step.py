@@ -1,7 +1,7 @@
-"""Measure one discriminator and one generator step: bf16, channels last and compiled against plain float32.
+"""Time one discriminator and one generator step in bf16, channels last and compiled against plain float32.
 
 The steps are those of the stage `gan` (hinge loss, fakes and reals in one pass of the discriminator) on one
-batch that stays where it is, so that nothing but the networks is timed.
+batch that stays on its device, so that only the networks are timed.
 
 Run `python experiments/benchmarks/gan_step.py` (`--resolution 128 --channels 96 --batch 64` for the published
 size).
@@ -27,35 +27,41 @@ def make_step(
     """Both steps, with networks and optimizers of their own."""
     torch.manual_seed(0)
     device, width = torch.device(options.device), 256
-    one = Generator(options.resolution, options.channels, [], 40, 64, width).to(device)
-    other = Discriminator(options.resolution, 2 * options.channels, [], width).to(device)
+    generator = Generator(options.resolution, options.channels, [], 40, 64, width).to(device)
+    discriminator = Discriminator(options.resolution, 2 * options.channels, [], width).to(device)
     if channels_last:
-        one, other = (network.to(memory_format=torch.channels_last) for network in (one, other))
+        generator.to(memory_format=torch.channels_last)
+        discriminator.to(memory_format=torch.channels_last)
     if compiled:
-        one.compile()
-        other.compile()
-    rates = [torch.optim.Adam(network.parameters(), lr=4e-4, betas=(0.0, 0.99)) for network in (one, other)]
+        generator.compile()
+        discriminator.compile()
+    optimizers = [
+        torch.optim.Adam(network.parameters(), lr=4e-4, betas=(0.0, 0.99))
+        for network in (generator, discriminator)
+    ]
     image_BCHW = torch.rand(options.batch, 3, options.resolution, options.resolution, device=device) * 2 - 1
     z_image_BD = normalize(torch.rand(options.batch, width, device=device), dim=1)
     loss = HingeLoss()
 
     def step() -> None:
-        noise_BZ = torch.randn(options.batch, one.z_dim, device=device)
-        for optimizer in rates:
+        noise_BZ = torch.randn(options.batch, generator.z_dim, device=device)
+        for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             with torch.no_grad():
-                fake_BCHW = one(noise_BZ, z_image_BD)
-            fake_B, real_B = other(torch.cat([fake_BCHW, image_BCHW]), torch.cat([z_image_BD] * 2)).chunk(2)
-            judged = loss.discriminator(real_B, fake_B)
-        judged.backward()
-        rates[1].step()
-        other.requires_grad_(False)
+                fake_BCHW = generator(noise_BZ, z_image_BD)
+            score_B = discriminator(torch.cat([fake_BCHW, image_BCHW]), torch.cat([z_image_BD] * 2))
+            fake_B, real_B = score_B.chunk(2)
+            discriminator_loss = loss.discriminator(real_B, fake_B)
+        discriminator_loss.backward()
+        optimizers[1].step()
+        discriminator.requires_grad_(False)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            drawn = loss.generator(other(one(noise_BZ, z_image_BD), z_image_BD))
-        drawn.backward()
-        rates[0].step()
-        other.requires_grad_(True)
+            fake_B = discriminator(generator(noise_BZ, z_image_BD), z_image_BD)
+            generator_loss = loss.generator(fake_B)
+        generator_loss.backward()
+        optimizers[0].step()
+        discriminator.requires_grad_(True)
         if device.type == "cuda":
             torch.cuda.synchronize()
 
@@ -67,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--resolution", type=int, default=64)
     parser.add_argument(
-        "--channels", type=int, default=8, help="of the generator; the discriminator has twice as many"
+        "--channels", type=int, default=8, help="width of the generator; the discriminator's is twice that"
     )
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

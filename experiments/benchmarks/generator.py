@@ -1,6 +1,6 @@
-"""Measure drawing with the generator: spectral norm folded into the weights against its power steps, and compiled.
+"""Time drawing with the generator: spectral norm folded into the weights against power steps, and compiled.
 
-Same weights, noise and features in one process; the outputs are compared before they are timed.
+Weights, noise and features are the same, in one process; the outputs are compared before they are timed.
 
 Run `python experiments/benchmarks/generator.py` (`--channels 96 --resolution 128` for the published size).
 """

@@ -1,10 +1,10 @@
-"""Measure memory while streaming: the loading processes' memory after an epoch of N clips and of 10 N clips.
+"""Measure the memory of loading: the largest over an epoch of N clips and over one of 10 N clips.
 
-Each size runs in a process of its own, with two loader workers; the figure is the largest sum, over the
-process and its workers, of what Linux counts as theirs: private memory, and their share of what they hand
-over to each other. Mapped files stay out: whether a library's pages count as private depends on what else the
-machine runs. The C library's allocator keeps what it once needed, and takes about a thousand clips to reach
-that level; N is beyond it.
+Each size runs in a process of its own, with two loader workers. The figure is the largest sum, over the
+process and its workers, of what Linux counts as theirs: private memory, and their share of the memory in
+which they exchange batches. Mapped files stay out, because whether a library's pages count as private depends
+on what else the machine runs. The C library's allocator keeps what it once needed, and takes about a thousand
+clips to reach that level; N is larger.
 
 Run `python experiments/benchmarks/memory.py`.
 """
@@ -21,17 +21,22 @@ from pathlib import Path
 
 import psutil
 from alignment_epoch import write_files
+from shards import ReadBoth
 
 from sound2scene.data.clips import ClipDataModule
 from sound2scene.data.prepare import prepare_folder
 
 
 def own_bytes(process: psutil.Process | None = None) -> int:
-    """Anonymous and shared memory of a process (this one) and its children, each shared page divided by its holders."""
+    """Anonymous and shared memory of a process and its children; sharers count equal parts of a page.
+
+    Args:
+        process: Process to measure; by default this one.
+    """
     process = process or psutil.Process()
     total_kb = 0
     for one in (process, *process.children(recursive=True)):
-        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+        with suppress(FileNotFoundError, ProcessLookupError):  # the process has just ended
             for line in Path(f"/proc/{one.pid}/smaps_rollup").read_text().splitlines():
                 if line.startswith(("Pss_Anon:", "Pss_Shmem:")):
                     total_kb += int(line.split()[1])
@@ -40,7 +45,7 @@ def own_bytes(process: psutil.Process | None = None) -> int:
 
 def stream(shards: str) -> int:
     """Largest memory over one epoch."""
-    data = ClipDataModule(shards, batch_size=8, workers=2, read=("image", "waveform"))
+    data = ClipDataModule(shards, batch_size=8, workers=2, read=ReadBoth())
     return max(own_bytes() for _ in data.train_dataloader())
 
 

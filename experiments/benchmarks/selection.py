@@ -1,9 +1,9 @@
-"""Measure `select` and `prepare` against extracting every 10-fps frame to JPEG with FFmpeg and reading it back.
+"""Time `select` and `prepare` against extracting frames at 10 fps to JPEG with FFmpeg and reading them back.
 
-Both sides use one thread and pass over the same videos in turn: the ratio is one of videos per second and
-core. Ours decodes a video, scores its steps with a localizer and makes the clip (the chosen frame's JPEG, 10
-s of FLAC). The other side is the published recipe: `ffmpeg` to a folder of JPEGs and a WAV, and reading all
-of them back at the localizer's size; in the second line it scores them, too.
+Both sides use one thread and pass over the same videos in turn, so that the ratio is one of videos per second
+and core. Ours decodes a video, scores its steps with a localizer and makes the clip (the chosen frame's JPEG,
+10 s of FLAC). The other side is the published recipe: `ffmpeg` to a folder of JPEGs and a WAV, and reading
+all of them back at the localizer's size; in the second line it scores them, too.
 
 Run `python experiments/benchmarks/selection.py FOLDER` (of videos; needs the command `ffmpeg`).
 """
@@ -26,29 +26,30 @@ from timing import compare, print_table
 
 from sound2scene import artifacts, audio
 from sound2scene.data.batches.footage import FootageDataset
-from sound2scene.data.selection.file import Choice
 from sound2scene.data.video.clip import make_video_clip
 from sound2scene.data.video.find import find_videos
-from sound2scene.moments import Moments, Scorer
+from sound2scene.moments import Choice, Moments, Refused, Scorer
 from sound2scene.stages.selection import SelectionStage
 from sound2scene.types import Clip
 
 
 def usable(folder: Path, scorer: Scorer) -> FootageDataset:
-    """The videos that can be decoded; the others are named."""
+    """The videos that can be decoded; the names of the others are printed."""
     every = FootageDataset(list(find_videos(folder).items()), scorer.side_px)
-    refused = {
-        footage.key: footage.refused for footage in (every[i] for i in range(len(every))) if footage.refused
-    }
-    for reason in refused.values():
-        print(f"left out: {reason.reason}")
-    return FootageDataset([video for video in every.videos if video[0] not in refused], scorer.side_px)
+    kept = []
+    for number, video in enumerate(every.videos):
+        found = every[number].found
+        if isinstance(found, Refused):
+            print(f"left out: {found.reason}")
+        else:
+            kept.append(video)
+    return FootageDataset(kept, scorer.side_px)
 
 
 def ours(videos: FootageDataset, stage: SelectionStage) -> None:
     """Select and prepare every video."""
     for number, (key, path) in enumerate(videos.videos):
-        _, chosen = stage.predict_step(videos[number], 0)
+        chosen = stage.predict_step(videos[number], 0).found
         assert isinstance(chosen, Choice)
         job = {"key": key, "label": None, "video": str(path), "moment_s": chosen.moments_s[0], "side_px": 256}
         clip = make_video_clip(job | {"duration_s": chosen.duration_s})

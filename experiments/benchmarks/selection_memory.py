@@ -1,7 +1,7 @@
-"""Measure memory of `select` and `prepare`: the largest over a run on N videos and on 10 N, in fresh processes.
+"""Measure the memory of `select` and `prepare`: the largest over a run on N and over one on 10 N videos.
 
-The videos are one folder's, linked again and again under other names. What counts as memory is said in
-`memory.py`.
+Each run has a fresh process. The videos are those of one folder, linked again and again under other names.
+`memory.py` says what counts as memory.
 
 Run `python experiments/benchmarks/selection_memory.py FOLDER` (of videos).
 """
@@ -22,7 +22,7 @@ from sound2scene.data.video.find import find_videos
 
 
 def largest(*command: str) -> int:
-    """The most that a command of ours and its children held, looked at ten times a second."""
+    """The largest memory of a command of ours and its children, measured ten times a second."""
     process = psutil.Popen([sys.executable, "-m", "sound2scene.cli", *command])
     most = 0
     while process.poll() is None:

@@ -1,4 +1,6 @@
-"""Measure the batched spectrograms against the published per-clip way (scipy, float64) and librosa, thread for thread.
+"""Time the batched spectrograms against scipy (float64, clip by clip, as published) and librosa.
+
+Both sides have the same number of threads.
 
 Run `python experiments/benchmarks/spectrogram.py`; it takes about half a minute.
 """

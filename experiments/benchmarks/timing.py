@@ -13,9 +13,9 @@ class Comparison:
     """Seconds per call of two callables that do the same work.
 
     Attributes:
-        ours_s: Median of ours.
-        other_s: Median of the other one.
-        ratio: Median over repeats of other / ours, each pair timed back to back; above 1 ours is faster.
+        ours_s: Median time of our callable.
+        other_s: Median time of the other callable.
+        ratio: Median over repeats of other / ours, each pair timed back to back; above 1, ours is faster.
         ratio_low: Smallest of these ratios.
         ratio_high: Largest of these ratios.
     """
@@ -28,15 +28,17 @@ class Comparison:
 
 
 def compare(ours: Callable[[], object], other: Callable[[], object], repeats: int = 9) -> Comparison:
-    """Time two callables in turn, so that a busy machine slows both, and swap who goes first at every repeat.
+    """Time two callables in turn, so that a busy machine slows both; the order is swapped at every repeat.
 
     Args:
-        ours: Called once to warm up, then `repeats` times; on a GPU it must wait for its result itself.
-        other: Likewise.
-        repeats: Pairs of timed calls.
+        ours: Our callable, called once to warm up, then `repeats` times; on a GPU it must wait for its own
+            result.
+        other: Callable to compare with, called in the same way.
+        repeats: Number of pairs of timed calls.
     """
     ours(), other()
-    ours_s, other_s = [], []
+    ours_s: list[float] = []
+    other_s: list[float] = []
     for repeat in range(repeats):
         for callable_, seconds in ((ours, ours_s), (other, other_s))[:: 1 if repeat % 2 else -1]:
             start = time.perf_counter()
@@ -57,13 +59,13 @@ def print_table(rows: Mapping[str, Comparison], per: float = 1, unit: str = "cal
 
     Args:
         rows: Comparisons by the name of their line.
-        per: Units of work in one call (clips of a batch, for one).
-        unit: What one unit is called.
+        per: Units of work in one call, such as the clips of a batch.
+        unit: Name of one unit.
     """
     width = max(map(len, rows))
     print(
-        f"{'':{width}}  {'ours':>9}  {'other':>9}  {'ratio':>6}  range      (ms per {unit}; ratio = other / "
-        "ours)"
+        f"{'':{width}}  {'ours':>9}  {'other':>9}  {'ratio':>6}  range      "
+        f"(ms per {unit}; ratio = other / ours)"
     )
     for name, row in rows.items():
         ours_ms, other_ms = 1e3 * row.ours_s / per, 1e3 * row.other_s / per

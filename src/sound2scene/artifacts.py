@@ -1,8 +1,7 @@
 """An artifact is a folder with one network: `weights.safetensors` and a readable `card.json`.
 
 Stages meet only through artifacts. A card is untrusted input: loading builds only classes of
-`sound2scene.models`, reads only safetensors, and refuses weights that are not the ones the card was written
-for.
+`sound2scene.models`, reads only safetensors, and refuses weights other than those the card was written for.
 """
 
 from __future__ import annotations
@@ -39,11 +38,12 @@ _PACKAGES = ("sound2scene", "torch", "timm", "safetensors")
 
 
 def fingerprint(network: nn.Module) -> str:
-    """SHA-256 over the class, its arguments where it states them, and every tensor's name, dtype, shape and bytes.
+    """SHA-256 of a network: its class, its constructor arguments if it states them, and every tensor.
 
-    It does not depend on the device, the mode (train or eval) or the order of the state dict, and changes
-    with any bit of any tensor; caches of the network's outputs are kept under it. The arguments count because
-    they can change what a network computes without changing a tensor (`final_relu`).
+    A tensor enters with its name, dtype, shape and bytes. The hash does not depend on the device, the mode
+    (train or eval) or the order of the state dict, and changes with any bit of any tensor; caches of the
+    network's outputs are kept under it. The arguments count because they can change what a network computes
+    without changing a tensor (`final_relu`).
     """
     arguments = getattr(network, "arguments", {})
     digest = hashlib.sha256(json.dumps([_class_path(network), arguments], sort_keys=True).encode())
@@ -64,9 +64,10 @@ def save(
 
     Args:
         network: A network of `sound2scene.models`, on any device.
-        folder: Where to; an artifact that is there is replaced, any other non-empty folder is refused.
-        card: Keys of `Card`, `kind` at least; class, fingerprint, time and versions are filled in.
-        arguments: Constructor arguments; needed only where the network has no attribute `arguments`.
+        folder: Folder to write to; an artifact in it is replaced, any other non-empty folder is refused.
+        card: Entries of the card by key of `Card`, at least `kind`; class, fingerprint, time and versions are
+            filled in.
+        arguments: Constructor arguments of the network; needed only if it has no attribute `arguments`.
 
     Returns:
         The folder.
@@ -123,14 +124,14 @@ def read_card(folder: str | os.PathLike[str]) -> Card:
 
 
 def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = True) -> nn.Module:
-    """The network of an artifact, on the CPU, in eval mode; its parameters still ask for gradients, as fresh ones do.
+    """The network of an artifact, on the CPU, in eval mode, with parameters that require gradients.
 
     Args:
-        folder: The artifact.
-        kind: What the network has to be for; anything by default.
-        fold: Fold a network that can be folded, a generator for one, which makes it faster and fit for
-            inference alone: its tensors and so its fingerprint are then not those of the card. False for
-                training it further.
+        folder: Folder of the artifact.
+        kind: Kind that the card must state, such as "generator"; any by default.
+        fold: Fold a network that can be folded, such as a generator. It is then faster and fit for inference
+            only, and its tensors and fingerprint are no longer those of the card. Give False to train it
+            further.
 
     Raises:
         InputError: If the artifact is missing, damaged or of another kind, or its weights and card do not
@@ -160,7 +161,7 @@ def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = T
 
 
 def training_folder(folder: str | os.PathLike[str]) -> Path:
-    """Where what a generator can be trained further from lies, beside its artifact.
+    """The folder beside a generator's artifact that holds what is needed to train it further.
 
     It may hold the artifacts `generator` (the live one) and `discriminator`, and `optimizers.safetensors`:
     Adam's moments as `<network>.<parameter>.<exp_avg|exp_avg_sq|step>`.
@@ -170,40 +171,66 @@ def training_folder(folder: str | os.PathLike[str]) -> Path:
 
 
 def check_pair(card: Card, encoder_fingerprint: str, folder: str | os.PathLike[str]) -> None:
-    """Refuse a network that belongs to the features of another image encoder, or whose card does not say to which.
+    """Refuse a network whose card names another image encoder than the one at hand, or none.
 
     Args:
-        card: Of a generator or an audio encoder; its notes hold the fingerprint of its `image_encoder`.
-        encoder_fingerprint: Of the image encoder at hand, as its card states it.
-        folder: Of the network, for the message.
+        card: Card of a generator or an audio encoder; its notes hold the fingerprint of its `image_encoder`.
+        encoder_fingerprint: Fingerprint of the image encoder at hand, as its card states it.
+        folder: Folder of the network, for the error message.
 
     Raises:
-        InputError: If they do not fit together.
+        InputError: If the network and the image encoder do not belong together.
+    """
+    check_same_encoder(encoder_of(card, folder), encoder_fingerprint, folder)
+
+
+def encoder_of(card: Card, folder: str | os.PathLike[str]) -> str:
+    """Fingerprint of the image encoder to which a network belongs, as its card states it.
+
+    Args:
+        card: Card of the network.
+        folder: Folder of the network, for the error message.
+
+    Raises:
+        InputError: If the card does not state it.
     """
     stated = card.origin.notes.get("image_encoder")
     if stated is None:
         raise InputError(
-            f"{folder}: its card does not say to which image encoder it belongs; import it again with "
-            "--image-encoder"
+            f"{folder}: its card does not say to which image encoder it belongs; "
+            "import it again with --image-encoder"
         )
-    if stated != encoder_fingerprint:
+    return str(stated)
+
+
+def check_same_encoder(stated: str, expected: str, folder: str | os.PathLike[str]) -> None:
+    """Refuse a network that belongs to the features of another image encoder.
+
+    Args:
+        stated: Fingerprint of the image encoder that the network belongs to.
+        expected: Fingerprint of the image encoder at hand.
+        folder: Folder of the network, for the error message.
+
+    Raises:
+        InputError: If the two differ.
+    """
+    if stated != expected:
         raise InputError(
-            f"{folder}: belongs to image encoder {str(stated)[:12]}, not to {encoder_fingerprint[:12]}; take "
-            "the pair "
-            "that was trained together"
+            f"{folder}: belongs to image encoder {stated[:12]}, not to {expected[:12]}; "
+            "take the pair that was trained together"
         )
 
 
 def _build(
     network_class: type[nn.Module], arguments: dict[str, Any], tensors: dict[str, Tensor]
 ) -> nn.Module:
-    """A network with these tensors, without drawing weights only to overwrite them (an orthogonal start takes 20 s)."""
+    """A network with these tensors, if possible without random ones first (orthogonal ones take 20 s)."""
     try:
         with torch.device("meta"):
             network = network_class(**arguments)
-        # A buffer that no file holds has to be computed.
+        # A buffer that is not in the state dict has to be computed by the constructor.
         whole = network.state_dict().keys() >= {name for name, _ in network.named_buffers()}
-    except RuntimeError:  # a constructor that looks at a value
+    except RuntimeError:  # the constructor needs the value of a tensor
         whole = False
     if not whole:
         network = network_class(**arguments)
@@ -239,7 +266,7 @@ def _class(card: Card, folder: Path) -> type[nn.Module]:
 
 
 def _write(tensors: dict[str, Tensor], card: Card, folder: Path) -> None:
-    """Write beside the folder, then swap; what was there comes back if that fails."""
+    """Write beside the folder, then swap the two; the old artifact comes back if that fails."""
     partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.partial")
     old = partial.with_suffix(".old")
     try:

@@ -1,7 +1,7 @@
-"""Any sound file in, 10 s of 16 kHz mono out; and the paper's edits in the waveform space: gain, mixing, quantisation.
+"""Sound files to 10 s of 16 kHz mono, and the paper's edits of waveforms: gain, mixing, quantisation.
 
-Files become NumPy arrays, because that is what a shard is written from. `gain` and `mix` take NumPy arrays
-and torch Tensors alike and give back what they were given.
+Files become NumPy arrays, because shards are written from those. `gain` and `mix` take NumPy arrays and torch
+tensors alike and return the same kind.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
 Waveform = TypeVar("Waveform", NDArray[np.float32], Tensor)
 
 _PCM16_FULL_SCALE = 32_768
-# Read past the cut, so that the resampling filter sees the sound that goes on there and not an artificial
-# end.
+# Read past the cut, so that the resampling filter sees how the sound goes on there and not an artificial end.
 _MARGIN_S = 0.1
 
 
@@ -36,14 +35,14 @@ def load(source: Source, clip_s: float = CLIP_S) -> NDArray[np.float32]:
 
     Channels are averaged, the rate is converted to 16 kHz (soxr HQ), the sound is repeated end to end or cut
     to `clip_s`, and clipped to +-1. No more of a long file is read than the clip needs. A file cut short is
-    used as far as it decodes without an error. Silence is a sound: see `is_silent`.
+    used as far as it decodes without an error. Silence counts as sound: see `is_silent`.
 
-    The released loader (Sound2Scene, a2s_dataloader.py) agrees at 16 kHz, mono, from 1 s on. It neither
-    resamples nor mixes down, and repeats a sound ten times only, so that a sound of 0.1 s would give 1 s;
-    here it fills the whole clip.
+    The released loader (Sound2Scene, a2s_dataloader.py) agrees for 16 kHz mono sounds of 1 s or more. It
+    neither resamples nor mixes down, and it repeats a sound only ten times, so that 0.1 s would become 1 s;
+    here a sound always fills the whole clip.
 
     Args:
-        source: Path, the bytes of a whole file, or a seekable binary file.
+        source: Path of a file, the bytes of a whole file, or a seekable binary file.
         clip_s: Length of the result in seconds.
 
     Returns:
@@ -58,8 +57,7 @@ def load(source: Source, clip_s: float = CLIP_S) -> NDArray[np.float32]:
     if isinstance(source, (str, os.PathLike)):
         name = os.fspath(source)
         try:
-            # Opened here and not by a decoder: "-" and "http:" at the start of a name mean something else to
-            # those.
+            # Opened here because decoders treat a name that starts with "-" or "http:" in their own way.
             stream = open(name, "rb")  # noqa: SIM115 (closed below; an OSError while reading is not one of opening)
         except OSError as error:
             raise InputError(
@@ -77,9 +75,9 @@ def to_clip(
 
     Args:
         samples_TC: Decoded sound, full scale +-1, one column per channel.
-        sample_rate_hz: Its rate.
+        sample_rate_hz: Sample rate of the decoded sound.
         clip_s: Length of the result in seconds.
-        name: What an error message calls the sound.
+        name: Name of the sound in an error message.
 
     Returns:
         waveform_T: float32 in [-1, 1], `clip_s` * 16,000 samples.
@@ -98,7 +96,7 @@ def to_clip(
         where = f"sample {first} ({first / sample_rate_hz:.3f} s) is {samples_TC[first].sum()}"
         raise InputError(f"{name}: {where}; write the file again without NaN and infinity")
     if sample_rate_hz != SAMPLE_RATE_HZ:
-        # Clipped before as well: a float file may hold any number, and the filter must not overflow.
+        # Clipped before the filter too: a float file may hold any number, and the filter must not overflow.
         waveform_T = soxr.resample(waveform_T.clip(-1, 1), sample_rate_hz, SAMPLE_RATE_HZ, quality="HQ")
     return fit_length(waveform_T.clip(-1, 1), round(clip_s * SAMPLE_RATE_HZ))
 
@@ -115,14 +113,14 @@ def fit_length(waveform_T: NDArray[np.float32], samples: int) -> NDArray[np.floa
 
 
 def gain(waveform: Waveform, gain_db: float) -> Waveform:
-    """Scale the amplitude by 10^(gain_db / 20) and clip to +-1: the volume change of the paper's Figures 5 and 7.
+    """Scale the amplitude by 10^(gain_db / 20) and clip to +-1, the paper's change of volume (Figures 5, 7).
 
-    The published examples saturate too (up to 40 % of the samples of their loudest sounds), so clipping
-    belongs to it.
+    The published examples saturate too (up to 40 % of the samples of the loudest sounds), so clipping is part
+    of the edit.
 
     Args:
-        waveform: Array or Tensor of any shape, full scale +-1.
-        gain_db: Positive is louder; `-math.inf` is silence.
+        waveform: Array or tensor of any shape, full scale +-1.
+        gain_db: Gain in dB; positive values are louder, `-math.inf` is silence.
     """
     return (waveform * _factor(gain_db)).clip(-1, 1)
 
@@ -130,14 +128,14 @@ def gain(waveform: Waveform, gain_db: float) -> Waveform:
 def mix(
     first: Waveform, second: Waveform, first_gain_db: float = 0.0, second_gain_db: float = 0.0
 ) -> Waveform:
-    """Add two sounds sample by sample, each with its own gain, and clip the sum to +-1 (the paper's Figure 4).
+    """Add two sounds, each with its own gain, and clip the sum to +-1 (the paper's Figure 4).
 
-    There is no normalisation of the peak, as in the published examples. Those that fade one sound into
-    another add a * first and (1 - a) * second: give 20 log10 of the two.
+    The peak is not normalised, as in the published examples. To fade one sound into another, they add `a *
+    first` and `(1 - a) * second`: give 20 log10 of the two factors as gains.
 
     Args:
-        first: Array or Tensor, full scale +-1.
-        second: The same shape and kind.
+        first: Array or tensor, full scale +-1.
+        second: Array or tensor of the same kind and shape as `first`.
         first_gain_db: Gain of `first` before the sum.
         second_gain_db: Gain of `second` before the sum.
 
@@ -146,14 +144,14 @@ def mix(
     """
     if first.shape != second.shape:
         raise InputError(
-            f"cannot mix {tuple(first.shape)} with {tuple(second.shape)} samples; use fit_length on both "
-            "first"
+            f"cannot mix {tuple(first.shape)} with {tuple(second.shape)} samples; "
+            "use fit_length on both first"
         )
     return (first * _factor(first_gain_db) + second * _factor(second_gain_db)).clip(-1, 1)
 
 
 def is_silent(waveform_T: NDArray[np.float32], floor_db: float = -80.0) -> bool:
-    """Tell whether the root mean square lies below `floor_db` re full scale (16-bit rounding noise has -101 dB)."""
+    """Whether the root mean square lies below `floor_db` re full scale (16-bit rounding noise: -101 dB)."""
     return float(np.sqrt(np.mean(np.square(waveform_T, dtype=np.float64)))) < _factor(floor_db)
 
 
@@ -168,7 +166,7 @@ def to_pcm16(waveform_T: NDArray[np.float32]) -> NDArray[np.int16]:
 
 
 def encode_flac(waveform_T: NDArray[np.float32]) -> bytes:
-    """Write a 16 kHz mono waveform as a 16-bit FLAC file; `load` of it gives `to_pcm16(waveform_T) / 32768` exactly."""
+    """A 16 kHz mono waveform as a 16-bit FLAC file; `load` returns exactly `to_pcm16(waveform_T) / 32768`."""
     import soundfile
 
     flac = io.BytesIO()
@@ -208,7 +206,7 @@ def _read_soundfile(stream: BinaryIO, name: str, seconds: float) -> tuple[NDArra
         with soundfile.SoundFile(stream) as file:
             samples_TC = file.read(math.ceil(seconds * file.samplerate), dtype="float32", always_2d=True)
             return samples_TC, file.samplerate
-    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a .raw name, whose rate nobody knows
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a .raw file, which states no rate
         raise _NotSoundError from error
 
 
@@ -223,7 +221,7 @@ def _read_ffmpeg(stream: BinaryIO, name: str, seconds: float) -> tuple[NDArray[n
             read_s += part_CT.shape[1] / sample_rate_hz
             if read_s >= seconds:
                 break
-    except (av.FFmpegError, ValueError) as error:  # ValueError: the rate or the channels change on the way
+    except (av.FFmpegError, ValueError) as error:  # ValueError: rate or channels change midway
         if isinstance(error, InputError):
             raise
         if not parts_CT:
@@ -237,7 +235,7 @@ def _ffmpeg_parts(stream: BinaryIO, name: str) -> Iterator[tuple[NDArray[np.floa
     """Decode the first audio stream, part by part, each with its sample rate."""
     import av
 
-    # Playlists are files too: an empty list of protocols keeps them from opening what they name.
+    # A playlist is a file too: without any protocol allowed it cannot open the files that it names.
     with av.open(stream, "r", options={"protocol_whitelist": ""}, metadata_errors="ignore") as container:
         if not container.streams.audio:
             raise InputError(f"{name}: has no audio stream; give a file with sound")

@@ -1,4 +1,4 @@
-"""The card of an artifact: what its network is, where it came from, what it reached, and on what terms it may serve."""
+"""The card of an artifact: what its network is, where it comes from, its figures and its terms of use."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Origin:
     """Where a network comes from.
 
     Attributes:
-        recipe: Recipe that made it, or its name.
-        commit: Commit of the code that made it.
-        data_fingerprint: Fingerprint of the data that it was trained on.
-        source: Where imported weights came from: address, sha256, bytes.
-        created: Time of writing, UTC, ISO 8601.
-        versions: Package versions that wrote it.
+        recipe: Recipe that trained the network, or its name.
+        commit: Commit of the code that trained it.
+        data_fingerprint: Fingerprint of the training data.
+        source: Origin of imported weights: address, sha256, bytes.
+        created: Time at which the card was written, UTC, ISO 8601.
+        versions: Versions of the packages that wrote it.
         notes: Anything else that JSON can hold.
     """
 
@@ -47,17 +47,19 @@ class Origin:
 
 @dataclass(frozen=True)
 class Card:
-    """What an artifact says of itself. As JSON it is flat: the keys of `Origin` stand beside the others, and `format`.
+    """What an artifact says of itself.
+
+    As JSON it is flat: `format` and the keys of `Origin` stand beside the others.
 
     Attributes:
-        kind: What the network is for: "audio-encoder", "image-encoder" ...
-        class_path: Dotted path of its class, inside `sound2scene.models`.
-        arguments: Constructor arguments.
+        kind: Purpose of the network: "audio-encoder", "image-encoder" ...
+        class_path: Dotted path of the network's class, inside `sound2scene.models`.
+        arguments: Constructor arguments of the network.
         fingerprint: `sound2scene.artifacts.fingerprint` of the network.
-        preset: Name of the spectrogram or image preset that it was trained with.
+        preset: Name of the spectrogram or image preset that the network was trained with.
         metrics: Measured figures by name.
-        licence: What is known of the terms of use.
-        origin: Where it comes from.
+        licence: Known terms of use.
+        origin: Where the network comes from.
     """
 
     kind: str
@@ -77,11 +79,11 @@ class Card:
 
     @classmethod
     def from_json(cls, text: str | bytes, name: str) -> Card:
-        """Read and check a card. An unknown key is refused; `notes` takes anything.
+        """Read and check a card; an unknown key is refused, but `notes` takes anything.
 
         Args:
-            text: JSON text.
-            name: What an error message calls it.
+            text: JSON text of the card.
+            name: Name of the card in an error message.
 
         Raises:
             InputError: If it is not JSON, or a key is missing, unknown or of the wrong type.

@@ -1,4 +1,4 @@
-"""The only file that knows ranks exist."""
+"""Ranks and collectives: the only module that calls `torch.distributed`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 
 
 def world() -> tuple[int, int]:
-    """Rank of this process and number of processes; (0, 1) where nothing is distributed."""
+    """Rank of this process and number of processes; (0, 1) if nothing is distributed."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
 
 
 def barrier() -> None:
-    """Wait for every process; at once where there is only one."""
+    """Wait for every process; return at once if there is only one."""
     if world()[1] > 1:
         dist.barrier()
 
@@ -25,33 +25,34 @@ def barrier() -> None:
 class _Gather(torch.autograd.Function):
     """All-gather whose backward sums, over ranks, the gradients that each rank computed for this rank's rows.
 
-    Every rank computes the whole loss, so that sum is world times the gradient of the one loss; DDP's average
-    over ranks takes the factor out again. A gather without gradient would lose the other ranks' share: at two
-    ranks exactly half.
+    Every rank computes the whole loss, so that this sum is the number of ranks times the gradient of one
+    loss; DDP's average over ranks removes the factor. A gather without gradient would lose the other ranks'
+    share: exactly half at two ranks.
     """
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, z_BD: Tensor) -> Tensor:
+    def forward(ctx: Any, z_BD: Tensor) -> Tensor:
         """Rows of all ranks, in rank order."""
         rank, ranks = world()
-        ctx.rows = slice(rank * len(z_BD), (rank + 1) * len(z_BD))  # type: ignore[attr-defined]
+        ctx.rows = slice(rank * len(z_BD), (rank + 1) * len(z_BD))
         z_GD = z_BD.new_empty(ranks * len(z_BD), *z_BD.shape[1:])
         dist.all_gather(list(z_GD.chunk(ranks)), z_BD.contiguous())
         return z_GD
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         """This rank's rows of the summed gradient."""
         (gradient_GD,) = gradients
         summed_GD = gradient_GD.contiguous().clone()
         dist.all_reduce(summed_GD)
-        return summed_GD[ctx.rows]  # type: ignore[attr-defined]
+        rows: slice = ctx.rows
+        return summed_GD[rows]
 
 
 def gather(z_BD: Tensor) -> Tensor:
-    """Rows of every rank, (world * B, D) in rank order, with gradients; the input itself where there is one process.
+    """Rows of every rank, (ranks * B, D) in rank order, with gradients.
 
-    Every rank must hold the same number of rows.
+    Every rank must hold the same number of rows. One process alone gets its input back.
     """
     if world()[1] == 1:
         return z_BD

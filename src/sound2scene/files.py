@@ -15,15 +15,15 @@ STALE_S = 3600  # no live writer takes so long over one file
 
 @contextmanager
 def replacing(path: str | os.PathLike[str], sync: bool = False) -> Iterator[Path]:
-    """A place beside `path` to write to; it takes that name when the block ends well, and is gone if it does not.
+    """A place beside `path` to write to; it takes that name when the block ends well, else it is gone.
 
     Several processes may write the same file at once: the last one to end wins, and readers see no mixture. A
     killed one leaves a hidden file behind, which :func:`sweep` finds.
 
     Args:
         path: What is to be there in the end; its folder has to exist.
-        sync: Be sure that the bytes are on the disk before they get their name, so that even a machine that loses
-            its power keeps the old file or has the new one.
+        sync: Be sure that the bytes are on the disk before they get their name, so that even a machine that
+            loses its power keeps the old file or has the new one.
     """
     path = Path(path)
     # Apart from the name, so that a long one does not grow beyond what a file system takes.

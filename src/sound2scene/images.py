@@ -1,16 +1,17 @@
-"""The two image ranges and the only conversions between them, JPEG in and out, and the named preprocessing chains.
+"""The two ranges of pictures and the conversions between them, JPEG files, and the preprocessing presets.
 
-A picture is either *pixel* (uint8, 0 to 255, what files and metrics hold) or *model* (float32, -1 to 1, what
-a generator draws). An image encoder eats neither: it eats the output of one named chain, normalised with
-ImageNet's mean and standard deviation. Several chains are in use in the published code (Sound2Scene
-`a2s_dataloader.py`, `inference/generate_images.py`, IC-GAN `make_hdf5.py`, SwAV `eval_linear.py`); an
-artifact's card names its own.
+A picture is in *pixel* range (uint8, 0 to 255, as in files and metrics) or in *model* range (float32, -1 to
+1, as a generator draws it). An image encoder takes neither: it takes the output of a preset, normalised with
+ImageNet's mean and standard deviation. The published code uses several (Sound2Scene `a2s_dataloader.py`,
+`inference/generate_images.py`, IC-GAN `make_hdf5.py`, SwAV `eval_linear.py`); an artifact's card names its
+own.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ def to_pixel(image_BCHW: Tensor) -> Tensor:
     """Model range to pixel range: float in [-1, 1] to uint8, rounded to nearest, out-of-range values clamped.
 
     Raises:
-        ValueError: If a value is not finite, or not a float at all (pixels already, perhaps).
+        ValueError: If a value is not finite, or the dtype is no float (perhaps already pixels).
     """
     if not image_BCHW.is_floating_point():
         raise ValueError(f"to_pixel takes floats in [-1, 1], not {image_BCHW.dtype}")
@@ -54,8 +55,8 @@ def decode_jpeg(data: bytes, name: str) -> Image.Image:
     """An encoded picture as an RGB image.
 
     Args:
-        data: A whole JPEG (or another file of `FORMATS`).
-        name: What to call it in an error.
+        data: Bytes of a whole JPEG file (or another of `FORMATS`).
+        name: Name of the picture in an error message.
 
     Raises:
         InputError: If the bytes are no picture, a truncated one, or one of more than 179 million pixels.
@@ -78,20 +79,20 @@ def encode_jpeg(image: Image.Image | NDArray[np.uint8], quality: int = 95) -> by
 
 
 def normalise(image: Image.Image) -> Tensor:
-    """An RGB picture as float32 CHW, ImageNet mean and standard deviation removed."""
+    """An RGB picture as float32 CHW, normalised with ImageNet's mean and standard deviation."""
     pixels_HWC = torch.from_numpy(np.array(image, dtype=np.float32))
     return ((pixels_HWC / 255 - torch.tensor(MEAN)) / torch.tensor(STD)).permute(2, 0, 1).contiguous()
 
 
 def centre_square(image: Image.Image) -> Image.Image:
-    """The largest centred square of a picture; half pixels go to the even side, as in torchvision's `center_crop`."""
+    """The largest centred square of a picture, rounded to even pixels as in torchvision's `center_crop`."""
     side = min(image.size)
     left, top = round((image.width - side) / 2), round((image.height - side) / 2)
     return image.crop((left, top, left + side, top + side))
 
 
 def square_pixels(image: Image.Image, side: int) -> Tensor:
-    """The centred square of a picture as uint8 (3, side, side): what a generator is to draw (IC-GAN `make_hdf5.py`)."""
+    """The centred square, uint8 (3, side, side), that a generator learns to draw (IC-GAN `make_hdf5.py`)."""
     square = centre_square(image).resize((side, side), _BILINEAR)
     return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
 
@@ -112,32 +113,33 @@ def _icgan(image: Image.Image, side: int) -> Tensor:
     return _bicubic(_centre(image, side), 224, align_corners=False)
 
 
+# No lambdas: a loader's worker that is not forked is handed a chain by name.
 PRESETS: dict[str, Callable[[Image.Image], Tensor]] = {
     # Sound2Scene's training target: whole frame squeezed to 256, then bicubic to 224 (aspect ratio not kept).
     "squeeze": _squeeze,
     # Sound2Scene's feature helper: centre square at 224.
     "centre_crop": _centre,
     # IC-GAN's training features: centre square at the generator's resolution, then bicubic to 224.
-    "icgan64": lambda image: _icgan(image, 64),
-    "icgan128": lambda image: _icgan(image, 128),
-    "icgan256": lambda image: _icgan(image, 256),
+    "icgan64": partial(_icgan, side=64),
+    "icgan128": partial(_icgan, side=128),
+    "icgan256": partial(_icgan, side=256),
     # Small encoders of small pictures: centre square at 64, no upsampling.
-    "small64": lambda image: _centre(image, 64),
-    # Pixels (uint8) at the resolution of a generator, for a judge of its pictures.
-    "pixels32": lambda image: square_pixels(image, 32),
-    "pixels64": lambda image: square_pixels(image, 64),
-    "pixels128": lambda image: square_pixels(image, 128),
-    "pixels256": lambda image: square_pixels(image, 256),
+    "small64": partial(_centre, side=64),
+    # Pixels (uint8) at the resolution of a generator, for the judge.
+    "pixels32": partial(square_pixels, side=32),
+    "pixels64": partial(square_pixels, side=64),
+    "pixels128": partial(square_pixels, side=128),
+    "pixels256": partial(square_pixels, side=256),
 }
 
 
 def preset(name: str) -> Callable[[Image.Image], Tensor]:
-    """A preprocessing chain by name: RGB picture to normalised float32 (3, H, W), 224 px except `small64`.
+    """A preprocessing preset by name: RGB picture to normalised float32 (3, H, W), 224 px except `small64`.
 
-    The `pixels*` chains give uint8 instead, for a judge.
+    The presets `pixels*` give uint8 instead, for the judge.
 
     Raises:
-        InputError: If there is no chain of that name.
+        InputError: If there is no preset of that name.
     """
     try:
         return PRESETS[name]

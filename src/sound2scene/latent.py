@@ -1,45 +1,81 @@
-"""The latent space of the generator: the noise that goes in beside a feature."""
+"""The latent space of the generator: its noise, and how a latent and noise become a picture."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import normalize
 
+from sound2scene.protocols import whole_number
+from sound2scene.seeds import seed_of
 from sound2scene.types import InputError
 
 _CUT = 2.0  # standard deviations at which truncated noise ends (IC-GAN `predict.py`)
-_PICTURES = 2_109_050_70
 
 
-def noise(seeds: Iterable[int], width: int, truncation: float = 1.0) -> Tensor:
-    """Rows of standard normal noise, each a function of its own seed alone, (B, width) float32 on the CPU.
+def noise(seed: int, draw: int, width: int, truncation: float = 1.0) -> Tensor:
+    """Standard normal noise of one picture, a function of its seed and the number of its draw alone.
+
+    This is the only law of noise. A grid gives all its rows one seed, so that draw j is the same noise for
+    every sound; a figure over a split gives each clip the seed :func:`seed_of_clip`, so that its pictures
+    vary. Either can be drawn again by `sound2scene generate --seed`.
 
     Args:
-        seeds: One per row, 0 or larger.
-        width: Of the generator's noise.
-        truncation: 1 for plain noise as the paper samples. Below 1, values beyond two standard deviations are
-            drawn again and the rest is scaled by it (IC-GAN `predict.py`): fewer oddities, less variety; 0 is
-            the mean.
+        seed: Seed of the picture, 0 or larger.
+        draw: Number of the draw, from 0.
+        width: Width of the generator's noise.
+        truncation: Factor of the noise; 1 is plain noise, which the paper uses. Below 1, values beyond two
+            standard deviations are drawn again before the noise is scaled (IC-GAN `predict.py`), which trades
+            variety for fewer oddities; 0 is the mean.
+
+    Returns:
+        (width,) float32 on the CPU.
 
     Raises:
         InputError: If the truncation is not between 0 and 1.
     """
     if not 0 <= truncation <= 1:
         raise InputError(f"truncation is {truncation}; choose one between 0 and 1 (1: none)")
-    rows = []
-    for seed in seeds:
-        dice = torch.Generator().manual_seed(seed)
-        row_Z = torch.randn(width, generator=dice)
-        if truncation < 1:
-            while (outside_Z := row_Z.abs() > _CUT).any():
-                row_Z[outside_Z] = torch.randn(int(outside_Z.sum()), generator=dice)
-            row_Z *= truncation
-        rows.append(row_Z)
+    dice = torch.Generator().manual_seed(seed_of(seed, draw))
+    noise_Z = torch.randn(width, generator=dice)
+    if truncation < 1:
+        while (outside_Z := noise_Z.abs() > _CUT).any():
+            noise_Z[outside_Z] = torch.randn(int(outside_Z.sum()), generator=dice)
+        noise_Z *= truncation
+    return noise_Z
+
+
+def seed_of_clip(seed: int, key: str) -> int:
+    """Seed of the pictures of one clip, where a figure over a split needs them to vary from clip to clip."""
+    return seed_of(seed, key)
+
+
+def noise_rows(
+    generator: nn.Module, seeds: Sequence[int], draws: Sequence[int], truncation: float = 1.0
+) -> Tensor:
+    """Noise for a generator, a row for each pair of a seed and a draw; see :func:`noise`.
+
+    Args:
+        generator: Network whose `z_dim` is the width of the noise.
+        seeds: Seed of each row.
+        draws: Number of the draw of each row.
+        truncation: Truncation of the noise.
+    """
+    width = whole_number(generator, "z_dim")
+    rows = [noise(seed, draw, width, truncation) for seed, draw in zip(seeds, draws, strict=True)]
     return torch.stack(rows) if rows else torch.empty(0, width)
 
 
-def noise_of_clips(index_B: Tensor, width: int, draw: int = 0) -> Tensor:
-    """Noise that belongs to clips: a function of each clip's index in its split and the number of the draw alone."""
-    return noise([_PICTURES + int(index) + draw * 1_000_000_007 for index in index_B], width)
+def draw_pictures(generator: nn.Module, z_BD: Tensor, noise_BZ: Tensor) -> Tensor:
+    """One picture of each latent, (B, 3, H, W) in [-1, 1]; the generator sees the latent at unit length.
+
+    Args:
+        generator: Network from (B, Z) noise and (B, D) unit features to pictures, on the device of the
+            latents.
+        z_BD: Latents of any length.
+        noise_BZ: Noise of each picture, on any device.
+    """
+    drawn_BCHW: Tensor = generator(noise_BZ.to(z_BD.device), normalize(z_BD.float(), dim=1))
+    return drawn_BCHW.float()

@@ -1,18 +1,19 @@
-"""What is known of a video at its moments: the words that decoding, localization and selection share.
+"""The moments of a video: the types that decoding, localization and selection share.
 
-A *step* is a tenth of a second, the rate at which the published annotation counts frames; step i is second i
-/ 10 from the start of the presentation. ``S`` in a name is the axis of a video's steps.
+A *step* is a tenth of a second, the rate at which the published annotation counts frames; step i lies i
+tenths of a second after the start of the presentation. ``S`` in a name is the axis of a video's steps.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from sound2scene.types import SAMPLE_RATE_HZ
+from sound2scene.types import SAMPLE_RATE_HZ, InputError
 
 STEP_HZ = 10.0
 
@@ -21,10 +22,11 @@ class Moments(NamedTuple):
     """A decoded video.
 
     Attributes:
-        key: Its name.
+        key: Name of the video.
         second_S: Second of each step, float64, from 0.
-        frames_SCHW: The frame on screen at each step, squeezed to the square that was asked for, uint8 RGB.
-        waveform_T: The whole sound, 16 kHz mono, float32; sample 0 is second 0.
+        frames_SCHW: Frame on screen at each step, uint8 RGB, squeezed to a square of the side that was asked
+            for.
+        waveform_T: Whole sound of the video, 16 kHz mono, float32; sample 0 is second 0.
     """
 
     key: str
@@ -37,9 +39,9 @@ class Scored(NamedTuple):
     """How well picture and sound agree at each step of a video.
 
     Attributes:
-        score_S: Higher is better, float32, finite.
-        map_SHW: Where in the picture the sound comes from, float32, any scale and any number of cells; None
-            where a scorer does not look at places.
+        score_S: Score of each step, float32, finite; higher is better.
+        map_SHW: Map of where in the picture the sound comes from, float32, of any scale and any number of
+            cells; None if a scorer does not look at places.
     """
 
     score_S: Tensor
@@ -47,11 +49,11 @@ class Scored(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is known of a video by other means than looking: for measuring a localizer, never for training one.
+    """The truth about a video, known from elsewhere: to measure a localizer, never to train one.
 
     Attributes:
-        interval_s: First and last second at which the source both sounds and shows.
-        boxes: (x0, y0, x1, y1) round the source, in shares of the picture.
+        interval_s: First and last second at which the source is both heard and seen.
+        boxes: Boxes (x0, y0, x1, y1) around the source, in shares of the picture.
         box_s: Second of the frame in which the boxes were drawn.
     """
 
@@ -60,15 +62,15 @@ class Known(NamedTuple):
     box_s: float | None = None
 
 
-class Drawn(NamedTuple):
-    """A batch of moments drawn from videos, to learn from.
+class MomentBatch(NamedTuple):
+    """A batch of moments drawn at random from videos, for training.
 
     Attributes:
-        key: Names of the videos, B of them.
-        label_B: Class of each video, int64, -1 where it has none.
+        key: Names of the B videos.
+        label_B: Class of each video, int64, -1 if it has none.
         frames_BMCHW: M frames of each video, uint8.
-        window_BMT: The sound around each of them, 16 kHz mono.
-        rejected: (key, kind) of videos that could not be read; others stand in their place.
+        window_BMT: Sound around each frame, 16 kHz mono.
+        rejected: Pairs (key, kind) of videos that could not be read and were replaced by others.
     """
 
     key: list[str]
@@ -78,8 +80,15 @@ class Drawn(NamedTuple):
     rejected: list[tuple[str, str]]
 
 
-class Watched(NamedTuple):
-    """A whole video to measure a localizer on; `moments` is None where it cannot be read."""
+class WholeVideo(NamedTuple):
+    """A whole video on which a localizer is measured.
+
+    Attributes:
+        moments: Decoded video; None if it cannot be read.
+        known: Truth about the video.
+        label: Class of the video, -1 if it has none.
+        rejected: Pair (key, kind), once, if the video cannot be read.
+    """
 
     moments: Moments | None
     known: Known
@@ -87,12 +96,82 @@ class Watched(NamedTuple):
     rejected: list[tuple[str, str]]
 
 
+class Refused(NamedTuple):
+    """A video that cannot be scored.
+
+    Attributes:
+        kind: Kind of the error in one word: `silent`, `no_video` ... (see `data.video`).
+        reason: Error message of one line.
+    """
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best moments of a video.
+
+    Attributes:
+        moments_s: Moments in seconds, best first; at least one.
+        scores: Scores of the moments, in their order; none if they are not known (the published annotation).
+        duration_s: Length of the video in seconds.
+    """
+
+    moments_s: tuple[float, ...]
+    scores: tuple[float, ...]
+    duration_s: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data, rounded to a microsecond and a millionth."""
+        moments, scores = (
+            [round(value, 6) + 0.0 for value in values] for values in (self.moments_s, self.scores)
+        )
+        return {"moments_s": moments, "scores": scores, "duration_s": round(self.duration_s, 6)}
+
+    @classmethod
+    def from_json(cls, value: Any, name: str) -> Choice:
+        """The inverse of `as_json`.
+
+        Args:
+            value: Decoded JSON.
+            name: Name of the choice in an error message.
+
+        Raises:
+            InputError: If the value is not one that `as_json` gives.
+        """
+        if not isinstance(value, dict) or value.keys() != {"moments_s", "scores", "duration_s"}:
+            raise InputError(f"{name}: expected moments_s, scores and duration_s; select again")
+        moments, scores, duration_s = value["moments_s"], value["scores"], value["duration_s"]
+        if not _numbers(moments) or not _numbers(scores) or not _numbers([duration_s]):
+            raise InputError(f"{name}: moments_s, scores and duration_s must be finite numbers; select again")
+        if not moments or min(moments) < 0 or len(scores) not in (0, len(moments)):
+            raise InputError(
+                f"{name}: needs a moment, none before second 0, and no score or one for each; select again"
+            )
+        return cls(tuple(map(float, moments)), tuple(map(float, scores)), float(duration_s))
+
+
+class Footage(NamedTuple):
+    """A video to choose from, or why there is none.
+
+    Attributes:
+        key: Name of the video.
+        found: Decoded video, or the reason why it cannot be used.
+        duration_s: Length of the video in seconds; 0 if it cannot be used.
+    """
+
+    key: str
+    found: Moments | Refused
+    duration_s: float
+
+
 @runtime_checkable
 class Scorer(Protocol):
     """Scores the moments of a video, one video at a time, without gradient.
 
     Attributes:
-        side_px: Side of the square frames that it wants to see.
+        side_px: Side of the square frames that it takes.
     """
 
     side_px: int
@@ -103,11 +182,16 @@ class Scorer(Protocol):
 
 
 def windows(waveform_T: Tensor, second_S: Tensor, window_s: float) -> Tensor:
-    """The sound around each second, (S, window_s * 16,000); silence beyond both ends."""
+    """The sound around each second, (S, window_s * 16,000), with silence beyond both ends."""
     samples = round(window_s * SAMPLE_RATE_HZ)
-    first_S = (
-        (second_S * SAMPLE_RATE_HZ).round().long()
-    )  # of the padded sound, whose sample `samples // 2` is second 0
+    # First sample of each window in the padded sound, whose sample `samples // 2` is second 0.
+    first_S = (second_S * SAMPLE_RATE_HZ).round().long()
     needed = int(first_S.max()) + samples if len(first_S) else samples
     padded_T = pad(waveform_T, (samples // 2, max(0, needed - samples // 2 - len(waveform_T))))
     return torch.stack([padded_T[first : first + samples] for first in first_S.tolist()])
+
+
+def _numbers(values: Any) -> bool:
+    return isinstance(values, list) and all(
+        type(value) in (int, float) and abs(value) < 1e9 for value in values
+    )

@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules by step that several stages share."""
+"""Optimizers and learning-rate schedules that several stages share."""
 
 from __future__ import annotations
 
@@ -21,24 +21,23 @@ def generator_adam(parameters: Any) -> Adam:
 
 
 def discriminator_adam(parameters: Any) -> Adam:
-    """IC-GAN's optimizer of the 128 px discriminator: as the generator's, rate 1e-4."""
+    """IC-GAN's optimizer of the 128 px discriminator: Adam, rate 1e-4, otherwise like the generator's."""
     return Adam(parameters, lr=1e-4, betas=(0.0, 0.999), eps=1e-6)
 
 
 class LARC(Lars):
     """SwAV's optimizer: momentum descent with layer-wise rates (apex `LARC.py` without clipping).
 
-    The gradient plus weight decay of each tensor, biases and norms included, is scaled by
-    ``trust * |w| / (|g| + weight_decay * |w| + 1e-8)``, and left alone where a norm is 0. timm's Lars has the
-    same formula; it differs for a gradient of exactly 0, where it still decays the weight and apex does
-    nothing.
+    The gradient plus weight decay of each tensor, biases and norms included, is scaled by ``trust * |w| /
+    (|g| + weight_decay * |w| + 1e-8)``, and left alone where a norm is 0. timm's Lars has the same formula;
+    it differs for a gradient of exactly 0, where it still decays the weight and apex does nothing.
 
     Args:
-        parameters: To optimise.
-        lr: Rate; 4.8 for a global batch of 4096 and 0.6 for 256 as published.
-        momentum: Of the scaled gradients.
-        weight_decay: Of every tensor.
-        trust: How much of its own length a tensor moves at rate 1.
+        parameters: Parameters to optimise, or groups of them.
+        lr: Learning rate; published: 4.8 for a global batch of 4096 and 0.6 for 256.
+        momentum: Momentum of the scaled gradients.
+        weight_decay: Weight decay of every tensor.
+        trust: Share of its own length by which a tensor moves at rate 1.
     """
 
     def __init__(
@@ -67,10 +66,11 @@ def warmup_cosine(
     final_share: float = 0.0,
     start_share: float | None = None,
 ) -> LRScheduler:
-    """Linear up over `warmup_steps`, then half a cosine down to `final_share` of each group's own rate at `steps`.
+    """Multiply rates by a share that rises linearly over `warmup_steps` and then falls by half a cosine.
 
-    The share is a closed form of the step, so that a resumed run follows the same curve: it starts at
-    `start_share` (``1 / warmup_steps`` by default), is 1 at `warmup_steps` and `final_share` from `steps` on.
+    The share starts at `start_share` (``1 / warmup_steps`` by default), is 1 at `warmup_steps` and
+    `final_share` from `steps` on. It is a closed form of the step, so that a resumed run follows the same
+    curve.
     """
     first = 1 / max(warmup_steps, 1) if start_share is None else start_share
 
@@ -84,15 +84,15 @@ def warmup_cosine(
 
 
 class WarmupCosine:
-    """The schedule :func:`warmup_cosine` with its settings, for a recipe to name; called with an optimizer and steps.
+    """:func:`warmup_cosine` with its settings, to be named in a recipe.
 
-    The defaults are those of SwAV's 4096 recipes: from 0.3 to 4.8 over 10 epochs of 312 steps, then down to
-    0.0048.
+    The defaults are those of SwAV's recipes for batches of 4096: from 0.3 to 4.8 over 10 epochs of 312 steps,
+    then down to 0.0048.
 
     Args:
-        warmup_steps: Length of the linear part.
+        warmup_steps: Length of the linear part in steps.
         start_share: Share of the rate at step 0; None for ``1 / warmup_steps``.
-        final_share: Share of the rate at the end.
+        final_share: Share of the rate at the last step.
     """
 
     def __init__(
@@ -101,5 +101,5 @@ class WarmupCosine:
         self.warmup_steps, self.start_share, self.final_share = warmup_steps, start_share, final_share
 
     def __call__(self, optimizer: Optimizer, steps: int) -> LRScheduler:
-        """The scheduler for a run of so many steps."""
+        """The scheduler for a run of `steps` steps."""
         return warmup_cosine(optimizer, steps, self.warmup_steps, self.final_share, self.start_share)

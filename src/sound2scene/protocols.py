@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sound2scene.types import Batch, Export, Measured, Retrieved
+from sound2scene.types import DataFacts, Export, InputError, Measured, Retrieved
+
+Batch_contra = TypeVar("Batch_contra", contravariant=True)
 
 
 class AlignmentLoss(Protocol):
@@ -61,13 +66,38 @@ class Measuring(Protocol):
 
 @runtime_checkable
 class Loading(Protocol):
-    """A network whose constructor leaves its weights where they are, on disk or on the web."""
+    """A network whose weights come when they are needed, by download perhaps."""
 
     def load(self) -> None:
-        """Fetch and read the weights, unless that is done."""
+        """Be ready; nothing where that was done."""
         ...
 
 
+class Drawing(Protocol):
+    """Pictures from latents: a frozen generator with its law of noise.
+
+    Attributes:
+        resolution: Height and width of the pictures.
+        folder: Artifact of the generator, for messages.
+        image_encoder: Fingerprint of the image encoder whose features it draws.
+    """
+
+    resolution: int
+    folder: str
+    image_encoder: str
+
+    def draw(self, z_BD: Tensor, seeds: Sequence[int], draw: int = 0) -> Tensor:
+        """Pictures of latents of any length, one each, (B, 3, H, W) in [-1, 1], where the latents lie.
+
+        Args:
+            z_BD: Latents.
+            seeds: One for each latent.
+            draw: Number of the draw; with the seed it is all that the noise depends on.
+        """
+        ...
+
+
+@runtime_checkable
 class Exporting(Protocol):
     """A stage with something to export."""
 
@@ -76,13 +106,19 @@ class Exporting(Protocol):
         ...
 
 
+@runtime_checkable
 class Retrieving(Protocol):
-    """A stage that aligns sounds with pictures."""
+    """A stage that aligns sounds with pictures.
+
+    Attributes:
+        retrieved: Latents of the split that was evaluated last; None before that.
+    """
 
     retrieved: Retrieved | None
 
 
-class Sampling(Protocol):
+@runtime_checkable
+class Sampling(Protocol[Batch_contra]):
     """A stage that draws pictures.
 
     Attributes:
@@ -91,19 +127,93 @@ class Sampling(Protocol):
 
     resolution: int
 
-    def sample(self, batch: Batch, draw: int = 0) -> Tensor:
-        """Pictures for the clips of a batch, (B, 3, H, W) in [-1, 1].
-
-        The noise of a picture follows from its clip's index and the number of the draw alone: the same clips
-        give the same pictures forever, on any number of processes.
-        """
+    def sample(self, batch: Batch_contra, seeds: Sequence[int], draw: int = 0) -> Tensor:
+        """Pictures for the clips of a batch, (B, 3, H, W) in [-1, 1]; seeds and draw as for `Drawing`."""
         ...
 
 
 @runtime_checkable
-class CeilingSampling(Protocol):
+class CeilingSampling(Sampling[Batch_contra], Protocol[Batch_contra]):
     """A stage that can also draw what it would draw if it had nothing left to learn."""
 
-    def sample_ceiling(self, batch: Batch, draw: int = 0) -> Tensor:
+    def sample_ceiling(self, batch: Batch_contra, seeds: Sequence[int], draw: int = 0) -> Tensor:
         """As `sample`, from the true z_image of each clip."""
         ...
+
+
+@runtime_checkable
+class Pictures(Protocol):
+    """A split of pictures with labels, wherever they lie.
+
+    Attributes:
+        split: Name of the split.
+        classes: Class names; `label_N` indexes them.
+        label_N: Class index of each picture, int64, -1 for none.
+        fingerprint: Changes whenever the split changes.
+    """
+
+    split: str
+    classes: list[str]
+    label_N: Tensor
+    fingerprint: str
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def key(self, position: int) -> str:
+        """Name of a picture inside the split."""
+        ...
+
+    def where(self, position: int) -> str:
+        """Where a picture lies, for messages."""
+        ...
+
+    def member(self, position: int, kind: str) -> bytes:
+        """Bytes of the picture's file (`jpg`)."""
+        ...
+
+
+@runtime_checkable
+class Sounds(Pictures, Protocol):
+    """A split of pictures that come with sounds."""
+
+    def waveform(self, position: int) -> NDArray[np.float32]:
+        """The sound, 160,000 float32 samples at 16 kHz in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """Data that tells a stage, before its first batch, what it must know of it."""
+
+    def facts(self) -> DataFacts:
+        """What there is to know."""
+        ...
+
+
+@runtime_checkable
+class Documented(Protocol):
+    """Data that says what it is, for the record of a run."""
+
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprint of each split."""
+        ...
+
+    def coverage(self) -> dict[str, dict[str, int]]:
+        """How much of its source it covers, per split of the source; empty where that was not counted."""
+        ...
+
+
+def whole_number(network: nn.Module, name: str) -> int:
+    """An attribute such as `z_dim` that a recipe's network has to have.
+
+    Raises:
+        InputError: If it has none, or one that is no whole number.
+    """
+    found: Any = getattr(network, name, None)
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise InputError(
+            f"{type(network).__name__} has no whole number {name!r}; add the attribute to the class"
+        )
+    return found

@@ -1,4 +1,4 @@
-"""The one way from many keys to one seed: what is random depends on what it belongs to, never on what came before."""
+"""The one way from many keys to one seed: chance depends on what it belongs to, never on what came before."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""Spectrogram presets: 16 kHz waveforms in, standardised log spectrograms out, one batched call on any device.
+"""Spectrogram presets: 16 kHz waveforms to standardised log spectrograms, in one batched call on any device.
 
 Both presets measure power density in the same unit and share one floor, because the floor is what lets
-loudness
-through: the standardisation removes the constant that a gain adds to the log, so a gain survives only by the
-    floor,
-by clipping at +-1 and by 16-bit quantisation. Figures 5 and 7 of the paper depend on all three.
+loudness through. The standardisation removes the constant that a gain adds to the logarithm, so a gain
+survives only through the floor, the clipping at +-1 and the 16-bit quantisation. Figures 5 and 7 of the paper
+depend on all three.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ class Spectrogram(nn.Module, ABC):
     """Log power density per clip, standardised over all its bins and frames.
 
     Attributes:
-        name: Preset name, as written on an artifact's card.
-        shape: (F, T) for a clip of 10 s. Other lengths give other T.
+        name: Name of the preset, as written on an artifact's card.
+        shape: Shape (F, T) of a clip of 10 s; other lengths have another T.
     """
 
     name: str
@@ -35,38 +34,36 @@ class Spectrogram(nn.Module, ABC):
 
     def __init__(self, window: Tensor, density_floor: float) -> None:
         super().__init__()
-        # The window carries the scale of the density in units of the floor; the 2 stands for the side of
-        # negative bins.
+        # The window carries the density's scale in units of the floor; 2 makes up for negative frequencies.
         scale = (2 / (SAMPLE_RATE_HZ * window.square().sum() * density_floor)) ** 0.5
         self.register_buffer("_window", (window * scale).float(), persistent=False)
 
     def forward(self, waveform_BT: Tensor) -> Tensor:
-        """Turn waveforms into the audio encoder's input.
+        """Input of the audio encoder for a batch of waveforms.
 
         Args:
             waveform_BT: 16 kHz mono sound in [-1, 1].
 
         Returns:
-            spectrogram_BFT float32: mean 0 and population standard deviation 1 per clip; all zeros for a
-                silent clip.
+            spectrogram_BFT, float32, with mean 0 and population standard deviation 1 per clip; a silent clip
+                is all zeros.
 
         Raises:
-            InputError: The module was cast to half precision.
+            InputError: If the module was cast to half precision.
         """
         return self._in_chunks(waveform_BT, standardise=True)
 
     def log_density(self, waveform_BT: Tensor) -> Tensor:
-        """Return log(1 + S / floor) = log(S + floor) - log(floor), at least 0: the spectrogram before standardising."""
+        """The spectrogram before standardisation: log(1 + S / floor), at least 0."""
         return self._in_chunks(waveform_BT, standardise=False)
 
     def _in_chunks(self, waveform_BT: Tensor, *, standardise: bool) -> Tensor:
         if self._window.dtype != torch.float32:
             raise InputError(
-                f"spectrogram {self.name}: cast to {self._window.dtype}; use a mixed precision, not a true "
-                "half"
+                f"spectrogram {self.name}: cast to {self._window.dtype}; "
+                "use a mixed precision, not a true half"
             )
-        # Two clips keep every intermediate inside a CPU core's cache; on other devices the limit only bounds
-        # memory.
+        # Intermediates of two clips fit into a CPU core's cache; elsewhere the limit only bounds memory.
         clips = 2 if waveform_BT.device.type == "cpu" else 32
         with torch.autocast(waveform_BT.device.type, enabled=False):
             for number, chunk_BT in enumerate(torch.split(waveform_BT.float(), clips)):
@@ -77,9 +74,9 @@ class Spectrogram(nn.Module, ABC):
         return log_BFT
 
     def _log_density(self, waveform_BT: Tensor, standardise: bool) -> Tensor:
-        # log(1 + S / floor) rather than log(S + floor): the constant is lost in the standardisation anyway,
-        # silence becomes an exact 0 (no rounding noise blown up by a deviation near 0), and values near the
-        # floor keep all their digits.
+        # log(1 + S / floor) rather than log(S + floor): the standardisation removes the constant anyway,
+        # silence becomes exactly 0 (a deviation near 0 would blow up rounding noise), and values near the
+        # floor keep their digits.
         log_BFT = self._density_in_floors(waveform_BT).add_(1).log_()
         if standardise:
             log_BFT -= log_BFT.mean((1, 2), keepdim=True)
@@ -87,22 +84,21 @@ class Spectrogram(nn.Module, ABC):
         return log_BFT
 
     def _transform(self, segments_BTS: Tensor) -> tuple[Tensor, Tensor]:
-        """Real and imaginary part of the transform of the windowed segments (B, T, samples), (B, T, F) each."""
+        """Real and imaginary part, (B, T, F) each, of the transform of windowed segments (B, T, samples)."""
         real_BTF, imaginary_BTF = torch.view_as_real(torch.fft.rfft(segments_BTS * self._window)).unbind(-1)
         return real_BTF, imaginary_BTF
 
     @abstractmethod
     def _density_in_floors(self, waveform_BT: Tensor) -> Tensor:
-        """Power density divided by the floor, a fresh tensor (B, F, T) that the caller may overwrite."""
+        """Power density divided by the floor: a new tensor (B, F, T), which the caller may overwrite."""
 
 
 class PaperSpectrogram(Spectrogram):
-    """The published front end: `scipy.signal.spectrogram(x, 16000, nperseg=512, noverlap=353)`, log(S + 1e-7).
+    """The published one: log(S + 1e-7), S = `scipy.signal.spectrogram(x, 16000, nperseg=512, noverlap=353)`.
 
-    Source: the loaders released with VGGSound and Sound2Scene. The defaults amount to a periodic Tukey window
-        (0.25),
-    the mean of every segment removed, and a one-sided density in which bins 1 to 255 are doubled. On the
-    published sounds float32 here and float64 there differ by at most 3e-5.
+    It is that of the loaders released with VGGSound and Sound2Scene. SciPy's defaults amount to a periodic
+    Tukey window (0.25), segments without their mean, and a one-sided density in which bins 1 to 255 are
+    doubled. On the published sounds float32 here and float64 there differ by at most 3e-5.
     """
 
     name = "paper"
@@ -120,14 +116,12 @@ class PaperSpectrogram(Spectrogram):
         )
 
     def _density_in_floors(self, waveform_BT: Tensor) -> Tensor:
-        # Every segment loses its mean below, so that of the clip changes nothing; taken away first, it costs
-        # no digits.
+        # Removing the clip's mean changes nothing, as each segment loses its own below, but it saves digits.
         waveform_BT = waveform_BT - waveform_BT.mean(1, keepdim=True)
         segments_BTS = waveform_BT.unfold(1, self._SEGMENT, self._HOP)
         mean_BT1 = segments_BTS.mean(2, keepdim=True)
         real_BTF, imaginary_BTF = self._transform(segments_BTS)
-        # The transform of w * (x - mean) is that of w * x less mean times that of w: no detrended copy of the
-        # segments.
+        # The transform of w * (x - mean) is that of w * x less mean times that of w: segments need no copy.
         real_BTF = torch.addcmul(real_BTF, mean_BT1, self._window_transform, value=-1)
         density_BTF = real_BTF.square().addcmul_(imaginary_BTF, imaginary_BTF)
         density_BTF[..., [0, -1]] *= 0.5
@@ -135,10 +129,9 @@ class PaperSpectrogram(Spectrogram):
 
 
 class LogMelSpectrogram(Spectrogram):
-    """128 mel bands (Slaney scale and area), Hann window of 64 ms, hop 10 ms; floor and unit are the paper's.
+    """128 mel bands (Slaney's scale and area), Hann window of 64 ms, hop 10 ms; floor and unit of `paper`.
 
-    A band is the mean power density under its triangle, so the floor of 1e-7 means the same loudness as in
-    `paper`.
+    A band is the mean power density under its triangle, so that the floor of 1e-7 is as loud as in `paper`.
     """
 
     name = "log_mel"
@@ -177,13 +170,13 @@ def spectrogram(name: str) -> Spectrogram:
     """Build a preset by the name that recipes and artifact cards use.
 
     Args:
-        name: `paper` (257 x 1004) or `log_mel` (128 x 1001).
+        name: Name of the preset: `paper` (257 x 1004) or `log_mel` (128 x 1001).
 
     Returns:
-        A module without parameters or saved state: waveform_BT -> spectrogram_BFT, float32.
+        A module without parameters or saved state: waveform_BT to spectrogram_BFT, float32.
 
     Raises:
-        InputError: No preset has this name.
+        InputError: If no preset has this name.
     """
     if name not in PRESETS:
         raise InputError(f"unknown spectrogram preset {name!r}; choose one of: {', '.join(PRESETS)}")

@@ -47,7 +47,7 @@ class InputError(ValueError):
     kind: ClassVar[str] = "unreadable"
 
     def __str__(self) -> str:
-        """That line. A DataLoader's worker hands an error on with its whole traceback as text, which ends in it."""
+        """That line. A DataLoader's worker hands an error on with its whole traceback, which ends in it."""
         return super().__str__().strip().rpartition(f"{type(self).__name__}: ")[2]
 
 
@@ -73,41 +73,127 @@ class Clip:
 
 
 class Rejected(NamedTuple):
-    """A clip that could not be prepared; it is counted by kind and listed with its reason, never dropped silently."""
+    """A clip that could not be prepared; it is counted by kind and listed, never dropped silently."""
 
     key: str
     reason: str
     kind: str = InputError.kind
 
 
-class Batch(NamedTuple):
-    """What a stage sees of the data. Fields that a DataModule was not asked for are None.
+class PairBatch(NamedTuple):
+    """Sounds with the features of their pictures: what an alignment learns from and is measured on.
 
     Attributes:
-        key: Names of the clips, B of them.
+        key: Names of the B clips.
         index_B: Position of each clip in its split, int64.
         label_B: Class index of each clip, int64, -1 where the clip has no label.
-        image_BCHW: Normalised pictures, float32.
         waveform_BT: 16 kHz mono sound in [-1, 1], float32, 10 s.
-        z_image_BD: Cached image features, float32.
-        z_drawn_JBD: Features of J times B clips drawn at random from the whole split, float32: what fakes are
-            for.
-        crops: Random crops of each picture instead of the picture: for each resolution, largest first,
-            normalised pictures (crops * B, C, h, w), crop by crop.
+        z_image_BD: Features of the pictures, float32.
     """
 
     key: list[str]
     index_B: Tensor
     label_B: Tensor
-    image_BCHW: Tensor | None = None
-    waveform_BT: Tensor | None = None
-    z_image_BD: Tensor | None = None
-    z_drawn_JBD: Tensor | None = None
-    crops: tuple[Tensor, ...] | None = None
+    waveform_BT: Tensor
+    z_image_BD: Tensor
+
+
+class PictureBatch(NamedTuple):
+    """Pictures with their labels: what a judge learns from, and what image encoders are measured on.
+
+    Attributes:
+        key: Names of the B clips.
+        index_B: Position of each clip in its split, int64.
+        label_B: Class index of each clip, int64, -1 where the clip has no label.
+        image_BCHW: Pictures as the chain of a preset makes them (normalised float32, or uint8 pixels).
+    """
+
+    key: list[str]
+    index_B: Tensor
+    label_B: Tensor
+    image_BCHW: Tensor
+
+
+class CropBatch(NamedTuple):
+    """Random crops of pictures: what self-supervision learns from.
+
+    Attributes:
+        key: Names of the B clips.
+        crops: For each resolution, largest first, normalised pictures (crops * B, C, h, w), crop by crop.
+    """
+
+    key: list[str]
+    crops: tuple[Tensor, ...]
+
+
+class InstanceBatch(NamedTuple):
+    """Instances and their neighbours: what an instance-conditioned GAN learns from.
+
+    Attributes:
+        key: Names of the B clips.
+        image_BCHW: For each instance one of its neighbours, float32 in [-1, 1].
+        z_image_BD: Features of the instances, float32.
+        z_drawn_JBD: Features of J times B clips drawn at random from the whole split, float32: what fakes are
+            for.
+    """
+
+    key: list[str]
+    image_BCHW: Tensor
+    z_image_BD: Tensor
+    z_drawn_JBD: Tensor
+
+
+class FeatureBatch(NamedTuple):
+    """Features of pictures alone: what a generator is sampled from.
+
+    Attributes:
+        key: Names of the B clips.
+        index_B: Position of each clip in its split, int64.
+        label_B: Class index of each clip, int64, -1 where the clip has no label.
+        z_image_BD: Features of the pictures, float32.
+    """
+
+    key: list[str]
+    index_B: Tensor
+    label_B: Tensor
+    z_image_BD: Tensor
+
+
+Batch = PairBatch | PictureBatch | CropBatch | InstanceBatch | FeatureBatch
+
+
+class EncoderFacts(NamedTuple):
+    """What must be known of the frozen image encoder whose features a stage works with.
+
+    Attributes:
+        folder: Its artifact, as the recipe names it.
+        fingerprint: Fingerprint of its weights.
+        preset: Image chain that it was trained with.
+        width: Width D of its features.
+    """
+
+    folder: str
+    fingerprint: str
+    preset: str
+    width: int
+
+
+class DataFacts(NamedTuple):
+    """What a stage and its artifact must know of the data, told once before the first batch.
+
+    Attributes:
+        classes: Class names in the order of their indices; empty where there are none.
+        unlabelled: Splits of this run in which no clip has a label.
+        encoder: Image encoder whose features come with the batches; None where none do.
+    """
+
+    classes: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
+    encoder: EncoderFacts | None = None
 
 
 class DivergedError(RuntimeError):
-    """A loss that is no longer finite; names the step, the loss and the clips, and nothing is repaired silently."""
+    """A loss that is no longer finite, by step, name and clips; nothing is repaired silently."""
 
 
 class Measured(NamedTuple):

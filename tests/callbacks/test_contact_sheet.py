@@ -11,6 +11,7 @@ from sound2scene.callbacks import contact_sheet
 from sound2scene.callbacks.contact_sheet import ContactSheet, Row, draw_sheet, level
 from sound2scene.data.batches.sampler import fixed_sample
 from sound2scene.data.selection.file import Choice, Selection
+from sound2scene.data.selection.parts import Parts
 from sound2scene.data.toy import world as toy
 from sound2scene.data.video.find import find_videos
 from sound2scene.models.scorers import Middle
@@ -32,7 +33,9 @@ def drawn(folder: Path, target: Path, scorer: Scorer, **more: Choice) -> Image.I
     videos = {key: Choice((second,), (1.0,), 10.0) for key, second in moments.items()}
     Selection(SCORER, {**videos, **more}, {}).save(target)
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
-    ContactSheet(target, find_videos(folder), scorer).teardown(trainer, pl.LightningModule(), "predict")
+    ContactSheet(Parts(target, SCORER), find_videos(folder), scorer).teardown(
+        trainer, pl.LightningModule(), "predict"
+    )
     sheet = target.with_suffix(".png")
     return Image.open(sheet) if sheet.exists() else None
 
@@ -123,5 +126,7 @@ def test_a_name_with_dollars_is_a_name_and_no_formula(folder: Path, tmp_path: Pa
     target = tmp_path / "a.json"
     Selection(SCORER, {"$1_vs_$1000_Hotel": Choice((1.0,), (1.0,), 10.0)}, {}).save(target)
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
-    ContactSheet(target, find_videos(tmp_path), Middle()).teardown(trainer, pl.LightningModule(), "predict")
+    ContactSheet(Parts(target, SCORER), find_videos(tmp_path), Middle()).teardown(
+        trainer, pl.LightningModule(), "predict"
+    )
     assert target.with_suffix(".png").exists()

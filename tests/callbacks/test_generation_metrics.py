@@ -1,7 +1,4 @@
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +6,7 @@ import torch
 from torch import nn
 
 from drawing import tiny_data, tiny_gan, tiny_generator, tiny_judge, tiny_trainer
+from forked import run_pair
 from sound2scene import artifacts, images
 from sound2scene.callbacks.generation_metrics import GenerationMetrics
 from sound2scene.data.shards.read import ShardDataset
@@ -133,45 +131,25 @@ def test_a_network_that_cannot_measure_is_refused(tiny_image_encoder: Path) -> N
         GenerationMetrics(str(tiny_image_encoder))
 
 
-SCRIPT = """
-import json, sys
-from pathlib import Path
-import torch
-from drawing import tiny_data, tiny_gan, tiny_trainer
-from sound2scene.callbacks.generation_metrics import GenerationMetrics
-
-shards, encoder, judge, folder, devices = sys.argv[1:]
-torch.set_num_threads(1)
-callback = GenerationMetrics(judge, splits=1, cache=folder + "/cache", class_means=True)
-strategy = "ddp" if devices == "2" else "auto"
-run = tiny_trainer(Path(folder), callbacks=[callback], devices=int(devices), strategy=strategy)
-stage, data = tiny_gan(Path(encoder), Path(folder) / "features"), tiny_data(Path(shards), batch_size=2)
-found = run.validate(stage, data, verbose=False)
-if run.is_global_zero:
-    Path(folder, "figures.json").write_text(json.dumps(found[0]))
-"""
+def measure(shards: Path, encoder: Path, judge: Path, folder: Path, devices: int) -> None:
+    """Write the figures of the stage on some processes into a file."""
+    callback = GenerationMetrics(str(judge), splits=1, cache=str(folder / "cache"), class_means=True)
+    run = tiny_trainer(folder, callbacks=[callback], devices=devices)
+    stage, data = tiny_gan(encoder, folder / "features"), tiny_data(shards, batch_size=2)
+    (found,) = run.validate(stage, data, verbose=False)
+    if run.is_global_zero:
+        (folder / "figures.json").write_text(json.dumps(found))
 
 
 def test_two_processes_log_what_one_does(
     tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
 ) -> None:
-    found = {}
-    script = tmp_path / "measure.py"
-    script.write_text(SCRIPT)
-    for devices in ("1", "2"):
-        folder = tmp_path / devices
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
         folder.mkdir()
-        tests = str(Path(__file__).parents[1])
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")])}
-        given = [str(tiny_shards), str(tiny_image_encoder), str(judge), str(folder), devices]
-        done = subprocess.run(
-            [sys.executable, str(script), *given],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        found[devices] = json.loads((folder / "figures.json").read_text())
-    assert found["1"].keys() == found["2"].keys()
-    assert found["2"] == pytest.approx(found["1"], rel=0.01)
+    measure(tiny_shards, tiny_image_encoder, judge, one, 1)
+    for ended in run_pair(measure, tiny_shards, tiny_image_encoder, judge, two, 2):
+        assert ended.status == 0, ended.err[-2000:]
+    expected, found = (json.loads((folder / "figures.json").read_text()) for folder in (one, two))
+    assert found.keys() == expected.keys()
+    assert found == pytest.approx(expected, rel=0.01)

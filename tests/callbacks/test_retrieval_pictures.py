@@ -75,7 +75,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 
 
 def found(label: int | None = None) -> Retrieved:
-    """Latents of four clips, the first of which finds itself, then its class (position 6), then others (4 and 5)."""
+    """Latents of four clips, the first of which finds itself, then its class (position 6), then 4 and 5."""
     index_N = torch.tensor([3, 4, 5, 6])
     label_N = torch.tensor([0, 1, 2, 0]) if label is None else torch.full((4,), label)
     z_audio_ND = torch.tensor([[0.9, 0.5, 0.3, 0.7], *[[1.0, 0.0, 0.0, 0.0]] * 3])

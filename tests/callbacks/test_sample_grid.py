@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,9 +24,11 @@ def test_first_fakes_come_before_the_first_step_and_the_same_latents_after_each_
     shown: list[tuple[str, list[int], torch.Tensor]] = []
     plain = sample_grid.draw_grid
 
-    def spy(shards, positions, drawn_BJCHW, path, sounds):  # type: ignore[no-untyped-def]
+    def spy(
+        shards: Any, positions: list[int], drawn_BJCHW: torch.Tensor, path: Path, *rest: Any, **more: Any
+    ) -> None:
         shown.append((path.name, positions, drawn_BJCHW))
-        plain(shards, positions, drawn_BJCHW, path, sounds)
+        plain(shards, positions, drawn_BJCHW, path, *rest, **more)
 
     monkeypatch.setattr(sample_grid, "draw_grid", spy)
     stage = tiny_gan(tiny_image_encoder, tmp_path / "features")

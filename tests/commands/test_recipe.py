@@ -12,6 +12,9 @@ import pytest
 import torch
 import yaml
 
+from forked import command as cli_command
+from forked import run_pair
+from killed_run import fit
 from scripted import Spy
 from sound2scene import cli
 from sound2scene.callbacks import provenance
@@ -273,15 +276,7 @@ def no_account(tmp_path: Path) -> dict[str, str]:
     """An environment without a W&B account, and without a network."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "NETRC"))}
     closed = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    return (
-        kept
-        | closed
-        | {
-            "HOME": str(tmp_path / "home"),
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(Path(__file__).parents[1]),
-        }
-    )
+    return kept | closed | {"HOME": str(tmp_path / "home")}
 
 
 def test_two_processes_share_one_run_with_wandb_and_without_an_account(
@@ -289,29 +284,8 @@ def test_two_processes_share_one_run_with_wandb_and_without_an_account(
 ) -> None:
     path = scripted_recipe(tmp_path, tiny_shards, [0.2, 0.5], monitor="val/score", wandb=True)
     (tmp_path / "home").mkdir()
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "sound2scene.cli",
-            "fit",
-            "-c",
-            SHARED,
-            "-c",
-            path,
-            "--trainer.devices",
-            "2",
-            "--trainer.strategy",
-            "ddp_fork",
-        ],
-        env=no_account,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    for ended in run_pair(cli_command, *fit(path, "--trainer.devices=2"), environment=no_account):
+        assert ended.status == 0, ended.err[-3000:]
     (folder,) = (tmp_path / "runs/encoder/scripted").iterdir()
     assert json.loads((folder / "provenance.json").read_text())["processes"] == 2
     assert (folder / "metrics.csv").stat().st_size > 0

@@ -2,15 +2,16 @@ import csv
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drawn_videos import write_video
+from forked import Forked
 from sound2scene import cli
 from sound2scene.data.clips import ClipDataModule
 from sound2scene.data.corpora.videos import folder_videos
@@ -21,6 +22,7 @@ from sound2scene.data.shards.read import ShardDataset
 from sound2scene.data.shards.verify import verify
 from sound2scene.data.shards.write import Plan, write_dataset
 from sound2scene.data.video.clip import make_video_clip
+from sound2scene.types import Clip, Rejected
 
 CLIPS = {
     "a_video-_01_000030": ("dog", "train"),
@@ -29,17 +31,6 @@ CLIPS = {
     "a_video-_04_000030": ("cat", "test"),
     "a_video-_05_000030": ("dog", "test"),
 }
-KILLED = """
-import sys
-from sound2scene.data.sharding import Plan, write_dataset
-from sound2scene.data.video_clips import make_video_clip
-from sound2scene.data.video_jobs import MomentChoice, folder_videos
-
-if __name__ == "__main__":
-    found = folder_videos(sys.argv[1], MomentChoice(), "folders", (0.2, 0.0))
-    plan = Plan("v", clips_per_shard=2, workers=2, notes=found.notes)
-    write_dataset(sys.argv[2], found.splits, make_video_clip, plan)
-"""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -158,39 +149,41 @@ def test_any_folder_becomes_a_dataset_with_or_without_labels(tmp_path: Path) -> 
     assert ShardDataset(shards, "test").key(0) == "a-2"
 
 
-def kill(script: Path, videos: Path, shards: Path, delay_s: float) -> bool:
-    """Start writing in another process and kill it some time after it has begun; whether it was still at work."""
+def few_clips(trace: Path, count: int, job: dict[str, Any]) -> Clip | Rejected:
+    """Clips, until a run has made some; then none comes any more."""
+    with trace.open("a") as file:
+        file.write(f"{job['key']}\n")
+    while len(trace.read_text().splitlines()) > count:
+        time.sleep(1)
+    return make_video_clip(job)
+
+
+def write(videos: Path, shards: Path, make: Callable[[dict[str, Any]], Clip | Rejected]) -> None:
+    found = folder_videos(videos, MomentChoice(), "folders", (0.2, 0.0))
+    write_dataset(shards, found.splits, make, Plan("v", clips_per_shard=2, workers=2, notes=found.notes))
+
+
+def kill(videos: Path, shards: Path, make: Callable[..., Clip | Rejected], delay_s: float) -> None:
+    """Start writing in another process and kill it some time after it has begun."""
     before = set(shards.rglob("*"))
-    writer = subprocess.Popen(
-        [sys.executable, str(script), str(videos), str(shards)], stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 120
-    while set(shards.rglob("*")) == before and writer.poll() is None:
-        assert time.monotonic() < deadline, "nothing is written"
+    writer = Forked(write, videos, shards, make)
+    while set(shards.rglob("*")) == before and writer.is_running():
         time.sleep(0.005)
     time.sleep(delay_s)
-    running = writer.poll() is None
-    writer.send_signal(signal.SIGKILL)
-    writer.wait()
-    return running
+    assert writer.kill().status == -signal.SIGKILL
 
 
 def check_kills(folder: Path, kills: int, videos: int, longest_s: float) -> None:
     """Kill again and again, go on to the end, and compare with an undisturbed run."""
     for number in range(videos):
-        write_video(
-            folder / "videos" / "ab"[number % 2] / f"{number}.mkv", sound=None if number % 5 == 3 else "steps"
-        )
-    script, rng = folder / "write.py", random.Random(0)
-    script.write_text(KILLED)
-    running = [
-        kill(script, folder / "videos", folder / "killed", rng.uniform(0, longest_s)) for _ in range(kills)
-    ]
-    assert any(running)
+        sound = None if number % 5 == 3 else "steps"
+        write_video(folder / "videos" / "ab"[number % 2] / f"{number}.mkv", sound=sound)
+    rng = random.Random(0)
+    for number in range(kills):
+        make = partial(few_clips, folder / f"trace-{number}", videos // (kills + 1))  # the last has some left
+        kill(folder / "videos", folder / "killed", make, rng.uniform(0, longest_s))
     for name in ("killed", "whole"):
-        found = folder_videos(folder / "videos", MomentChoice(), "folders", (0.2, 0.0))
-        plan = Plan("v", clips_per_shard=2, workers=2, notes=found.notes)
-        write_dataset(folder / name, found.splits, make_video_clip, plan)
+        write(folder / "videos", folder / name, make_video_clip)
     assert content(folder / "killed") == content(folder / "whole")
     assert {path.suffix for path in (folder / "killed").rglob("*.*")} == {".tar", ".npz", ".jsonl", ".json"}
     assert {path.name for path in (folder / "killed").rglob("*.json")} == {"dataset.json", "report.json"}
@@ -202,7 +195,6 @@ def test_a_run_that_is_killed_twice_and_goes_on_equals_an_undisturbed_one(tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_a_run_that_is_killed_ten_times_and_goes_on_equals_an_undisturbed_one(tmp_path: Path) -> None:
     check_kills(tmp_path, kills=10, videos=80, longest_s=0.5)
 

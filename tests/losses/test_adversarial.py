@@ -3,16 +3,17 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from sound2scene.losses.adversarial import HingeLoss, NonSaturatingLoss, slope_penalty
 
 
-def scores(count, seed):
+def scores(count: int, seed: int) -> Tensor:
     return 2 * torch.randn(count, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 @pytest.mark.parametrize("count", [1, 2, 17])
-def test_hinge_equals_the_formula(count):
+def test_hinge_equals_the_formula(count: int) -> None:
     real, fake = scores(count, 0), scores(count, 1)
     expected = np.mean([max(0.0, 1 - x) for x in real.tolist()]) + np.mean(
         [max(0.0, 1 + x) for x in fake.tolist()]
@@ -22,10 +23,10 @@ def test_hinge_equals_the_formula(count):
 
 
 @pytest.mark.parametrize("count", [1, 2, 17])
-def test_non_saturating_equals_the_formula(count):
+def test_non_saturating_equals_the_formula(count: int) -> None:
     real, fake = scores(count, 0), scores(count, 1)
 
-    def log_sigmoid(x):
+    def log_sigmoid(x: float) -> float:
         return -math.log1p(math.exp(-x))
 
     expected = -np.mean([log_sigmoid(x) for x in real.tolist()]) - np.mean(
@@ -36,7 +37,7 @@ def test_non_saturating_equals_the_formula(count):
     assert float(NonSaturatingLoss().generator(fake)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_levels_at_indifference_and_at_certainty():
+def test_levels_at_indifference_and_at_certainty() -> None:
     zero, sure = torch.zeros(5), torch.full((5,), 40.0)
     assert float(HingeLoss().discriminator(zero, zero)) == 2
     assert float(HingeLoss().discriminator(sure, -sure)) == 0
@@ -46,7 +47,9 @@ def test_levels_at_indifference_and_at_certainty():
 
 
 @pytest.mark.parametrize("loss", [HingeLoss(), NonSaturatingLoss()])
-def test_the_generator_wants_higher_scores_and_the_discriminator_lower_ones(loss):
+def test_the_generator_wants_higher_scores_and_the_discriminator_lower_ones(
+    loss: HingeLoss | NonSaturatingLoss,
+) -> None:
     fake = torch.zeros(3, requires_grad=True)
     (up,) = torch.autograd.grad(loss.generator(fake), fake)
     (down,) = torch.autograd.grad(loss.discriminator(torch.zeros(3), fake), fake)
@@ -54,7 +57,7 @@ def test_the_generator_wants_higher_scores_and_the_discriminator_lower_ones(loss
     assert (down > 0).all()
 
 
-def test_the_slope_penalty_of_a_linear_score_is_half_its_squared_norm_and_moves_the_weights():
+def test_the_slope_penalty_of_a_linear_score_is_half_its_squared_norm_and_moves_the_weights() -> None:
     weight = torch.randn(3 * 4 * 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
     image = torch.randn(5, 3, 4, 4, requires_grad=True)
     penalty = slope_penalty(image.flatten(1) @ weight, image)

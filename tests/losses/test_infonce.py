@@ -1,9 +1,11 @@
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize, relu
 
 import oracles
@@ -11,16 +13,17 @@ from parity_fill import input_tensor, relative_error
 from sound2scene.losses.infonce import CosineInfoNCE, L2InfoNCE
 from sound2scene.types import InputError
 
-LOSSES = [L2InfoNCE, CosineInfoNCE]
+Loss = type[L2InfoNCE] | type[CosineInfoNCE]
+LOSSES: list[Loss] = [L2InfoNCE, CosineInfoNCE]
 both = pytest.mark.parametrize("loss_class", LOSSES)
 
 
-def latents(pairs, width, seed=0):
+def latents(pairs: int, width: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(pairs, width, generator=generator), torch.randn(pairs, width, generator=generator)
 
 
-def orthogonal(pairs):
+def orthogonal(pairs: int) -> tuple[Tensor, Tensor]:
     """Two times `pairs` orthogonal rows, of any length."""
     rows = torch.eye(2 * pairs) * torch.linspace(0.5, 3, 2 * pairs)
     return rows[:pairs], rows[pairs:]
@@ -29,10 +32,10 @@ def orthogonal(pairs):
 @pytest.mark.parametrize("temperature", [1.0, 0.2])
 @pytest.mark.parametrize(("pairs", "width"), [(1, 3), (2, 2), (3, 17), (9, 5), (30, 64)])
 @both
-def test_equals_the_papers_sums(loss_class, pairs, width, temperature):
+def test_equals_the_papers_sums(loss_class: Loss, pairs: int, width: int, temperature: float) -> None:
     z_audio_GD, z_image_GD = latents(pairs, width)
 
-    def logit(one, other):
+    def logit(one: oracles.FloatArray, other: oracles.FloatArray) -> float:
         near = oracles.cosine(one, other) if loss_class is CosineInfoNCE else -oracles.l2_distance(one, other)
         return near / temperature
 
@@ -42,12 +45,12 @@ def test_equals_the_papers_sums(loss_class, pairs, width, temperature):
     )
 
 
-def published_input():
+def published_input() -> tuple[Tensor, Tensor]:
     audio = input_tensor("loss_audio", (64, 2048)).abs()
     return audio.requires_grad_(), 0.5 * input_tensor("loss_image", (64, 2048)).abs() + 0.5 * audio.detach()
 
 
-def test_l2_loss_and_gradient_equal_the_published_code(parity):
+def test_l2_loss_and_gradient_equal_the_published_code(parity: Path) -> None:
     expected = np.load(parity / "public.npz")
     z_audio_GD, z_image_GD = published_input()
     loss = L2InfoNCE()(z_audio_GD, z_image_GD)
@@ -57,13 +60,13 @@ def test_l2_loss_and_gradient_equal_the_published_code(parity):
     assert relative_error(z_audio_GD.grad[0], expected["infonce_l2/grad_audio_first_row"]) < 1e-4
 
 
-def test_cosine_loss_equals_the_published_code(parity):
+def test_cosine_loss_equals_the_published_code(parity: Path) -> None:
     loss = CosineInfoNCE(temperature=1.0)(*published_input()).detach()
     assert relative_error(loss, np.load(parity / "public.npz")["infonce_cosine_T1/loss"]) < 1e-4
 
 
 @both
-def test_only_who_belongs_to_whom_matters(loss_class):
+def test_only_who_belongs_to_whom_matters(loss_class: Loss) -> None:
     z_audio_GD, z_image_GD = latents(12, 8)
     loss, order = loss_class(), torch.randperm(12, generator=torch.Generator().manual_seed(1))
     whole = pytest.approx(loss(z_audio_GD, z_image_GD).item(), rel=1e-6)
@@ -75,7 +78,7 @@ def test_only_who_belongs_to_whom_matters(loss_class):
 
 @pytest.mark.parametrize("pairs", [1, 2, 64])
 @both
-def test_equal_distances_give_chance_level(loss_class, pairs):
+def test_equal_distances_give_chance_level(loss_class: Loss, pairs: int) -> None:
     loss = loss_class()
     assert loss(*orthogonal(pairs)).item() == pytest.approx(loss.chance(pairs), abs=1e-6)
     assert loss.chance(pairs) == math.log(pairs)
@@ -84,17 +87,19 @@ def test_equal_distances_give_chance_level(loss_class, pairs):
 @pytest.mark.parametrize("pairs", [1, 2, 64])
 @pytest.mark.parametrize("temperature", [1.0, 0.3])
 @both
-def test_pairs_that_meet_among_orthogonal_others_give_the_floor(loss_class, temperature, pairs):
+def test_pairs_that_meet_among_orthogonal_others_give_the_floor(
+    loss_class: Loss, temperature: float, pairs: int
+) -> None:
     loss, (rows, _) = loss_class(temperature), orthogonal(pairs)
     assert loss(rows, 2 * rows).item() == pytest.approx(loss.floor(pairs), abs=1e-6)
 
 
-def test_the_papers_batch_lives_between_2_792_and_4_159():
+def test_the_papers_batch_lives_between_2_792_and_4_159() -> None:
     assert (round(L2InfoNCE().floor(64), 3), round(L2InfoNCE().chance(64), 3)) == (2.792, 4.159)
 
 
 @both
-def test_no_non_negative_latents_get_below_the_floor_and_training_comes_near(loss_class):
+def test_no_non_negative_latents_get_below_the_floor_and_training_comes_near(loss_class: Loss) -> None:
     loss = loss_class(1.0)
     raw_2GD, values = torch.stack(latents(6, 16)), []
     for _ in range(200):
@@ -108,7 +113,7 @@ def test_no_non_negative_latents_get_below_the_floor_and_training_comes_near(los
 
 
 @both
-def test_one_pair_has_nothing_to_learn_from(loss_class):
+def test_one_pair_has_nothing_to_learn_from(loss_class: Loss) -> None:
     z_audio_GD, z_image_GD = latents(1, 8)
     loss = loss_class()(z_audio_GD.requires_grad_(), z_image_GD)
     loss.backward()
@@ -117,7 +122,7 @@ def test_one_pair_has_nothing_to_learn_from(loss_class):
 
 
 @both
-def test_a_fixed_temperature_is_no_parameter_and_a_learnable_one_gets_a_gradient(loss_class):
+def test_a_fixed_temperature_is_no_parameter_and_a_learnable_one_gets_a_gradient(loss_class: Loss) -> None:
     assert list(loss_class(0.5).parameters()) == []
     loss = loss_class(0.5, learnable=True)
     (log_scale,) = loss.parameters()
@@ -133,13 +138,13 @@ def test_a_fixed_temperature_is_no_parameter_and_a_learnable_one_gets_a_gradient
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan, math.inf])
 @both
-def test_a_temperature_that_is_none_is_refused(loss_class, temperature):
+def test_a_temperature_that_is_none_is_refused(loss_class: Loss, temperature: float) -> None:
     with pytest.raises(InputError, match=f"temperature is {temperature}; choose"):
         loss_class(temperature)
 
 
 @both
-def test_gradient_is_finite_where_pairs_coincide_exactly(loss_class):
+def test_gradient_is_finite_where_pairs_coincide_exactly(loss_class: Loss) -> None:
     z_image_GD = latents(40, 64)[0]
     z_audio_GD = z_image_GD.clone().requires_grad_()
     loss_class()(z_audio_GD, z_image_GD).backward()
@@ -148,11 +153,11 @@ def test_gradient_is_finite_where_pairs_coincide_exactly(loss_class):
 
 
 @pytest.mark.parametrize("noise", [1e-2, 1e-3, 1e-4])
-def test_gradient_is_right_where_pairs_nearly_meet(noise):
+def test_gradient_is_right_where_pairs_nearly_meet(noise: float) -> None:
     z_image_GD, other_GD = latents(40, 256)
     z_audio_GD = z_image_GD + noise * other_GD
 
-    def plainly(z_audio_GD):
+    def plainly(z_audio_GD: Tensor) -> Tensor:
         one_G1D, other_1GD = (
             normalize(z_image_GD.double(), dim=1)[:, None],
             normalize(z_audio_GD.double(), dim=1)[None],
@@ -169,7 +174,7 @@ def test_gradient_is_right_where_pairs_nearly_meet(noise):
 
 
 @both
-def test_bf16_autocast_does_not_reach_inside(loss_class):
+def test_bf16_autocast_does_not_reach_inside(loss_class: Loss) -> None:
     z_audio_GD, z_image_GD = latents(20, 32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inside = loss_class()(z_audio_GD, z_image_GD)
@@ -180,7 +185,7 @@ def test_bf16_autocast_does_not_reach_inside(loss_class):
 
 
 @both
-def test_a_step_along_the_gradient_lowers_the_loss(loss_class):
+def test_a_step_along_the_gradient_lowers_the_loss(loss_class: Loss) -> None:
     loss, (z_audio_GD, z_image_GD) = loss_class(), latents(10, 6)
     values = []
     for _ in range(5):

@@ -1,20 +1,23 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 import oracles
 from parity_fill import input_tensor, relative_error
 from sound2scene.losses.regression import L2, MSE
 
 
-def latents(pairs, width):
+def latents(pairs: int, width: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(pairs)
     return torch.randn(pairs, width, generator=generator), torch.randn(pairs, width, generator=generator)
 
 
 @pytest.mark.parametrize("unit", [False, True])
 @pytest.mark.parametrize(("pairs", "width"), [(1, 1), (2, 3), (7, 5), (30, 64)])
-def test_equal_sums_over_pairs(pairs, width, unit):
+def test_equal_sums_over_pairs(pairs: int, width: int, unit: bool) -> None:
     z_audio_GD, z_image_GD = latents(pairs, width)
     squares = []
     for audio, image in zip(z_audio_GD.double().numpy(), z_image_GD.double().numpy(), strict=True):
@@ -29,14 +32,14 @@ def test_equal_sums_over_pairs(pairs, width, unit):
     )
 
 
-def test_mse_equals_the_published_l2_baseline(parity):
+def test_mse_equals_the_published_l2_baseline(parity: Path) -> None:
     audio = input_tensor("loss_audio", (64, 2048)).abs()
     image = 0.5 * input_tensor("loss_image", (64, 2048)).abs() + 0.5 * audio
     assert relative_error(MSE()(audio, image), np.load(parity / "public.npz")["l2_mse/loss"]) < 1e-4
 
 
 @pytest.mark.parametrize("loss", [L2(), L2(unit=True), MSE(), MSE(unit=True)], ids=repr)
-def test_each_pair_stands_alone(loss):
+def test_each_pair_stands_alone(loss: L2 | MSE) -> None:
     z_audio_GD, z_image_GD = latents(6, 4)
     others_GD = z_image_GD.clone()
     others_GD[1:] += 1
@@ -50,7 +53,7 @@ def test_each_pair_stands_alone(loss):
 
 
 @pytest.mark.parametrize("loss", [L2(), L2(unit=True), MSE(), MSE(unit=True)], ids=repr)
-def test_pairs_that_coincide_cost_nothing_and_the_gradient_is_zero_not_nan(loss):
+def test_pairs_that_coincide_cost_nothing_and_the_gradient_is_zero_not_nan(loss: L2 | MSE) -> None:
     z_audio_GD = latents(5, 4)[0].requires_grad_()
     value = loss(z_audio_GD, z_audio_GD.detach().clone())
     value.backward()
@@ -59,7 +62,7 @@ def test_pairs_that_coincide_cost_nothing_and_the_gradient_is_zero_not_nan(loss)
 
 
 @pytest.mark.parametrize("loss_class", [L2, MSE])
-def test_unit_makes_lengths_irrelevant(loss_class):
+def test_unit_makes_lengths_irrelevant(loss_class: type[L2] | type[MSE]) -> None:
     z_audio_GD, z_image_GD = latents(5, 4)
     for unit in (True, False):
         change = loss_class(unit)(3 * z_audio_GD, z_image_GD) - loss_class(unit)(z_audio_GD, z_image_GD)
@@ -67,7 +70,7 @@ def test_unit_makes_lengths_irrelevant(loss_class):
 
 
 @pytest.mark.parametrize("loss", [L2(), L2(unit=True), MSE(), MSE(unit=True)], ids=repr)
-def test_bf16_autocast_does_not_reach_inside(loss):
+def test_bf16_autocast_does_not_reach_inside(loss: L2 | MSE) -> None:
     z_audio_GD, z_image_GD = latents(20, 32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inside = loss(z_audio_GD, z_image_GD)

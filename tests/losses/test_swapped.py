@@ -24,7 +24,7 @@ def scores(samples: int, prototypes: int, seed: int = 0) -> Tensor:
 
 
 def sinkhorn_by_hand(scores_NK: NDArray[np.float64], epsilon: float, iterations: int) -> NDArray[np.float64]:
-    """02, section 4.3, as written there, in float64."""
+    """Sinkhorn-Knopp as the published code (SwAV `main_swav.py`) writes it, in float64."""
     q_KN = np.exp(scores_NK / epsilon).T
     prototypes, samples = q_KN.shape
     q_KN /= q_KN.sum()

@@ -147,6 +147,6 @@ def test_fewer_pictures_than_a_subset_of_kid_are_refused(real: int, fake: int) -
 
 @pytest.mark.parametrize(("real", "fake"), [(1, 9), (9, 1), (9, 0)])
 def test_fewer_than_two_pictures_are_refused(real: int, fake: int) -> None:
-    told = rf"^{real} real and {fake} generated pictures are too few for FID, which needs two of either; [^\n]*draws"
-    with pytest.raises(InputError, match=told):
+    message = rf"^{real} real and {fake} generated pictures are too few for FID, [^\n]* two of [^\n]*draws"
+    with pytest.raises(InputError, match=message):
         filled(features(real, 0), features(fake, 1)).compute()

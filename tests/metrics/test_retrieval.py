@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 import oracles
 from sound2scene.metrics import retrieval
@@ -17,11 +18,11 @@ from sound2scene.metrics.retrieval import (
 
 
 @pytest.fixture(params=[4, 1024], ids="chunk{}".format)
-def _chunks(request, monkeypatch):
+def _chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrieval, "CHUNK", request.param)
 
 
-def latents(clips, width, kinds=None, seed=0):
+def latents(clips: int, width: int, kinds: int | None = None, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """Random queries, galleries and labels; with `kinds`, rows repeat so that many distances tie."""
     generator = torch.Generator().manual_seed(seed)
     query_ND, gallery_ND = torch.randn(2, clips, width, generator=generator)
@@ -34,7 +35,7 @@ def latents(clips, width, kinds=None, seed=0):
 @pytest.mark.usefixtures("_chunks")
 @pytest.mark.parametrize("kinds", [None, 1, 5])
 @pytest.mark.parametrize(("clips", "width"), [(1, 3), (2, 2), (13, 8), (30, 5)])
-def test_ranks_equal_sorting_with_ties_against_the_query(clips, width, kinds):
+def test_ranks_equal_sorting_with_ties_against_the_query(clips: int, width: int, kinds: int | None) -> None:
     query_ND, gallery_ND, label_N = latents(clips, width, kinds)
     query, gallery, label = query_ND.double().numpy(), gallery_ND.double().numpy(), label_N.numpy()
     everyone, labelled = list(range(clips)), np.flatnonzero(label >= 0).tolist()
@@ -46,7 +47,7 @@ def test_ranks_equal_sorting_with_ties_against_the_query(clips, width, kinds):
 
 @pytest.mark.parametrize("clips", [2, 3, 5, 17, 100, 1030])
 @pytest.mark.parametrize("width", [16, 513, 2048])
-def test_a_collapsed_encoder_scores_0(clips, width):
+def test_a_collapsed_encoder_scores_0(clips: int, width: int) -> None:
     query_ND, gallery_ND, _ = latents(clips, width)
     collapsed_ND, label_N = gallery_ND[:1].expand(clips, width).contiguous(), torch.arange(clips) % 2
     for gallery in (collapsed_ND, torch.zeros_like(collapsed_ND)):
@@ -56,7 +57,7 @@ def test_a_collapsed_encoder_scores_0(clips, width):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16 autocast"])
-def test_ranks_are_the_same_under_autocast(precision):
+def test_ranks_are_the_same_under_autocast(precision: str) -> None:
     query_ND, gallery_ND, label_N = latents(300, 16)
     gallery_ND = gallery_ND + 1
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision != "float32"):
@@ -68,25 +69,25 @@ def test_ranks_are_the_same_under_autocast(precision):
     assert accuracy == neighbour_accuracy(gallery_ND, label_N)
 
 
-def at(*degrees):
+def at(*degrees: float) -> Tensor:
     """Unit vectors of the plane."""
     angles = torch.deg2rad(torch.tensor(degrees))
     return torch.stack([angles.cos(), angles.sin()], 1)
 
 
-def test_perfect_latents_are_always_found():
+def test_perfect_latents_are_always_found() -> None:
     rows, label_N = torch.eye(12), torch.arange(12) // 2
     assert {v for n, v in recalls(rows, 3 * rows, label_N).items() if "chance" not in n} == {1.0}
 
 
-def test_sounds_that_find_their_pictures_may_not_be_found_by_them():
+def test_sounds_that_find_their_pictures_may_not_be_found_by_them() -> None:
     found = recalls(at(0.0, 40.0), at(10.0, 15.0), torch.tensor([0, 1]), ks=[1])
     for level in ("instance", "class"):
         assert found[f"{level}/audio_to_image/recall_at_1"] == 1.0
         assert found[f"{level}/image_to_audio/recall_at_1"] == 0.5
 
 
-def test_recalls_are_the_shares_of_ranks_below_k_in_each_direction():
+def test_recalls_are_the_shares_of_ranks_below_k_in_each_direction() -> None:
     z_audio_ND, z_image_ND, label_N = latents(25, 6)
     found = recalls(z_audio_ND, z_image_ND, label_N, ks=(1, 5))
     for direction, pair in {"audio_to_image": (0, 1), "image_to_audio": (1, 0)}.items():
@@ -104,7 +105,7 @@ def test_recalls_are_the_shares_of_ranks_below_k_in_each_direction():
     assert found["class/chance_at_5"] == class_chance(label_N, 5)
 
 
-def test_class_keys_are_absent_without_labels_and_chance_ends_at_1():
+def test_class_keys_are_absent_without_labels_and_chance_ends_at_1() -> None:
     z_audio_ND, z_image_ND, _ = latents(4, 6)
     found = recalls(z_audio_ND, z_image_ND, torch.full((4,), -1))
     assert not any(name.startswith("class") for name in found)
@@ -115,12 +116,12 @@ def test_class_keys_are_absent_without_labels_and_chance_ends_at_1():
 @pytest.mark.parametrize(
     "labels", [[0], [0, 0, 0], [0, 1, 2, 3, 4], [0, 0, 0, 1, 1, 2, 5], [3, 3, 3, 3, 3, 1, 1]]
 )
-def test_class_chance_equals_counting_every_draw(labels, k):
+def test_class_chance_equals_counting_every_draw(labels: list[int], k: int) -> None:
     with_unlabelled = torch.tensor([-1, *labels, -1])
     assert class_chance(with_unlabelled, k) == pytest.approx(oracles.class_chance_by_counting(labels, k))
 
 
-def test_random_latents_come_out_at_chance():
+def test_random_latents_come_out_at_chance() -> None:
     query_ND, gallery_ND, label_N = latents(1500, 24)
     found = recalls(query_ND, gallery_ND, label_N, ks=[1, 10])
     for level, share in (("instance", found["instance/chance_at_10"]), ("class", found["class/chance_at_1"])):
@@ -132,7 +133,7 @@ def test_random_latents_come_out_at_chance():
 @pytest.mark.usefixtures("_chunks")
 @pytest.mark.parametrize("k", [1, 3, 4, 50])
 @pytest.mark.parametrize(("clips", "width"), [(2, 3), (9, 4), (40, 6)])
-def test_neighbour_accuracy_equals_voting(clips, width, k):
+def test_neighbour_accuracy_equals_voting(clips: int, width: int, k: int) -> None:
     z_ND, _, label_N = latents(clips, width, seed=3)
     label_N[:2] = label_N[:2].clamp(min=0)
     known_N = label_N >= 0
@@ -142,19 +143,19 @@ def test_neighbour_accuracy_equals_voting(clips, width, k):
     assert neighbour_accuracy(z_ND, label_N, k) == expected
 
 
-def test_the_class_that_is_nearer_by_a_hair_wins_a_tie():
+def test_the_class_that_is_nearer_by_a_hair_wins_a_tie() -> None:
     # Clip 0 has one neighbour of either class, clip 2 has two of the wrong one.
     assert neighbour_accuracy(at(0.0, 17.0, -17.01), torch.tensor([1, 1, 0]), k=2) == pytest.approx(2 / 3)
 
 
-def test_neighbour_accuracy_needs_two_labelled_clips():
+def test_neighbour_accuracy_needs_two_labelled_clips() -> None:
     with pytest.raises(ValueError, match="at least two labelled clips"):
         neighbour_accuracy(torch.eye(3), torch.tensor([-1, 0, -1]))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("side", [0, 1])
-def test_latents_that_are_not_finite_are_refused(side, bad):
+def test_latents_that_are_not_finite_are_refused(side: int, bad: float) -> None:
     pair = [torch.eye(4), torch.eye(4)]
     pair[side][2, 1] = bad
     for measure in (
@@ -167,7 +168,7 @@ def test_latents_that_are_not_finite_are_refused(side, bad):
         neighbour_accuracy(pair[side], torch.zeros(4, dtype=torch.long))
 
 
-def split(positions):
+def split(positions: list[int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Clips whose latents and labels tell where in the split they stand."""
     index_B = torch.tensor(positions)
     return (
@@ -178,13 +179,13 @@ def split(positions):
     )
 
 
-def assert_is_split(found, clips):
+def assert_is_split(found: tuple[Tensor, ...], clips: int) -> None:
     expected = split(list(range(clips)))
     assert all(torch.equal(one, other.to(one.dtype)) for one, other in zip(found, expected, strict=True))
     assert found[3].dtype == torch.float32
 
 
-def test_embeddings_come_back_in_the_splits_order_and_reset_forgets_them():
+def test_embeddings_come_back_in_the_splits_order_and_reset_forgets_them() -> None:
     embeddings = Embeddings()
     for positions in ([4, 1], [0], [3, 2]):
         embeddings.update(*split(positions))
@@ -194,7 +195,7 @@ def test_embeddings_come_back_in_the_splits_order_and_reset_forgets_them():
     assert_is_split(embeddings.compute(), 2)
 
 
-def test_a_clip_collected_twice_is_noticed():
+def test_a_clip_collected_twice_is_noticed() -> None:
     embeddings = Embeddings()
     embeddings.update(*split([0, 1]))
     embeddings.update(*split([1, 2]))
@@ -203,7 +204,7 @@ def test_a_clip_collected_twice_is_noticed():
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_a_split_of_one_clip_keeps_its_axes(width):
+def test_a_split_of_one_clip_keeps_its_axes(width: int) -> None:
     embeddings = Embeddings()
     embeddings.update(torch.tensor([0]), torch.tensor([2]), torch.ones(1, width), torch.ones(1, width))
     assert [list(part.shape) for part in embeddings.whole()] == [[1], [1], [1, width], [1, width]]

@@ -1,22 +1,24 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from parity_fill import input_tensor, relative_error, state
 from sound2scene import artifacts
 from sound2scene.models.audio_encoder import AudioEncoder
-from sound2scene.published import checkpoint as published
+from sound2scene.published import sound2scene
 
 
 @pytest.fixture(scope="module")
-def imported(parity, tmp_path_factory):
+def imported(parity: Path, tmp_path_factory: pytest.TempPathFactory) -> nn.Module:
     folder = tmp_path_factory.mktemp("audio")
     shapes = json.loads((parity / "state_dict_keys.json").read_text())["audio"]
     torch.save(state(shapes), folder / "sound2scene.pth")
     return artifacts.load(
-        published.import_audio_encoder(folder / "sound2scene.pth", folder / "artifact"), "audio-encoder"
+        sound2scene.import_audio_encoder(folder / "sound2scene.pth", folder / "artifact"), "audio-encoder"
     )
 
 
@@ -24,12 +26,14 @@ def imported(parity, tmp_path_factory):
 @pytest.mark.parametrize(
     ("array", "part"), [("audio_encoder/pooled", "pooled"), ("audio_encoder/z_audio", "forward")]
 )
-def test_imported_weights_give_the_published_outputs(parity, imported, array, part):
+def test_imported_weights_give_the_published_outputs(
+    parity: Path, imported: nn.Module, array: str, part: str
+) -> None:
     got = getattr(imported, part)(input_tensor("audio_input", (2, 1, 257, 1004)))
     assert relative_error(got, np.load(parity / "public.npz")[array]) < 1e-4
 
 
-def test_names_and_shapes_are_the_published_ones(parity):
+def test_names_and_shapes_are_the_published_ones(parity: Path) -> None:
     published_shapes = json.loads((parity / "state_dict_keys.json").read_text())["audio"]
     own = {
         "audnet." + name.removeprefix("backbone."): list(tensor.shape)
@@ -40,7 +44,7 @@ def test_names_and_shapes_are_the_published_ones(parity):
 
 
 @torch.no_grad()
-def test_final_relu_is_what_clips_the_output():
+def test_final_relu_is_what_clips_the_output() -> None:
     torch.manual_seed(0)
     with_relu, without = AudioEncoder(64).eval(), AudioEncoder(64, final_relu=False).eval()
     without.load_state_dict(with_relu.state_dict())
@@ -51,13 +55,13 @@ def test_final_relu_is_what_clips_the_output():
 
 
 @torch.no_grad()
-def test_channel_axis_may_be_left_out():
+def test_channel_axis_may_be_left_out() -> None:
     encoder = AudioEncoder(8).eval()
     spectrogram_BFT = torch.randn(2, 65, 80)
     assert torch.equal(encoder(spectrogram_BFT), encoder(spectrogram_BFT[:, None]))
 
 
-def test_starts_as_published():
+def test_starts_as_published() -> None:
     torch.manual_seed(0)
     encoder = AudioEncoder()
     convolutions = [module for module in encoder.modules() if isinstance(module, torch.nn.Conv2d)]

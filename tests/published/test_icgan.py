@@ -293,6 +293,7 @@ def test_the_command_names_the_image_encoder_and_prints_the_licence(
     artifacts.check_pair(card, encoder.fingerprint, target)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 @pytest.mark.parametrize("fold", [True, False])
 def test_an_imported_folder_draws_the_published_pictures(parity: Path, tmp_path: Path, fold: bool) -> None:

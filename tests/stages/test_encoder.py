@@ -11,6 +11,7 @@ from drawing import tiny_trainer
 from sound2scene import artifacts
 from sound2scene.data.augment import MultiCrop
 from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.reading import ReadCrops
 from sound2scene.losses.swapped import SwappedPrediction
 from sound2scene.models.heads import FeatureQueue, PrototypeHead
 from sound2scene.models.image_encoder import ImageEncoder
@@ -38,9 +39,7 @@ def stage(encoder: nn.Module | None = None, **settings: Any) -> EncoderStage:
 def data(shards: Path, batch_size: int = 6) -> ClipDataModule:
     still = {"colour": 0.0, "hue": 0.0, "grey": 0.0}
     crops = MultiCrop([32, 16], [2, 2], [(0.5, 1.0), (0.3, 0.5)], **still)  # type: ignore[arg-type]
-    return ClipDataModule(
-        str(shards), batch_size, workers=0, read=["image"], image_preset="small64", image_augment=crops
-    )
+    return ClipDataModule(str(shards), batch_size, workers=0, read=ReadCrops("small64", crops))
 
 
 def measured(shards: Path, folder: Path, encoder: EncoderStage) -> dict[str, float]:

@@ -6,17 +6,20 @@ import pytest
 import torch
 import yaml
 
-from drawing import DISCRIMINATOR, GENERATOR, tiny_data, tiny_gan, tiny_trainer
-from killed_run import run, run_killed_and_on
+from drawing import DISCRIMINATOR, GENERATOR, instance_data, tiny_gan, tiny_trainer
+from killed_run import run, run_killed_and_on, run_on_two
 from killed_run import weights as checkpoint
 from sound2scene import artifacts
 from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.reading import ReadInstances, ReadPictures
+from sound2scene.latent import noise_rows
 from sound2scene.models.biggan import Generator
 from sound2scene.models.discriminator import Discriminator
+from sound2scene.seeds import seed_of
 from sound2scene.stages.gan import GanStage
 from sound2scene.stages.gan_phases import Phases
-from sound2scene.types import Batch, DivergedError, InputError
-from tiny import Z_DIM, tiny_dataset
+from sound2scene.types import DataFacts, DivergedError, InputError
+from tiny import Z_DIM, tiny_dataset, tiny_features
 
 
 def weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -29,22 +32,28 @@ def moved(before: dict[str, torch.Tensor], network: torch.nn.Module) -> set[str]
 
 
 @pytest.fixture
-def tiny(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> tuple[Path, Path, Path]:
-    return tiny_shards, tiny_image_encoder, tmp_path
+def data(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> ClipDataModule:
+    return instance_data(tiny_shards, tiny_image_encoder, tmp_path / "features")
 
 
-def test_either_phase_moves_its_own_network_alone(tiny: tuple[Path, Path, Path], monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    shards, encoder, folder = tiny
-    one = tiny_gan(encoder, folder / "features")
+def one_batch(folder: Path, stage: GanStage, data: ClipDataModule) -> None:
+    """Train on a single batch."""
+    tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(stage, data)
+
+
+def test_either_phase_moves_its_own_network_alone(
+    data: ClipDataModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = tiny_gan()
     monkeypatch.setattr(GanStage, "_generator_phase", lambda self, batch: None)
     drawn, judged = weights(one.generator), weights(one.discriminator)
-    tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, tiny_data(shards))
+    one_batch(tmp_path, one, data)
     assert moved(drawn, one.generator) == set()
     assert moved(judged, one.discriminator) == {name for name, _ in one.discriminator.named_parameters()}
     monkeypatch.undo()
     monkeypatch.setattr(GanStage, "_discriminator_phase", lambda self, batch: None)
     drawn, judged = weights(one.generator), weights(one.discriminator)
-    tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, tiny_data(shards))
+    one_batch(tmp_path, one, data)
     # the biases before a batch norm get no gradient but rounding noise; all else has to move
     assert moved(drawn, one.generator) >= {
         name for name, _ in one.generator.named_parameters() if "weight" in name
@@ -52,20 +61,20 @@ def test_either_phase_moves_its_own_network_alone(tiny: tuple[Path, Path, Path],
     assert moved(judged, one.discriminator) == set()
 
 
-def test_global_step_counts_generator_steps_and_kimg_counts_pictures(tiny: tuple[Path, Path, Path]) -> None:
-    shards, encoder, folder = tiny
-    one = tiny_gan(encoder, folder / "features", {"discriminator_steps": 2})
-    trainer = tiny_trainer(folder, max_epochs=2, limit_val_batches=0)
-    trainer.fit(one, tiny_data(shards))
+def test_global_step_counts_generator_steps_and_kimg_counts_pictures(
+    data: ClipDataModule, tmp_path: Path
+) -> None:
+    one = tiny_gan({"discriminator_steps": 2})
+    trainer = tiny_trainer(tmp_path, max_epochs=2, limit_val_batches=0)
+    trainer.fit(one, data)
     assert (trainer.global_step, int(one.batches), int(one.images)) == (3, 6, 36)
     assert float(trainer.callback_metrics["progress/kimg"]) == pytest.approx(0.036)
 
 
-def test_the_average_equals_the_live_generator_until_its_start(tiny: tuple[Path, Path, Path]) -> None:
-    shards, encoder, folder = tiny
+def test_the_average_equals_the_live_generator_until_its_start(data: ClipDataModule, tmp_path: Path) -> None:
     for start, equal in ((1.0, True), (0.0, False)):
-        one = tiny_gan(encoder, folder / "features", {"ema_start_kimg": start})
-        tiny_trainer(folder, limit_val_batches=0).fit(one, tiny_data(shards))
+        one = tiny_gan({"ema_start_kimg": start})
+        tiny_trainer(tmp_path, limit_val_batches=0).fit(one, data)
         same = [
             torch.equal(tensor, one.generator.state_dict()[n])
             for n, tensor in one.average.module.state_dict().items()
@@ -73,23 +82,21 @@ def test_the_average_equals_the_live_generator_until_its_start(tiny: tuple[Path,
         assert all(same) == equal
 
 
-def test_a_batch_that_does_not_fall_into_equal_parts_is_refused(tiny: tuple[Path, Path, Path]) -> None:
-    shards, encoder, folder = tiny
-    one = tiny_gan(encoder, folder / "features", {"accumulate": 4})
+def test_a_batch_that_does_not_fall_into_equal_parts_is_refused(data: ClipDataModule, tmp_path: Path) -> None:
+    one = tiny_gan({"accumulate": 4})
     with pytest.raises(InputError, match=r"accumulate 4 does not divide data.batch_size 6"):
-        tiny_trainer(folder, limit_val_batches=0).fit(one, tiny_data(shards))
+        tiny_trainer(tmp_path, limit_val_batches=0).fit(one, data)
 
 
 def still(module: torch.nn.Module, mode: bool = False) -> torch.nn.Module:
     return module
 
 
-def test_gradients_of_the_parts_add_up_to_the_batchs(tiny: tuple[Path, Path, Path]) -> None:
-    shards, encoder, folder = tiny
+def test_gradients_of_the_parts_add_up_to_the_batchs(data: ClipDataModule, tmp_path: Path) -> None:
     steps = {}
     for parts in (1, 3):
         plain = partial(torch.optim.SGD, lr=1e-3)
-        one = tiny_gan(encoder, folder / "features", {"accumulate": parts}, discriminator_optimizer=plain)
+        one = tiny_gan({"accumulate": parts}, discriminator_optimizer=plain)
         # Fakes differ between the parts, as noise and batch norms do; plain ones do not.
         one.generator.output_layer[0].gain.data.zero_()
         one.generator.output_layer[0].bias.data.zero_()
@@ -98,73 +105,80 @@ def test_gradients_of_the_parts_add_up_to_the_batchs(tiny: tuple[Path, Path, Pat
             part.eval = part.train = partial(still, part)  # type: ignore[method-assign]
             part.training = False
         before = weights(one.discriminator)
-        tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, tiny_data(shards))
+        one_batch(tmp_path, one, data)
         steps[parts] = {n: t - before[n] for n, t in one.discriminator.named_parameters()}
     assert max(float(step.abs().max()) for step in steps[1].values()) > 1e-5
     for name, step in steps[1].items():
         torch.testing.assert_close(steps[3][name], step, rtol=1e-3, atol=1e-6)
 
 
-def test_training_brings_fakes_nearer_to_the_reals(tiny: tuple[Path, Path, Path]) -> None:
-    shards, encoder, folder = tiny
-    one, module = tiny_gan(encoder, folder / "features"), tiny_data(shards)
-    tiny_trainer(folder, max_epochs=0).fit(one, module)
+def test_training_brings_fakes_nearer_to_the_reals(data: ClipDataModule, tmp_path: Path) -> None:
+    one = tiny_gan()
+    tiny_trainer(tmp_path, max_epochs=0).fit(one, data)
     distance = []
     for epochs in (0, 40):
-        tiny_trainer(folder, max_epochs=epochs, limit_val_batches=0).fit(one, module)
-        fakes = one.sample(Batch(["a"] * 9, torch.arange(9), torch.zeros(9), z_image_BD=val_features(module)))
-        reals = torch.cat([batch.image_BCHW for batch in module.train_dataloader()])  # type: ignore[misc]
+        tiny_trainer(tmp_path, max_epochs=epochs, limit_val_batches=0).fit(one, data)
+        fakes = one.sample(data.examples("val", range(9)), range(9))
+        reals = torch.cat([batch.image_BCHW for batch in data.train_dataloader()])
         distance.append(float((fakes.mean(0) - reals.mean(0)).square().mean()))
     assert distance[1] < 0.6 * distance[0]
 
 
-def val_features(module: ClipDataModule) -> torch.Tensor:
-    return torch.stack([torch.tensor(module.features["val"].row(n)) for n in range(9)])
+def test_a_sample_follows_from_feature_seed_and_draw_alone(data: ClipDataModule, tmp_path: Path) -> None:
+    one = tiny_gan()
+    one_batch(tmp_path, one, data)
+    whole = data.examples("val", range(9))
+    drawn = one.sample(whole, range(9), 2)
+    assert drawn.shape == (9, 3, 32, 32)
+    assert drawn.abs().max() <= 1
+    part = data.examples("val", [5, 3])
+    longer = part._replace(z_image_BD=3 * part.z_image_BD)  # the length of a feature does not count
+    torch.testing.assert_close(one.sample(longer, [5, 3], 2), drawn[[5, 3]], rtol=0, atol=1e-4)
+    for seed, draw in ((8, 2), (5, 1)):
+        assert not torch.allclose(one.sample(part, [seed, 3], draw)[0], drawn[5], atol=1e-3)
+    with torch.no_grad():
+        unit_BD = torch.nn.functional.normalize(part.z_image_BD, dim=1)
+        expected = one.average(noise_rows(one.generator, [5, 3], [2, 2]), unit_BD)
+    torch.testing.assert_close(one.sample(part, [5, 3], 2), expected, rtol=0, atol=1e-5)
 
 
-def test_a_sample_follows_from_clip_and_feature_alone(tiny: tuple[Path, Path, Path]) -> None:
-    shards, encoder, folder = tiny
-    one, module = tiny_gan(encoder, folder / "features"), tiny_data(shards)
-    tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, module)
-    z = val_features(module)
-    whole = one.sample(Batch(["a"] * 9, torch.arange(9), torch.zeros(9), z_image_BD=z))
-    part = one.sample(Batch(["a"] * 2, torch.tensor([5, 3]), torch.zeros(2), z_image_BD=3 * z[[5, 3]]))
-    torch.testing.assert_close(
-        whole[[5, 3]], part, rtol=0, atol=1e-4
-    )  # the length of a feature does not count
-    other = one.sample(Batch(["a"], torch.tensor([8]), torch.zeros(1), z_image_BD=z[[5]]))
-    assert not torch.allclose(other, whole[[5]], atol=1e-3)
-    assert whole.shape == (9, 3, 32, 32)
-    assert whole.abs().max() <= 1
+def test_the_noise_of_training_is_that_of_seed_batch_and_turn(data: ClipDataModule, tmp_path: Path) -> None:
+    one, given = tiny_gan({"accumulate": 2}), list[torch.Tensor]()
+    one.generator.register_forward_pre_hook(lambda _, arguments: given.append(arguments[0]))
+    tiny_trainer(tmp_path, limit_train_batches=2, limit_val_batches=0).fit(one, data)
+    # In the two parts of a batch turns 0 and 2 are the discriminator's, 1 and 3 the generator's.
+    order = [(batch, turn) for batch in (0, 1) for turn in (0, 2, 1, 3)]
+    assert len(given) == len(order)
+    for noise_BZ, (batch, turn) in zip(given, order, strict=True):
+        dice = torch.Generator().manual_seed(seed_of(torch.initial_seed(), batch, turn, 0))
+        assert torch.equal(noise_BZ, torch.randn(3, one.noise_dim, generator=dice))
 
 
 @pytest.mark.parametrize(
     "phases", [{"r1_weight": 1.0, "r1_every": 2}, {"augment": ["colour", "translation", "cutout"]}]
 )
 def test_options_change_the_discriminators_step(
-    tiny: tuple[Path, Path, Path], phases: dict[str, Any]
+    data: ClipDataModule, tmp_path: Path, phases: dict[str, Any]
 ) -> None:
-    shards, encoder, folder = tiny
     found = []
     for extra in ({}, phases):
-        one = tiny_gan(encoder, folder / "features", extra)
-        tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(one, tiny_data(shards))
+        one = tiny_gan(extra)
+        one_batch(tmp_path, one, data)
         found.append(weights(one.discriminator))
     assert any(not torch.equal(found[0][name], found[1][name]) for name in found[0])
 
 
 def test_a_loss_that_is_not_finite_stops_with_step_loss_and_clips_before_any_weight_moves(
-    tiny: tuple[Path, Path, Path],
+    data: ClipDataModule, tmp_path: Path
 ) -> None:
-    shards, encoder, folder = tiny
-    one = tiny_gan(encoder, folder / "features")
+    one = tiny_gan()
     with torch.no_grad():
         one.discriminator.linear.bias.fill_(torch.nan)
     before = weights(one.generator)
     with pytest.raises(
         DivergedError, match=r"step 0: discriminator loss is nan for clips train-0\d\d, train-"
     ):
-        tiny_trainer(folder, limit_val_batches=0).fit(one, tiny_data(shards))
+        tiny_trainer(tmp_path, limit_val_batches=0).fit(one, data)
     assert moved(before, one.generator) == set()
 
 
@@ -177,36 +191,62 @@ class Kinked(Discriminator):
 
 
 def test_a_slope_penalty_that_is_not_finite_stops_before_any_weight_moves(
-    tiny: tuple[Path, Path, Path],
+    data: ClipDataModule, tmp_path: Path
 ) -> None:
-    shards, encoder, folder = tiny
-    phases, networks = Phases(neighbours=3, r1_weight=1.0), (Generator(**GENERATOR), Kinked(**DISCRIMINATOR))
-    one = GanStage(*networks, str(encoder), phases=phases, cache=str(folder / "features"))
+    phases, networks = Phases(r1_weight=1.0), (Generator(**GENERATOR), Kinked(**DISCRIMINATOR))
+    one = GanStage(*networks, phases=phases)
     before = weights(one.discriminator)
     with pytest.raises(DivergedError, match=r"step 0: slope penalty is nan for clips train-0\d\d, train-"):
-        tiny_trainer(folder, limit_val_batches=0).fit(one, tiny_data(shards))
+        tiny_trainer(tmp_path, limit_val_batches=0).fit(one, data)
     assert moved(before, one.discriminator) == set()
 
 
-def test_an_encoder_of_another_width_is_refused_in_one_line(tiny: tuple[Path, Path, Path]) -> None:
-    shards, encoder, folder = tiny
-    networks = Generator(**(GENERATOR | {"z_image_dim": 5})), Discriminator(**DISCRIMINATOR)
-    one = GanStage(*networks, str(encoder), cache=str(folder / "features"))
-    with pytest.raises(
-        InputError, match=r"features have 8 dimensions and generator.z_image_dim is 5; make them the"
-    ):
-        tiny_trainer(folder).fit(one, tiny_data(shards))
+def test_an_encoder_of_another_width_is_refused_in_one_line(data: ClipDataModule, tmp_path: Path) -> None:
+    one = GanStage(Generator(**(GENERATOR | {"z_image_dim": 5})), Discriminator(**DISCRIMINATOR))
+    told = r"image-encoder: features have 8 dimensions and generator\.z_image_dim is 5; make them the same$"
+    with pytest.raises(InputError, match=told):
+        tiny_trainer(tmp_path).fit(one, data)
 
 
-def test_the_export_is_the_averaged_generator_and_names_its_encoder(tiny: tuple[Path, Path, Path]) -> None:
-    shards, encoder, folder = tiny
-    one = tiny_gan(encoder, folder / "features")
-    tiny_trainer(folder, limit_val_batches=0).fit(one, tiny_data(shards))
+def test_data_without_features_is_told_the_key_that_names_their_encoder(
+    tiny_shards: Path, tmp_path: Path
+) -> None:
+    told = r"^gan needs features of pictures; name data\.init_args\.features\.image_encoder$"
+    with pytest.raises(InputError, match=told):
+        tiny_gan().checked(DataFacts())
+    plain = ClipDataModule(str(tiny_shards), 6, 0, read=ReadPictures("pixels32"))
+    with pytest.raises(InputError, match=told):
+        tiny_trainer(tmp_path).fit(tiny_gan(), plain)
+
+
+def test_real_pictures_of_another_side_are_refused_with_both(
+    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+) -> None:
+    large = ClipDataModule(
+        str(tiny_shards),
+        6,
+        0,
+        0,
+        ReadInstances(48, 3),
+        tiny_features(tiny_image_encoder, tmp_path / "features"),
+    )
+    told = r"^data\.init_args\.read\.init_args\.side is 48 and generator\.resolution 32; make them the same$"
+    with pytest.raises(InputError, match=told):
+        tiny_trainer(tmp_path).fit(tiny_gan(), large)
+
+
+def test_the_export_is_the_averaged_generator_and_names_its_encoder(
+    data: ClipDataModule, tiny_image_encoder: Path, tmp_path: Path
+) -> None:
+    one = tiny_gan()
+    tiny_trainer(tmp_path, limit_val_batches=0).fit(one, data)
     export = one.exports()
     assert (export.network, export.kind, export.preset) == (one.average.module, "generator", "small64")
-    assert export.notes == {"image_encoder": artifacts.read_card(encoder).fingerprint}
-    artifacts.save(export.network, folder / "generator", card={"kind": export.kind, "preset": export.preset})
-    again = artifacts.load(folder / "generator", kind="generator")
+    assert export.notes == {"image_encoder": artifacts.read_card(tiny_image_encoder).fingerprint}
+    artifacts.save(
+        export.network, tmp_path / "generator", card={"kind": export.kind, "preset": export.preset}
+    )
+    again = artifacts.load(tmp_path / "generator", kind="generator")
     z, noise = torch.nn.functional.normalize(torch.rand(2, Z_DIM), dim=1), torch.randn(2, one.generator.z_dim)
     with torch.no_grad():
         torch.testing.assert_close(again(noise, z), one.average(noise, z), rtol=0, atol=1e-4)
@@ -220,26 +260,28 @@ def gan_recipe(path: Path, shards: Path, encoder: Path, **phases: Any) -> Path:
     model = {
         "generator": part("sound2scene.models.biggan.Generator", GENERATOR),
         "discriminator": part("sound2scene.models.discriminator.Discriminator", DISCRIMINATOR),
-        "image_encoder": str(encoder),
-        "cache": str(path.parent / "features"),
-        "phases": {"neighbours": 3, "ema_decay": 0.5} | phases,
+        "phases": {"ema_decay": 0.5} | phases,
         "generator_optimizer": sgd,
         "discriminator_optimizer": sgd,
+    }
+    loading = {
+        "batch_size": 4,
+        "workers": 0,
+        "features": {"image_encoder": str(encoder), "cache": str(path.parent / "features")},
+        "read": part("sound2scene.data.reading.ReadInstances", {"side": 32, "neighbours": 3}),
     }
     recipe = {
         "run": {"name": "gan/tiny", "folder": str(path.parent / "runs"), "checkpoint_steps": 4},
         "trainer": {"max_epochs": 3, "accelerator": "cpu", "devices": 1, "enable_progress_bar": False},
         "model": part("sound2scene.stages.gan.GanStage", model),
-        "data": part(
-            "sound2scene.data.clips.ClipDataModule",
-            {"shards": str(shards), "batch_size": 4, "workers": 0, "read": []},
-        ),
+        "data": part("sound2scene.data.clips.ClipDataModule", {"shards": str(shards)} | loading),
     }
     path.parent.mkdir(exist_ok=True)
     path.write_text(yaml.safe_dump(recipe))
     return path
 
 
+@pytest.mark.slow
 def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(
     tiny_image_encoder: Path, tmp_path: Path
 ) -> None:
@@ -249,12 +291,13 @@ def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(
     run(tmp_path / "whole" / "recipe.yaml")
     broken = tmp_path / "broken"
     saved = broken / "runs/gan/tiny/version_0/checkpoints/latest.ckpt"
-    run_killed_and_on(broken / "recipe.yaml", saved, steps=18)
+    run_killed_and_on(broken / "recipe.yaml", saved, batches=9)
     expected, found = checkpoint(tmp_path / "whole", "last"), checkpoint(broken, "last")
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
+@pytest.mark.slow
 def test_two_processes_with_synchronised_norms_take_the_step_of_the_whole_batch(
     tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:
@@ -262,17 +305,9 @@ def test_two_processes_with_synchronised_norms_take_the_step_of_the_whole_batch(
         recipe = gan_recipe(
             tmp_path / str(processes) / "recipe.yaml", tiny_shards, tiny_image_encoder, synchronise_norms=True
         )
-        run(
-            recipe,
-            "--trainer.max_steps",
-            "1",
-            "--run.checkpoint_steps",
-            "1",
-            "--trainer.devices",
-            str(processes),
-            "--data.init_args.batch_size",
-            str(8 // processes),
-        )
+        more = ["--trainer.max_steps", "1", "--run.checkpoint_steps", "1"]
+        more += ["--data.init_args.batch_size", str(8 // processes)]
+        (run if processes == 1 else run_on_two)(recipe, *more)
     one, two = checkpoint(tmp_path / "1", "latest"), checkpoint(tmp_path / "2", "latest")
     assert one.keys() == two.keys()
     assert int(one["images"]) == int(two["images"]) == 8

@@ -9,7 +9,7 @@ from sound2scene.types import InputError
 def test_the_published_phases_are_accepted() -> None:
     phases = Phases()
     assert phases.checked() is phases
-    assert (phases.discriminator_steps, phases.ema_decay, phases.neighbours) == (1, 0.9999, 50)
+    assert (phases.discriminator_steps, phases.accumulate, phases.ema_decay) == (1, 1, 0.9999)
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,6 @@ def test_the_published_phases_are_accepted() -> None:
         ({"discriminator_steps": 0}, "phases.discriminator_steps is 0; set it to at least 1"),
         ({"accumulate": -1}, "phases.accumulate is -1; set it to at least 1"),
         ({"r1_every": 0}, "phases.r1_every is 0"),
-        ({"neighbours": 0}, "phases.neighbours is 0"),
         ({"ema_decay": 1.0}, "phases.ema_decay is 1.0; set it to at least 0 and below 1"),
         ({"augment": ["zoom"]}, "augment 'zoom' is unknown"),
     ],

@@ -4,11 +4,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from drawing import DISCRIMINATOR, GENERATOR, tiny_data, tiny_gan, tiny_trainer
+from drawing import DISCRIMINATOR, GENERATOR, instance_data, tiny_gan, tiny_trainer
 from sound2scene import artifacts
+from sound2scene.data.clips import ClipDataModule
 from sound2scene.models.biggan import Generator
 from sound2scene.models.discriminator import Discriminator
 from sound2scene.types import InputError
+
+
+@pytest.fixture
+def data(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> ClipDataModule:
+    return instance_data(tiny_shards, tiny_image_encoder, tmp_path / "features")
 
 
 @pytest.fixture
@@ -31,10 +37,8 @@ def start(tmp_path: Path) -> Path:
     return folder
 
 
-def test_networks_and_optimizers_go_on_from_there(
-    start: Path, tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
-) -> None:
-    stage = tiny_gan(tiny_image_encoder, tmp_path / "features", {"start": str(start), "ema_decay": 0.0})
+def test_networks_and_optimizers_go_on_from_there(start: Path, data: ClipDataModule, tmp_path: Path) -> None:
+    stage = tiny_gan({"start": str(start), "ema_decay": 0.0})
     run = tiny_trainer(tmp_path, limit_train_batches=1, limit_val_batches=0)
     seen: dict[str, bool] = {}
     begin = stage._discriminator_phase
@@ -54,7 +58,7 @@ def test_networks_and_optimizers_go_on_from_there(
         begin(batch)  # type: ignore[arg-type]
 
     stage._discriminator_phase = spy  # type: ignore[method-assign, assignment]
-    run.fit(stage, tiny_data(tiny_shards))
+    run.fit(stage, data)
     assert seen == dict.fromkeys(("average", "generator", "discriminator", "apart"), True)
     for optimizer in run.optimizers:
         steps = {float(state["step"]) for state in optimizer.state.values()}
@@ -62,49 +66,43 @@ def test_networks_and_optimizers_go_on_from_there(
 
 
 def test_the_first_step_averages_on_from_the_artifact(
-    start: Path, tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+    start: Path, data: ClipDataModule, tmp_path: Path
 ) -> None:
-    stage = tiny_gan(tiny_image_encoder, tmp_path / "features", {"start": str(start), "ema_decay": 0.75})
-    tiny_trainer(tmp_path, limit_train_batches=1, limit_val_batches=0).fit(stage, tiny_data(tiny_shards))
+    stage = tiny_gan({"start": str(start), "ema_decay": 0.75})
+    tiny_trainer(tmp_path, limit_train_batches=1, limit_val_batches=0).fit(stage, data)
     before, live = artifacts.load(start, fold=False).state_dict(), stage.generator.state_dict()
     for name, tensor in stage.average.module.state_dict().items():
         torch.testing.assert_close(tensor, 0.75 * before[name] + 0.25 * live[name], rtol=0, atol=1e-5)
 
 
 def test_a_generator_alone_starts_both_the_live_and_the_averaged_one(
-    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+    data: ClipDataModule, tmp_path: Path
 ) -> None:
     torch.manual_seed(5)
     folder = artifacts.save(Generator(**GENERATOR), tmp_path / "alone", card={"kind": "generator"})
-    stage = tiny_gan(tiny_image_encoder, tmp_path / "features", {"start": str(folder)})
+    stage = tiny_gan({"start": str(folder)})
     before = stage.discriminator.linear.weight.detach().clone()
-    tiny_trainer(tmp_path, limit_train_batches=0, limit_val_batches=0, max_steps=0).fit(
-        stage, tiny_data(tiny_shards)
-    )
+    tiny_trainer(tmp_path, limit_train_batches=0, limit_val_batches=0, max_steps=0).fit(stage, data)
     expected = artifacts.load(folder, fold=False).state_dict()
     for network in (stage.generator, stage.average.module):
         assert all(torch.equal(tensor, expected[name]) for name, tensor in network.state_dict().items())
     assert torch.equal(stage.discriminator.linear.weight, before)
 
 
-def test_other_widths_than_the_recipes_are_refused(
-    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
-) -> None:
+def test_other_widths_than_the_recipes_are_refused(data: ClipDataModule, tmp_path: Path) -> None:
     wide = artifacts.save(
         Generator(**(GENERATOR | {"channels": 8})), tmp_path / "wide", card={"kind": "generator"}
     )
-    stage = tiny_gan(tiny_image_encoder, tmp_path / "features", {"start": str(wide)})
+    stage = tiny_gan({"start": str(wide)})
     with pytest.raises(
         InputError, match=r"wide: built with .*'channels': 8.*, not as the recipe's generator"
     ):
-        tiny_trainer(tmp_path).fit(stage, tiny_data(tiny_shards))
+        tiny_trainer(tmp_path).fit(stage, data)
 
 
-def test_damaged_moments_are_refused(
-    start: Path, tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
-) -> None:
+def test_damaged_moments_are_refused(start: Path, data: ClipDataModule, tmp_path: Path) -> None:
     path = artifacts.training_folder(start) / artifacts.OPTIMIZERS
     path.write_bytes(path.read_bytes()[:100])
-    stage = tiny_gan(tiny_image_encoder, tmp_path / "features", {"start": str(start)})
+    stage = tiny_gan({"start": str(start)})
     with pytest.raises(InputError, match=r"optimizers\.safetensors: damaged"):
-        tiny_trainer(tmp_path).fit(stage, tiny_data(tiny_shards))
+        tiny_trainer(tmp_path).fit(stage, data)

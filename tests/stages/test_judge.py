@@ -12,11 +12,12 @@ from torch.nn.functional import cross_entropy
 
 from sound2scene.data.augment import PixelCrop
 from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.reading import ReadPictures
 from sound2scene.data.shards.write import Plan, write_dataset
 from sound2scene.models.judge import Judge
 from sound2scene.optimization import WarmupCosine
 from sound2scene.stages.judge import JudgeStage
-from sound2scene.types import Batch, Clip, DivergedError, InputError
+from sound2scene.types import Clip, DataFacts, DivergedError, InputError, PictureBatch
 from tiny import CLASSES, NET, make_clip, tiny_dataset
 from two_ranks import on_two_ranks
 
@@ -28,8 +29,7 @@ def stage(classes: int = 3) -> JudgeStage:
 
 
 def data(shards: Path) -> ClipDataModule:
-    settings: dict[str, Any] = {"read": ["image"], "image_preset": "pixels32", "image_augment": PixelCrop(32)}
-    return ClipDataModule(str(shards), 12, 0, **settings)
+    return ClipDataModule(str(shards), 12, 0, read=ReadPictures("pixels32", PixelCrop(32)))
 
 
 def trainer(folder: Path, **settings: Any) -> pl.Trainer:
@@ -64,8 +64,11 @@ def test_a_judge_learns_the_classes_of_held_out_pictures(tmp_path: Path) -> None
 
 
 def test_another_number_of_classes_is_refused(tiny_shards: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"judge.classes is 4 and the data has 3"):
+    told = r"^judge\.classes is 4 and the data has 3; make them the same$"
+    with pytest.raises(InputError, match=told):
         trainer(tmp_path).fit(stage(4), data(tiny_shards))
+    with pytest.raises(InputError, match=told):
+        stage(4).check(DataFacts(classes=CLASSES))
 
 
 def test_a_nan_stops_the_run_with_step_and_clips(tiny_shards: Path, tmp_path: Path) -> None:
@@ -98,30 +101,29 @@ def test_a_split_without_any_label_is_refused_before_a_step(tmp_path: Path) -> N
     shards = partly_labelled(tmp_path / "shards", 0, 0)
     run = trainer(tmp_path)
     for split, start in {"train": run.fit, "val": run.validate, "test": run.test}.items():
-        told = rf"^split '{split}' of \S+shards has no labels, from which a judge learns; [^\n]*$"
+        told = rf"^split '{split}' has no labels, from which a judge learns; give a dataset with labels$"
         with pytest.raises(InputError, match=told):
             start(stage(), data(shards))
 
 
 def test_batches_without_a_label_or_with_one_are_trained_and_measured(tmp_path: Path) -> None:
     shards = partly_labelled(tmp_path / "shards", 1, 1)
-    settings: dict[str, Any] = {"read": ["image"], "image_preset": "pixels32"}
     one = stage()
     run = trainer(tmp_path, max_epochs=3)
-    run.fit(one, ClipDataModule(str(shards), 2, 0, **settings))
+    run.fit(one, ClipDataModule(str(shards), 2, 0, read=ReadPictures("pixels32")))
     assert run.global_step == 9
     assert all(bool(torch.isfinite(weight).all()) for weight in one.judge.parameters())
     assert 0 <= float(run.callback_metrics["val/accuracy"]) <= 1
     assert float(run.callback_metrics["train/loss"]) > 0
 
 
-def batch(labels: list[int]) -> Batch:
+def batch(labels: list[int]) -> PictureBatch:
     pixels = torch.randint(256, (8, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return Batch([str(n) for n in range(8)], torch.arange(8), torch.tensor(labels), pixels)
+    return PictureBatch([str(n) for n in range(8)], torch.arange(8), torch.tensor(labels), pixels)
 
 
-def gradients(one: JudgeStage, given: Batch) -> dict[str, Tensor]:
-    """Of a step of this process, with the judge in evaluation, where batch norms do not tie pictures together."""
+def gradients(one: JudgeStage, given: PictureBatch) -> dict[str, Tensor]:
+    """Gradients of a step here, the judge in evaluation, where batch norms do not tie pictures together."""
     one.judge.eval()
     one.log = lambda *rest, **more: None  # type: ignore[assignment,method-assign]
     one.training_step(given, 0).backward()
@@ -138,7 +140,6 @@ def test_pictures_without_a_label_have_no_part_in_the_loss() -> None:
     found = gradients(one, whole)
     expected = stage()
     expected.judge.eval()
-    assert whole.image_BCHW is not None
     scores_BK = expected.judge(whole.image_BCHW[known_B])
     cross_entropy(scores_BK, whole.label_B[known_B], label_smoothing=0.1).backward()
     for name, weight in expected.judge.named_parameters():
@@ -148,8 +149,7 @@ def test_pictures_without_a_label_have_no_part_in_the_loss() -> None:
 
 def on_a_rank(rank: int) -> dict[str, Tensor]:
     whole, half = batch(LABELS), slice(4 * rank, 4 * rank + 4)
-    assert whole.image_BCHW is not None
-    share = Batch(whole.key[half], whole.index_B[half], whole.label_B[half], whole.image_BCHW[half])
+    share = PictureBatch(whole.key[half], whole.index_B[half], whole.label_B[half], whole.image_BCHW[half])
     found = gradients(stage(), share)
     for gradient in found.values():
         dist.all_reduce(gradient)

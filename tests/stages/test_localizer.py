@@ -9,9 +9,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from sound2scene.data.splits import ToyVideos
 from sound2scene.data.toy import world as toy
 from sound2scene.data.videos import VideoDataModule
-from sound2scene.moments import Drawn, Known, Moments, Scored, Watched
+from sound2scene.moments import Known, MomentBatch, Moments, Scored, WholeVideo
 from sound2scene.stages.localizer import LocalizerStage
-from sound2scene.types import DivergedError, InputError
+from sound2scene.types import DataFacts, DivergedError, InputError
 from tiny import tiny_localizer
 from two_ranks import on_two_ranks
 
@@ -21,6 +21,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("toy")
     toy.write_videos(folder, {"train": 8, "val": 4, "test": 2}, 0, 0, workers=1)
     return folder
+
+
+def data_of(world: Path, batch_size: int, **settings: Any) -> VideoDataModule:
+    """Toy videos as `tiny_localizer` looks at them and hears them."""
+    settings = {"workers": 0, "side_px": 32, "window_s": 0.5} | settings
+    return VideoDataModule(ToyVideos(str(world)), batch_size, **settings)
 
 
 def trainer(folder: Path, **settings: Any) -> pl.Trainer:
@@ -34,11 +40,11 @@ def trainer(folder: Path, **settings: Any) -> pl.Trainer:
     return pl.Trainer(default_root_dir=folder, **plain | {"enable_checkpointing": False} | settings)
 
 
-def drawn(videos: int = 4, moments: int = 2, seed: int = 0) -> Drawn:
+def drawn(videos: int = 4, moments: int = 2, seed: int = 0) -> MomentBatch:
     dice = torch.Generator().manual_seed(seed)
     frames = torch.randint(0, 256, (videos, moments, 3, 32, 32), dtype=torch.uint8, generator=dice)
     sounds = torch.rand(videos, moments, 8_000, generator=dice) - 0.5
-    return Drawn([f"v{i}" for i in range(videos)], torch.arange(videos) % 3, frames, sounds, [])
+    return MomentBatch([f"v{i}" for i in range(videos)], torch.arange(videos) % 3, frames, sounds, [])
 
 
 @pytest.mark.parametrize(("mode", "classes"), [("contrastive", 0), ("classification", len(toy.KINDS))])
@@ -48,7 +54,7 @@ def test_a_run_measures_whole_videos_and_moves_every_parameter(
     stage = LocalizerStage(tiny_localizer(classes=classes), mode)  # type: ignore[arg-type]
     before = {name: value.clone() for name, value in stage.localizer.named_parameters()}
     run = trainer(tmp_path, max_epochs=1)
-    run.fit(stage, VideoDataModule(ToyVideos(str(world)), batch_size=4, moments=2, workers=0))
+    run.fit(stage, data_of(world, 4, moments=2))
     still = [name for name, value in stage.localizer.named_parameters() if torch.equal(value, before[name])]
     assert still == []
     found = run.callback_metrics
@@ -65,6 +71,8 @@ def test_a_run_measures_whole_videos_and_moves_every_parameter(
 class Scripted(torch.nn.Module):
     """Scores a given step highest and points to the left half."""
 
+    side_px = 8
+
     def __init__(self, best: dict[str, int]) -> None:
         super().__init__()
         self.best = best
@@ -77,11 +85,11 @@ class Scripted(torch.nn.Module):
         return Scored(score_S, map_SHW)
 
 
-def watched(key: str, known: Known) -> Watched:
+def watched(key: str, known: Known) -> WholeVideo:
     moments = Moments(
         key, torch.arange(50, dtype=torch.float64) / 10, torch.zeros(50, 3, 8, 8), torch.zeros(80_000)
     )
-    return Watched(moments, known, -1, [])
+    return WholeVideo(moments, known, -1, [])
 
 
 def test_figures_of_a_localizer_whose_answers_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +101,7 @@ def test_figures_of_a_localizer_whose_answers_are_known(monkeypatch: pytest.Monk
     stage.validation_step(watched("a", Known((0.5, 1.5), (left,), 1.0)), 0)
     stage.validation_step(watched("b", Known((2.0, 3.0), (right,), 2.5)), 1)
     stage.validation_step(watched("c", Known()), 2)
-    stage.validation_step(Watched(None, Known(), -1, [("d", "silent")]), 3)
+    stage.validation_step(WholeVideo(None, Known(), -1, [("d", "silent")]), 3)
     stage.on_validation_epoch_end()
     assert logged["val/top1_inside"] == 0.5
     assert logged["val/middle_inside"] == 0.5
@@ -113,20 +121,47 @@ def test_a_video_that_cannot_be_read_counts_once_an_epoch_and_is_listed_once(
     for times, counted in ((2, 1), (1, 1), (0, 0)):
         stage.validation_step(watched("a", Known()), 0)
         for number in range(times):
-            stage.validation_step(Watched(None, Known(), -1, [("d", "silent")]), 1 + number)
+            stage.validation_step(WholeVideo(None, Known(), -1, [("d", "silent")]), 1 + number)
         stage.on_validation_epoch_end()
         assert logged["val/rejected"] == counted
     assert capsys.readouterr().out == "cannot be read, left out: d (silent)\n"
 
 
 def test_classes_that_do_not_fit_are_one_line(world: Path, tmp_path: Path) -> None:
-    data = VideoDataModule(ToyVideos(str(world)), batch_size=4, workers=0)
+    data = data_of(world, 4)
     for mode, classes, needed in (("classification", 3, len(toy.KINDS)), ("contrastive", 3, 0)):
         stage = LocalizerStage(tiny_localizer(classes=classes), mode)  # type: ignore[arg-type]
         with pytest.raises(
             InputError, match=f"localizer.classes is 3; the mode {mode} on this data needs {needed}"
         ):
             trainer(tmp_path, max_epochs=1).fit(stage, data)
+        with pytest.raises(InputError, match=r"localizer\.classes is 3"):
+            stage.check(DataFacts(classes=data.facts().classes))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"side_px": 48}, r"side_px is 48 and window_s 0\.5, and the localizer looks at 32 and 0\.5; make"),
+        (
+            {"window_s": 0.75},
+            r"side_px is 32 and window_s 0\.75, and the localizer looks at 32 and 0\.5; make",
+        ),
+    ],
+)
+def test_moments_of_another_look_than_the_networks_are_refused_with_both(
+    change: dict[str, float], told: str, world: Path, tmp_path: Path
+) -> None:
+    run = trainer(tmp_path, max_epochs=1, limit_val_batches=0)
+    with pytest.raises(InputError, match=rf"^data\.init_args\.{told} them the same$"):
+        run.fit(LocalizerStage(tiny_localizer()), data_of(world, 4, **change))
+
+
+def test_whole_videos_of_another_side_are_refused_and_not_measured(world: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"^data\.init_args\.side_px is 48, and the localizer looks at 32; make"
+    ):
+        trainer(tmp_path).validate(LocalizerStage(tiny_localizer()), data_of(world, 4, side_px=48))
 
 
 def test_a_video_without_label_is_named_in_the_mode_that_needs_one() -> None:
@@ -149,7 +184,9 @@ def _gradient(rank: int) -> list[torch.Tensor]:
     stage.log = lambda *_, **__: None  # type: ignore[method-assign, assignment]
     whole = drawn()
     rows = slice(2 * rank, 2 * rank + 2)
-    half = Drawn(whole.key[rows], whole.label_B[rows], whole.frames_BMCHW[rows], whole.window_BMT[rows], [])
+    half = MomentBatch(
+        whole.key[rows], whole.label_B[rows], whole.frames_BMCHW[rows], whole.window_BMT[rows], []
+    )
     stage.training_step(half, 0).backward()
     gradients = [parameter.grad for parameter in stage.localizer.parameters() if parameter.grad is not None]
     for gradient in gradients:
@@ -179,7 +216,7 @@ def test_a_run_that_was_stopped_goes_on_bitwise(world: Path, tmp_path: Path) -> 
     def run(checkpoint: Path | None = None) -> dict[str, torch.Tensor]:
         stage = LocalizerStage(tiny_localizer())
         torch.manual_seed(0 if checkpoint is None else 1)  # chance of before must not matter
-        data = VideoDataModule(ToyVideos(str(world)), batch_size=2, moments=2, workers=0)
+        data = data_of(world, 2, moments=2)
         fit = trainer(
             tmp_path, max_epochs=2, limit_val_batches=0, callbacks=[keep], enable_checkpointing=True
         )

@@ -4,9 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sound2scene.data.batches.footage import Footage
-from sound2scene.data.selection.parts import Refused
-from sound2scene.moments import Moments, Scored
+from sound2scene.moments import Choice, Footage, Moments, Refused, Scored
 from sound2scene.stages.selection import SelectionStage, best_moments
 from sound2scene.types import InputError
 
@@ -56,7 +54,7 @@ def test_scores_of_another_number_name_the_video(scores: list[float]) -> None:
 
 def test_a_refused_video_is_handed_on() -> None:
     refused = Refused("silent", "a.mp4: silent")
-    assert SelectionStage(Fixed([]), 1).predict_step(Footage("a", None, 0.0, refused), 0) == ("a", refused)
+    assert SelectionStage(Fixed([]), 1).predict_step(Footage("a", refused, 0.0), 0) == ("a", refused)
 
 
 def test_a_network_among_scorers_moves_with_the_stage() -> None:
@@ -72,7 +70,8 @@ def test_a_network_among_scorers_moves_with_the_stage() -> None:
 
     stage = SelectionStage(Network(), 1)
     assert [name for name, _ in stage.named_parameters()] == ["scorer.weight"]
-    assert stage.predict_step(Footage("a", moments(3), 0.3), 0).found.scores == (1.0,)
+    found = stage.predict_step(Footage("a", moments(3), 0.3), 0)
+    assert found == ("a", Choice((0.0,), (1.0,), 0.3))
 
 
 def test_no_moment_at_all_is_refused() -> None:

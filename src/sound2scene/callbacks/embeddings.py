@@ -11,12 +11,13 @@ import torch
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
+from sound2scene import files
 from sound2scene.distributed import world
-from sound2scene.types import Batch
+from sound2scene.types import PairBatch
 
 
 class EmbeddingWriter(BasePredictionWriter):
-    """Writes `embeddings_<rank>.npz` into the run folder: `key` (N,) and `z_audio` (N, D) of the clips of this rank."""
+    """Writes `embeddings_<rank>.npz` into the run folder: `key` (N,), `z_audio` (N, D) of this rank."""
 
     def __init__(self) -> None:
         super().__init__("batch")
@@ -33,7 +34,7 @@ class EmbeddingWriter(BasePredictionWriter):
         pl_module: pl.LightningModule,
         prediction: Any,
         batch_indices: Any,
-        batch: Batch,
+        batch: PairBatch,
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
@@ -46,8 +47,6 @@ class EmbeddingWriter(BasePredictionWriter):
         folder = Path(trainer.log_dir or ".")
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"embeddings_{world()[0]}.npz"
-        temporary = path.with_name(f"{path.name}.tmp")
-        with temporary.open("wb") as file:
+        with files.replacing(path) as partial, partial.open("wb") as file:
             np.savez(file, key=np.array(self.keys), z_audio=torch.cat(self.rows).numpy())
-        temporary.replace(path)
         print(f"{len(self.keys)} embeddings: {path}", flush=True)

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from sound2scene import artifacts, images
 from sound2scene.data.batches.features import FeatureCache
-from sound2scene.data.batches.reader import ClipReader
-from sound2scene.data.batches.sampler import Draw
-from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.batches.frozen_encoder import Encoding, cached
+from sound2scene.data.batches.reader import open_picture
+from sound2scene.data.clips import clips_of
 from sound2scene.distributed import world
+from sound2scene.latent import seed_of_clip
+from sound2scene.lightning import data_of
 from sound2scene.metrics.generation import GenerationScores
-from sound2scene.protocols import CeilingSampling, Loading, Measuring, Sampling
-from sound2scene.types import Batch, InputError, Measured
+from sound2scene.protocols import CeilingSampling, Loading, Measuring, Pictures, Sampling
+from sound2scene.types import FeatureBatch, InputError, Measured, PairBatch
+
+SEED = 0
+Drawable = PairBatch | FeatureBatch
 
 
 class GenerationMetrics(pl.Callback):
     """Measures pictures that a stage draws for held-out clips against real ones.
 
     Logs `{val|test}/{figure}/n{pictures}_{reference split}_{network}_{size}`, for instance
-    `val/fid/n256_val_...`, and `{val|test}/generation_score`, which is FID with its sign changed, for what
-    wants a figure that grows. Features of the real pictures, at the resolution of the generator, are computed
-    once and cached under the network's and the data's fingerprint.
+    `val/fid/n256_val_...`. Features of the real pictures, at the resolution of the generator, are computed
+    once and cached under the network's and the data's fingerprint. Draw j of a clip has the noise of the
+    clip's own seed and draw j; see `sound2scene.latent.noise`.
 
     Args:
         network: Folder of a judge artifact, or a network such as those of `sound2scene.models.extractors`.
-        reference: Real pictures: of the split that is drawn for ("own"), or of `train`.
+        reference: Real pictures of the split that is drawn for ("own"), or of `train`.
         draws: Pictures per clip.
         splits: Parts over which the inception score is averaged.
         kid_subset: Pictures per subset of KID; 0 leaves it out.
@@ -59,18 +63,15 @@ class GenerationMetrics(pl.Callback):
             raise InputError(
                 f"network: {type(network).__name__} cannot measure pictures; name a judge or an extractor"
             )
-        self.network = cast(Any, network.eval().requires_grad_(False))
+        network.eval().requires_grad_(False)
+        self.module: nn.Module = network
+        self.network: Measuring = network
         self.reference, self.draws, self.cache = reference, draws, cache
         self.class_means = class_means
         self.settings = {"splits": splits, "kid_subset": kid_subset}
         self.scores: dict[str, GenerationScores] = {}
         self.fixed: dict[str, dict[str, float]] = {}
         self.class_of_label: dict[str, Tensor] = {}
-
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """The network's weights, before anything is trained in vain."""
-        if isinstance(self.network, Loading):
-            self.network.load()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Real pictures, the first time."""
@@ -99,27 +100,27 @@ class GenerationMetrics(pl.Callback):
     def _begin(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
         if trainer.sanity_checking or split in self.scores:
             return
-        device = pl_module.device
-        self.network.to(device)
-        data = cast(ClipDataModule, trainer.datamodule)  # type: ignore[attr-defined]
-        side = cast(Sampling, pl_module).resolution
+        device, side = pl_module.device, _sampling(pl_module).resolution
+        if isinstance(self.module, Loading):
+            self.module.load()
+        self.module.to(device)
+        data = clips_of(data_of(trainer))
 
         def encode(pixels_BCHW: Tensor) -> Tensor:
-            return cast(Tensor, self.network.measure(pixels_BCHW.to(device)).feature_BD.cpu())
+            return self.network.measure(pixels_BCHW.to(device)).feature_BD.cpu()
 
-        reference = split if self.reference == "own" else self.reference
-        fingerprint = artifacts.fingerprint(self.network)
-        real = data.cached(reference, encode, fingerprint, f"pixels{side}", self.cache)
+        encoding = Encoding(encode, artifacts.fingerprint(self.module), f"pixels{side}")
+        reference = data.dataset(split if self.reference == "own" else self.reference)
+        real = cached(reference, encoding, self.cache, data.workers)
         self.scores[split] = self._with(real, device)
-        names = data.dataset(split).classes
+        drawn_for = data.dataset(split)
         known = {name: number for number, name in enumerate(self.classes)}
-        self.class_of_label[split] = torch.tensor(
-            [*(known.get(name, -1) for name in names), -1], device=device
-        )
+        numbers = [*(known.get(name, -1) for name in drawn_for.classes), -1]
+        self.class_of_label[split] = torch.tensor(numbers, device=device)
         if isinstance(pl_module, CeilingSampling):
             self.scores[f"{split} ceiling"] = self._with(real, device)
         if self.class_means:
-            self._measure_class_means(data, split, side, self._with(real, device, kid_subset=0), device)
+            self._measure_class_means(drawn_for, side, self._with(real, device, kid_subset=0), device)
 
     def _with(self, real: FeatureCache, device: torch.device, **change: int) -> GenerationScores:
         """Scores that know the real pictures; each process brings its share."""
@@ -131,39 +132,29 @@ class GenerationMetrics(pl.Callback):
         return scores
 
     def _measure_class_means(
-        self, data: ClipDataModule, split: str, side: int, scores: GenerationScores, device: torch.device
+        self, split: Pictures, side: int, scores: GenerationScores, device: torch.device
     ) -> None:
-        shards = data.dataset(split)
-        reader = ClipReader(shards, ["image"], images.preset(f"pixels{side}"))
-        whole = DataLoader(
-            reader,
-            batch_sampler=[[Draw(0, n)] for n in range(len(shards))],
-            collate_fn=lambda clips: clips[0]["image"],
-        )
-        total_KCHW = torch.zeros(len(shards.classes) + 1, 3, side, side, dtype=torch.float64)
-        for label, pixels_CHW in zip(shards.label_N.tolist(), whole, strict=True):
-            total_KCHW[label] += pixels_CHW
-        count_K = torch.bincount(shards.label_N[shards.label_N >= 0], minlength=len(shards.classes))
-        seen_K = count_K > 0
-        mean_KCHW = (total_KCHW[:-1] / count_K.clamp(min=1)[:, None, None, None]).round().to(torch.uint8)
-        if seen_K.sum() < 2:
+        mean_KCHW, count_K = class_means(split, side)
+        if (count_K > 0).sum() < 2:
             return
         rank, ranks = world()
-        labels = shards.label_N[shards.label_N >= 0][rank::ranks]
+        labels = split.label_N[split.label_N >= 0][rank::ranks]
         feature_KD = self.network.measure(mean_KCHW.to(device)).feature_BD
         scores.add_fake(Measured(feature_KD[labels.to(device)], None))
         count, found = scores.compute()
-        self.fixed[split] = {f"{split}/fid_of_class_means/n{count}_{self._protocol(split)}": found["fid"]}
+        name = f"{split.split}/fid_of_class_means/n{count}_{self._protocol(split.split)}"
+        self.fixed[split.split] = {name: found["fid"]}
 
-    def _add(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, split: str) -> None:
+    def _add(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Drawable, split: str) -> None:
         if trainer.sanity_checking:
             return
         wanted_B = self.class_of_label[split][batch.label_B] if self.classes else None
+        seeds = [seed_of_clip(SEED, key) for key in batch.key]
         for draw in range(self.draws):
-            drawn_BCHW = cast(Sampling, pl_module).sample(batch, draw)
+            drawn_BCHW = _sampling(pl_module).sample(batch, seeds, draw)
             self.scores[split].add_fake(self.network.measure(images.to_pixel(drawn_BCHW)), wanted_B)
             if isinstance(pl_module, CeilingSampling):
-                drawn_BCHW = pl_module.sample_ceiling(batch, draw)
+                drawn_BCHW = pl_module.sample_ceiling(batch, seeds, draw)
                 self.scores[f"{split} ceiling"].add_fake(
                     self.network.measure(images.to_pixel(drawn_BCHW)), wanted_B
                 )
@@ -179,13 +170,25 @@ class GenerationMetrics(pl.Callback):
             if scores is not None:
                 count, found = scores.compute()
                 scores.forget_fakes()
-                figures |= {
-                    f"{split}/{name}{suffix}/n{count}_{self._protocol(split)}": value
-                    for name, value in found.items()
-                }
-                if not suffix:
-                    figures[f"{split}/generation_score"] = -found["fid"]
+                protocol = f"n{count}_{self._protocol(split)}"
+                figures |= {f"{split}/{name}{suffix}/{protocol}": value for name, value in found.items()}
         pl_module.log_dict(figures, rank_zero_only=False)
 
     def _protocol(self, split: str) -> str:
         return f"{split if self.reference == 'own' else self.reference}_{self.network.protocol}"
+
+
+def class_means(split: Pictures, side: int) -> tuple[Tensor, Tensor]:
+    """The mean picture of each class, uint8 (K, 3, side, side), and how many pictures it has, (K,)."""
+    total_KCHW = torch.zeros(len(split.classes) + 1, 3, side, side, dtype=torch.float64)
+    for position, label in enumerate(split.label_N.tolist()):
+        total_KCHW[label] += images.square_pixels(open_picture(split, position), side)
+    count_K = torch.bincount(split.label_N[split.label_N >= 0], minlength=len(split.classes))
+    mean_KCHW = total_KCHW[:-1] / count_K.clamp(min=1)[:, None, None, None]
+    return mean_KCHW.round().to(torch.uint8), count_K
+
+
+def _sampling(stage: pl.LightningModule) -> Sampling[Drawable]:
+    if not isinstance(stage, Sampling):
+        raise InputError(f"{type(stage).__name__} draws no pictures; remove GenerationMetrics")
+    return stage

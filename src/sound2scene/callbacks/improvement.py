@@ -1,93 +1,109 @@
-"""Do something whenever the held-out score has improved, so that what is on disk is always the best so far."""
+"""One judgement of which validation is the best, and what is done whenever there is a better one."""
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 
+from sound2scene.lightning import is_dry_run
 from sound2scene.types import InputError
 
 
-class OnImprovement(pl.Callback, ABC):
-    """Calls `improved` on the first rank after each validation of a fit that beats all before it.
+@dataclass(frozen=True)
+class Aim:
+    """Which validation of a run is its best.
 
-    Args:
-        monitor: Logged figure to compare; larger is better.
+    Attributes:
+        monitor: Logged held-out figure. Where a figure's name ends in its protocol (`val/fid/n256_...`), the
+            part before it will do.
+        smaller_is_better: Whether the smallest value is the best, as of FID.
+        tie_break: Second figure, whose larger value decides between validations that are equal in the first;
+            among those equal in both the earliest is the best.
+        patience: Validations in a row without a better one after which the run ends; None never ends it.
     """
 
-    def __init__(self, monitor: str) -> None:
-        self.monitor = monitor
-        self.best = -math.inf
+    monitor: str
+    smaller_is_better: bool = False
+    tie_break: str | None = None
+    patience: int | None = None
 
-    @abstractmethod
-    def improved(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """What to do."""
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Compare, outside the sanity check and dry runs.
+    def score(self, figures: Mapping[str, float]) -> tuple[float, float]:
+        """What to compare: larger is better.
 
         Raises:
-            InputError: If no figure of that name was logged.
+            InputError: If nothing of such a name was logged.
         """
-        if trainer.sanity_checking or trainer.state.fn != "fit" or trainer.fast_dev_run:  # type: ignore[attr-defined]
+        first = self.figure(figures, self.monitor)
+        second = self.figure(figures, self.tie_break) if self.tie_break else 0.0
+        return (-first if self.smaller_is_better else first), second
+
+    def figure(self, figures: Mapping[str, float], wanted: str) -> float:
+        """The figure of that name, or the only one whose name begins with it."""
+        found = [name for name in figures if name == wanted or name.startswith(f"{wanted}/")]
+        if len(found) != 1:
+            known = ", ".join(sorted(figures)) or "none"
+            reason = f"{len(found)} figures begin with" if found else "nothing logs"
+            raise InputError(f"run.best: {reason} {wanted!r}; set it to one of the held-out figures: {known}")
+        return figures[found[0]]
+
+
+@runtime_checkable
+class Improving(Protocol):
+    """Has something to do at each best validation."""
+
+    def improved(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Do it; every process calls."""
+        ...
+
+
+class Best(pl.Callback):
+    """Compares each validation of a fit with the best before it, and lets others know when it is better.
+
+    Args:
+        aim: Which is the best.
+        listeners: Who is told, in this order.
+    """
+
+    def __init__(self, aim: Aim, listeners: Sequence[Improving]) -> None:
+        self.aim, self.listeners = aim, listeners
+        self.best: tuple[float, float] | None = None
+        self.waited = 0
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compare, outside the sanity check and dry runs."""
+        if trainer.sanity_checking or trainer.state.fn != "fit" or is_dry_run(trainer):
             return
-        score = trainer.callback_metrics.get(self.monitor)
-        if score is None:
-            known = ", ".join(sorted(held_out(trainer))) or "none"
-            raise InputError(
-                f"monitor: nothing logs {self.monitor!r}; set it to one of the held-out figures: {known}"
-            )
-        if float(score) > self.best:
-            self.best = float(score)
-            if trainer.is_global_zero:
-                self.improved(trainer, pl_module)
+        score = self.aim.score(held_out(trainer))
+        if self.best is None or score > self.best:
+            self.best, self.waited = score, 0
+            for listener in self.listeners:
+                listener.improved(trainer, pl_module)
+            return
+        self.waited += 1
+        if self.aim.patience is not None and self.waited >= self.aim.patience:
+            trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
         """The best score, so that a restarted run does not take a worse one for it."""
-        return {"best": self.best}
+        return {"best": self.best, "waited": self.waited}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on comparing with it."""
-        self.best = state_dict["best"]
+        self.best = None if state_dict["best"] is None else (state_dict["best"][0], state_dict["best"][1])
+        self.waited = state_dict["waited"]
 
 
-class PicturesOnImprovement(OnImprovement):
-    """Draws pictures into the folder of the run, the one called `best_picture` at each best validation.
-
-    Args:
-        monitor: Logged figure that decides which validation is the best.
-        rows: Clips to show, spread evenly over the classes.
-    """
-
-    best_picture: ClassVar[str]
-
-    def __init__(self, monitor: str, rows: int) -> None:
-        super().__init__(monitor)
-        self.rows = rows
-        self.folder: str | None = None
-
-    @abstractmethod
-    def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, path: Path) -> None:
-        """Write a picture of the present state."""
-
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Learn where the run writes."""
-        self.folder = (
-            trainer.log_dir
-        )  # a broadcast: every rank has to ask, here and not where the first draws alone
+class BestCheckpoint:
+    """Keeps the state of the best validation as `checkpoints/best.ckpt` of the run folder."""
 
     def improved(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Redraw the best picture."""
-        self.draw_as(self.best_picture, trainer, pl_module)
-
-    def draw_as(self, name: str, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw under a name in that folder: on the first rank, where there is a folder."""
-        if trainer.is_global_zero and self.folder:
-            self.draw(trainer, pl_module, Path(self.folder) / name)
+        """Write it."""
+        if trainer.log_dir is not None:  # a broadcast: every rank has to ask
+            trainer.save_checkpoint(Path(trainer.log_dir) / "checkpoints" / "best.ckpt")
 
 
 def held_out(trainer: pl.Trainer) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Where a run comes from: recipe, command, commit, versions and data, written beside it before its first step."""
+"""Where a run comes from: recipe, command, commit, versions and data, written before its first step."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import platform
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from sound2scene.data.clips import ClipDataModule
+from sound2scene import files
+from sound2scene.lightning import data_of, is_dry_run
+from sound2scene.protocols import Documented
 
 PACKAGES = (
     "sound2scene",
@@ -27,6 +30,23 @@ PACKAGES = (
 )
 
 
+@dataclass
+class Origins:
+    """Where a run comes from, for whoever writes something that should say so; filled when the run is set up.
+
+    Attributes:
+        recipe: The whole recipe as plain data, defaults included.
+        commit: Commit of the code; None outside its checkout.
+        data: Fingerprint of each split of the data.
+        coverage: How much of its source the data covers.
+    """
+
+    recipe: dict[str, Any] = field(default_factory=dict)
+    commit: str | None = None
+    data: dict[str, str] = field(default_factory=dict)
+    coverage: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
 class Provenance(pl.Callback):
     """Writes `recipe.yaml` and `provenance.json` into the run folder before the first step.
 
@@ -34,39 +54,39 @@ class Provenance(pl.Callback):
 
     Args:
         recipe_yaml: The whole recipe as parsed, defaults included.
-        recipe: The same as plain data, for artifacts' cards.
+        origins: Holds the same as plain data; what else is known is filled in for whoever shares it.
     """
 
-    def __init__(self, recipe_yaml: str, recipe: dict[str, Any]) -> None:
-        self.recipe_yaml, self.recipe = recipe_yaml, recipe
+    def __init__(self, recipe_yaml: str, origins: Origins) -> None:
+        self.recipe_yaml, self.origins = recipe_yaml, origins
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Write, on the first rank."""
-        data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        splits = data.fingerprints()
-        commit, changed = commit_of_code()
+        """Fill in what is known, and write it on the first rank."""
+        data, origins = data_of(trainer), self.origins
+        if isinstance(data, Documented):
+            origins.data, origins.coverage = data.fingerprints(), data.coverage()
+        origins.commit, changed = commit_of_code()
         about = {
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "stage": stage,
-            "commit": commit,
+            "commit": origins.commit,
             "changed_files": changed,
             "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
             "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
             "processes": trainer.world_size,
-            "data": splits,
-            "coverage": data.coverage(),
+            "data": origins.data,
+            "coverage": origins.coverage,
         }
-        trainer.provenance = about | {"recipe": self.recipe}  # type: ignore[attr-defined]
         log_dir = trainer.log_dir  # a broadcast: every rank has to ask
-        if trainer.is_global_zero and log_dir and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if trainer.is_global_zero and log_dir and not is_dry_run(trainer):
             folder = Path(log_dir)
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "recipe.yaml").write_text(self.recipe_yaml)
-            (folder / "provenance.json").write_text(json.dumps(about, indent=1) + "\n")
+            files.write(folder / "recipe.yaml", self.recipe_yaml)
+            files.write(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
 
 
 def commit_of_code() -> tuple[str | None, int]:
-    """Commit that the package runs from, and how many tracked files differ from it; (None, 0) outside its checkout."""
+    """Commit of the package's checkout and number of files that differ from it; (None, 0) outside of one."""
     package = Path(__file__).resolve().parents[1]
     try:
         # Refused for a package that is merely installed below someone else's checkout.

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
-from matplotlib.figure import Figure
 
-from sound2scene.callbacks.improvement import OnImprovement, held_out
-from sound2scene.data.clips import ClipDataModule
+from sound2scene import files
+from sound2scene.callbacks.improvement import Aim, held_out
 from sound2scene.data.shards.report import coverage_line
+from sound2scene.figures.curves import draw_curves, read_series
+from sound2scene.figures.panels import save
+from sound2scene.lightning import data_of
+from sound2scene.protocols import Documented
 
 
-class Report(OnImprovement):
-    """Prints and writes `table.md` and `curves.png` into the run folder when the fit ends.
+class Report(pl.Callback):
+    """Prints the best figures when the fit ends and writes `table.md` and `curves.png`; a listener of `Best`.
 
     Args:
-        monitor: Logged figure that decides which validation is the best; larger is better.
+        aim: Which validation is the best, for the heading.
     """
 
-    def __init__(self, monitor: str) -> None:
-        super().__init__(monitor)
+    def __init__(self, aim: Aim) -> None:
+        self.aim = aim
         self.figures: dict[str, float] = {}
 
     def improved(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -31,17 +32,15 @@ class Report(OnImprovement):
         self.figures = held_out(trainer)
 
     def state_dict(self) -> dict[str, Any]:
-        """Best score and its figures."""
-        return super().state_dict() | {"figures": self.figures}
+        """The best figures."""
+        return {"figures": self.figures}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore both."""
-        super().load_state_dict(state_dict)
+        """Restore them."""
         self.figures = state_dict["figures"]
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Compare in a fit; otherwise say what the figures that Lightning prints rest on."""
-        super().on_validation_end(trainer, pl_module)
+        """Outside of a fit say what the figures that Lightning prints rest on."""
         if trainer.state.fn == "validate" and trainer.is_global_zero:
             print("\n".join(_coverage(trainer)), flush=True)
 
@@ -53,12 +52,13 @@ class Report(OnImprovement):
         folder = Path(log_dir)
         table = "\n".join(table_lines(self.figures) + _coverage(trainer))
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "table.md").write_text(table + "\n")
+        files.write(folder / "table.md", table + "\n")
         metrics = folder / "metrics.csv"
         if metrics.exists():
-            draw_curves(read_series(metrics), folder / "curves.png")
+            save(draw_curves(read_series(metrics)), folder / "curves.png", dpi=100)
+        best = self.aim.figure(self.figures, self.aim.monitor)
         print(
-            f"\nBest validation ({self.monitor} = {self.best:.3f}):\n\n{table}\n\nrun folder: {folder}",
+            f"\nBest validation ({self.aim.monitor} = {best:.3f}):\n\n{table}\n\nrun folder: {folder}",
             flush=True,
         )
 
@@ -70,8 +70,8 @@ class Report(OnImprovement):
 
 
 def _coverage(trainer: pl.Trainer) -> list[str]:
-    data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
-    covered = data.coverage()
+    data = data_of(trainer)
+    covered = data.coverage() if isinstance(data, Documented) else {}
     return [coverage_line(covered)] if covered else []
 
 
@@ -89,39 +89,3 @@ def table_lines(figures: dict[str, float]) -> list[str]:
         lines.append(f"| {level}, {direction.replace('_', ' ')} | {' | '.join(cells)} |")
     rest = [name for name in sorted(plain) if "/recall_at_" not in name and "/chance_at_" not in name]
     return lines + [f"{name}: {plain[name]:.4f}" for name in rest]
-
-
-def read_series(path: Path) -> dict[str, list[tuple[float, float]]]:
-    """A CSV log as (step, value) pairs per figure."""
-    series: dict[str, list[tuple[float, float]]] = {}
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        for name in row.keys() - {"step", "epoch"}:
-            if row[name]:
-                series.setdefault(name, []).append((float(row["step"]), float(row[name])))
-    return series
-
-
-def draw_curves(series: dict[str, list[tuple[float, float]]], path: Path) -> None:
-    """Training loss with its chance and floor level, held-out figures, and speed, side by side."""
-    panels: dict[str, list[str]] = {
-        "loss": [name for name in ("train/loss", "train/chance", "train/floor") if name in series],
-        "held out": [
-            name for name in series if name.startswith("val/") and "_at_1" in name and "_at_10" not in name
-        ]
-        or [name for name in series if name.startswith("val/")],
-        "clips per second": [name for name in series if name == "speed/clips_per_s"],
-    }
-    figure = Figure(figsize=(15, 4), layout="constrained")
-    for axes, (title, names) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
-        for name in names:
-            level = "chance" in name or "floor" in name
-            steps, values = np.array(series[name]).T
-            axes.plot(steps, values, "--" if level else "-", label=name)
-        axes.set_title(title)
-        axes.set_xlabel("step")
-        axes.grid(alpha=0.3)
-        if names:
-            axes.legend(fontsize=7)
-    figure.savefig(path, dpi=100)

@@ -13,7 +13,7 @@ from sound2scene.data.selection.parts import Parts
 
 
 class SelectionWriter(BasePredictionWriter):
-    """Appends each prediction, a key and what was found, to this rank's part; the first rank merges all parts.
+    """Appends each prediction, a key and what was found, to this rank's part; the first rank merges them.
 
     Args:
         parts: Of the selection; all ranks must see the same folder.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from sound2scene.lightning import batches_begun
 from sound2scene.types import Batch
 
 
@@ -49,7 +50,7 @@ class Throughput(pl.Callback):
         now = perf_counter()
         self._elapsed += now - self._free
         self._clips += len(batch.key) * trainer.world_size
-        batches = trainer.fit_loop.epoch_loop.batch_progress.total.ready
+        batches = batches_begun(trainer)
         if batches % self.every_n_steps == 0:
             pl_module.log("speed/clips_per_s", self._clips / self._elapsed, prog_bar=True)
             pl_module.log("speed/data_wait_share", self._waited / self._elapsed)

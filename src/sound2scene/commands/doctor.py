@@ -1,4 +1,4 @@
-"""`sound2scene doctor`: what this machine has, what it lacks, and the remedy for each.
+"""Print versions, devices, media libraries, what is missing and the remedy.
 
 Every finding is taken from the thing itself (a codec is opened, a package is imported), because a version
 number alone does not show that torchaudio and torch were built for different CUDA versions.
@@ -14,26 +14,19 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
+from sound2scene.commands.parser import Command, Option
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 Status = Literal["ok", "note", "missing"]
-
-
 PACKAGE = "sound2scene"
-
-
 REINSTALL = "make install, or pip install '{}'"
-
-
 # Compiled parts that can be present, in range, and still not load.
 COMPILED = ("torch", "torchvision", "torchaudio")
-
-
 CODECS: tuple[tuple[str, Literal["r", "w"]], ...] = (
     ("h264", "r"),
     ("aac", "r"),
@@ -41,8 +34,6 @@ CODECS: tuple[tuple[str, Literal["r", "w"]], ...] = (
     ("libx264", "w"),
     ("aac", "w"),
 )
-
-
 FREE_DISK_GB = 2.0
 
 
@@ -66,15 +57,15 @@ class Finding:
 
 
 def report() -> list[Finding]:
-    """Look at python, packages, devices, media libraries, tracking and disk; takes as long as `import torch`."""
+    """Look at python, packages, devices, media libraries, tracking and disk; as slow as `import torch`."""
     return [*_python(), *_packages(), *_devices(), *_media(), _tracking(), disk(Path.cwd())]
 
 
-def main(as_json: bool = False) -> int:
-    """Print the report as a table, or as a JSON list of findings.
+def doctor(*, as_json: Annotated[bool, Option("--json")] = False) -> int:
+    """Print what this machine has, what it lacks and the remedy; status 1 if anything is missing.
 
-    Returns:
-        Exit status: 1 when something that everything needs is missing, else 0.
+    Args:
+        as_json: Print a JSON list of findings instead of a table.
     """
     findings = report()
     if as_json:
@@ -86,6 +77,8 @@ def main(as_json: bool = False) -> int:
 
 def requirement(wanted: Requirement) -> Finding:
     """Compare one installed package with the range it must lie in."""
+    from importlib import metadata
+
     remedy = REINSTALL.format(wanted)
     try:
         version = metadata.version(wanted.name)
@@ -131,6 +124,10 @@ def disk(folder: Path, needed_gb: float = FREE_DISK_GB) -> Finding:
 
 
 def _python() -> Iterator[Finding]:
+    from importlib import metadata
+
+    from packaging.specifiers import SpecifierSet
+
     version = platform.python_version()
     try:
         about = metadata.metadata(PACKAGE)
@@ -148,6 +145,10 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
+    from importlib import metadata
+
+    from packaging.requirements import Requirement
+
     try:
         lines = metadata.requires(PACKAGE) or []
     except metadata.PackageNotFoundError:  # `_python` has said so
@@ -226,3 +227,6 @@ def _table(findings: list[Finding]) -> Iterator[str]:
             yield f"{'':<18}{'remedy':<20}{finding.remedy}"
     missing = sum(finding.status == "missing" for finding in findings)
     yield f"{missing} missing" if missing else "nothing is missing"
+
+
+COMMAND: Command = doctor

@@ -1,74 +1,89 @@
-"""`sound2scene generate`: pictures of any sound files."""
+"""Draw pictures of sound files."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
-from matplotlib.figure import Figure
-from PIL import Image
-from torch import Tensor
-from tqdm import tqdm
+from sound2scene.commands.parser import Command, Option, Output, Seed
 
-from sound2scene import audio
-from sound2scene.figures.panels import show_pixels, show_waveform
-from sound2scene.methods.sound2scene import SOUNDS_AT_ONCE, SoundToScene
-from sound2scene.types import InputError, Rejected
+if TYPE_CHECKING:
+    from torch import Tensor
 
+    from sound2scene.figures.drawn import DrawnSound
+    from sound2scene.methods.sound2scene import SoundToScene
+    from sound2scene.types import Rejected
+
+GRID = "grid"
 GRID_ROWS = 40
 
 
-class Drawn(NamedTuple):
-    """One sound and its pictures.
+def generate(
+    files: Annotated[list[Path], Option(metavar="FILE")],
+    *,
+    folder: Output,
+    draws: Annotated[int, Option("-n", at_least=1)] = 8,
+    seed: Seed = 0,
+    truncation: Annotated[float, Option(between=(0, 1))] = 1.0,
+    audio_encoder: Path = Path("artifacts/toy/audio-encoder"),
+    generator: Path = Path("experiments/artifacts/toy/generator"),
+    device: str | None = None,
+) -> int:
+    """Draw pictures of sound files; status 1 if a file could not be read.
 
-    Attributes:
-        path: Its file.
-        waveform_T: As the encoder heard it.
-        pixels_JCHW: uint8.
+    Args:
+        files: Any sound file, or a video with sound.
+        folder: Folder of the pictures: one file per sound, and a grid of all.
+        draws: Pictures per sound.
+        seed: Seed of the noise.
+        truncation: How much of the noise is kept; 1 truncates nothing, 0 leaves its mean.
+        audio_encoder: Artifact of the audio encoder.
+        generator: Artifact of a generator for the same image encoder.
+        device: Device, as torch names it; by default a GPU where there is one.
     """
+    from sound2scene.methods.sound2scene import SoundToScene
 
-    path: Path
-    waveform_T: Tensor
-    pixels_JCHW: Tensor
+    scene = SoundToScene(str(audio_encoder), str(generator), device)
+    drawn = draw_files(scene, files, draws=draws, seed=seed, truncation=truncation)
+    written, rejected = write_pictures(drawn, folder)
+    for clip in rejected:
+        print(f"sound2scene: {clip.reason}", file=sys.stderr)
+    print(f"{folder}: {written} sounds drawn, {draws} pictures each; {len(rejected)} could not be read")
+    return 1 if rejected else 0
 
 
 def draw_files(
-    scene: SoundToScene, files: Sequence[str | os.PathLike[str]], **settings: Any
-) -> Iterator[Drawn | Rejected]:
+    scene: SoundToScene, files: Sequence[Path], **settings: Any
+) -> Iterator[DrawnSound | Rejected]:
     """Read and draw files in batches, in their order; one that cannot be read comes back with the reason.
 
     Args:
         scene: The networks.
         files: Any sound files.
-        settings: Of `SoundToScene.draw`.
+        settings: Settings of `SoundToScene.draw`.
     """
+    import torch
+    from tqdm import tqdm
+
+    from sound2scene.figures.drawn import DrawnSound
+    from sound2scene.methods.sound2scene import SOUNDS_AT_ONCE
+    from sound2scene.types import Rejected
+
     with tqdm(total=len(files), desc="sounds", unit="file", disable=len(files) <= SOUNDS_AT_ONCE) as progress:
         for start in range(0, len(files), SOUNDS_AT_ONCE):
-            part = [Path(file) for file in files[start : start + SOUNDS_AT_ONCE]]
+            part = files[start : start + SOUNDS_AT_ONCE]
             read = [_read(path) for path in part]
-            heard = [waveform_T for waveform_T in read if isinstance(waveform_T, Tensor)]
-            pictures = iter(
-                [*scene.draw(scene.encode(torch.stack(heard)), **settings)] if heard else list[Tensor]()
-            )
+            heard = [found for found in read if not isinstance(found, Rejected)]
+            pictures = iter(scene.draw(scene.encode(torch.stack(heard)), **settings) if heard else ())
             for path, found in zip(part, read, strict=True):
-                yield found if isinstance(found, Rejected) else Drawn(path, found, next(pictures))
+                yield found if isinstance(found, Rejected) else DrawnSound(path.stem, found, next(pictures))
             progress.update(len(part))
 
 
-def _read(path: Path) -> Tensor | Rejected:
-    try:
-        return torch.from_numpy(audio.load(path))
-    except InputError as error:
-        return Rejected(str(path), str(error))
-
-
-def write_pictures(
-    drawn: Iterator[Drawn | Rejected], folder: str | os.PathLike[str]
-) -> tuple[int, list[Rejected]]:
+def write_pictures(drawn: Iterable[DrawnSound | Rejected], folder: Path) -> tuple[int, list[Rejected]]:
     """Write a PNG per sound, its pictures side by side, and `grid.png` of the first 40 sounds.
 
     Args:
@@ -81,47 +96,53 @@ def write_pictures(
     Raises:
         InputError: If the folder cannot be written.
     """
-    folder = Path(folder)
-    shown: list[Drawn] = []
+    from PIL import Image
+
+    from sound2scene.figures.drawn import grid_of_sounds
+    from sound2scene.types import Rejected
+
+    shown: list[DrawnSound] = []
     rejected: list[Rejected] = []
-    taken = {"grid"}
-    try:
-        for one in drawn:
-            if isinstance(one, Rejected):
-                rejected.append(one)
-                continue
-            folder.mkdir(parents=True, exist_ok=True)
-            number, name = 2, one.path.stem
-            while name in taken:
-                name, number = f"{one.path.stem}-{number}", number + 1
-            taken.add(name)
-            strip_HWC = torch.cat(list(one.pixels_JCHW), dim=2).permute(1, 2, 0).numpy()
-            _save(folder / f"{name}.png", Image.fromarray(strip_HWC).save)
-            if len(shown) < GRID_ROWS:
-                shown.append(one)
-        if shown:
-            _save(folder / "grid.png", partial(_grid(shown).savefig, dpi=80))
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error}); choose another folder") from None
+    taken = {GRID}
+    for found in drawn:
+        if isinstance(found, Rejected):
+            rejected.append(found)
+            continue
+        name, number = found.name, 2
+        while name in taken:
+            name, number = f"{found.name}-{number}", number + 1
+        taken.add(name)
+        strip_HWC = found.pixels_JCHW.permute(2, 0, 3, 1).flatten(1, 2)
+        _write_png(folder / f"{name}.png", Image.fromarray(strip_HWC.numpy()).save)
+        if len(shown) < GRID_ROWS:
+            shown.append(found)
+    if shown:
+        _write_png(folder / f"{GRID}.png", partial(grid_of_sounds(shown).savefig, dpi=80))
     return len(taken) - 1, rejected
 
 
-def _save(path: Path, write: Callable[..., None]) -> None:
-    temporary = path.with_suffix(".partial")
+def _write_png(path: Path, save: Callable[..., None]) -> None:
+    from sound2scene import files
+    from sound2scene.types import InputError
+
     try:
-        write(temporary, format="png")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with files.replacing(path) as partial_path:
+            save(partial_path, format="png")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error}); choose another folder") from None
 
 
-def _grid(shown: list[Drawn]) -> Figure:
-    draws = len(shown[0].pixels_JCHW)
-    figure = Figure(figsize=(1.6 * (draws + 1), 1.75 * len(shown)), layout="constrained")
-    grid = figure.subplots(len(shown), draws + 1, squeeze=False)
-    for row, one in zip(grid, shown, strict=True):
-        show_waveform(row[0], one.waveform_T)
-        row[0].set_ylabel(one.path.stem[:24], fontsize=9)
-        for axes, pixels_CHW in zip(row[1:], one.pixels_JCHW, strict=True):
-            show_pixels(axes, pixels_CHW)
-    return figure
+def _read(path: Path) -> Tensor | Rejected:
+    import torch
+
+    from sound2scene import audio
+    from sound2scene.types import InputError, Rejected
+
+    try:
+        return torch.from_numpy(audio.load(path))
+    except InputError as error:
+        return Rejected(str(path), str(error))
+
+
+COMMAND: Command = generate

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -20,9 +22,11 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from sound2scene.callbacks.embeddings import EmbeddingWriter
 from sound2scene.callbacks.export import ExportArtifact
-from sound2scene.callbacks.provenance import Provenance
+from sound2scene.callbacks.improvement import Aim, Best, BestCheckpoint, Improving
+from sound2scene.callbacks.provenance import Origins, Provenance
 from sound2scene.callbacks.report import Report
 from sound2scene.callbacks.throughput import Throughput
+from sound2scene.commands.moved import answer
 from sound2scene.types import InputError
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
@@ -34,19 +38,18 @@ class Run:
 
     Attributes:
         name: `stage/recipe`; the run folder is `<folder>/<name>/version_<n>`, the stage is the W&B group.
-        monitor: Logged held-out figure whose largest value marks the best checkpoint; None keeps the last
-            state only.
-        export: Folder of the artifact that holds the best state; None exports nothing. Needs `monitor`.
-        folder: Of all runs.
+        best: Held-out figure that tells which state is the best; None keeps the last state only.
+        export: Folder of the artifact that holds the best state; None exports nothing. Needs `best`.
+        folder: Folder of all runs.
         checkpoint_steps: Steps between two writings of `checkpoints/latest.ckpt`, from which a killed run
             goes on.
         wandb: Also log to Weights & Biases: offline unless the environment says `WANDB_MODE=online`, so that
             nothing asks for an account.
-        project: Of W&B.
+        project: Project of Weights & Biases.
     """
 
     name: str = "unnamed"
-    monitor: str | None = None
+    best: Aim | None = None
     export: str | None = None
     folder: str = "runs"
     checkpoint_steps: int = 200
@@ -67,24 +70,31 @@ class Run:
             WandbLogger(name=recipe or group, group=group, project=self.project, save_dir=csv.log_dir),
         ]
 
-    def callbacks(self, checkpointing: bool) -> list[pl.Callback]:
-        """What every run has: speed, rates, checkpoints, and at its best a report and an artifact.
+    def callbacks(
+        self, given: Sequence[pl.Callback], origins: Origins, checkpointing: bool
+    ) -> list[pl.Callback]:
+        """What every run has: speed, rates, checkpoints, and at its best pictures, a report and an artifact.
+
+        Args:
+            given: Callbacks of the recipe; those that have something to do at each best validation are told
+                of it.
+            origins: Where the run comes from, for the artifact's card.
+            checkpointing: Keep checkpoints.
 
         Raises:
             InputError: If there is something to export and nothing that tells when.
         """
-        if self.export and not self.monitor:
-            raise InputError("run.export needs run.monitor, the figure that tells which state is the best")
+        if self.export and not self.best:
+            raise InputError("run.export needs run.best, the figure that tells which state is the best")
         found: list[pl.Callback] = [Throughput(), LearningRateMonitor("step")]
-        if self.monitor:
-            found.append(Report(self.monitor))
-        if self.monitor and self.export:
-            found.append(ExportArtifact(self.export, self.monitor))
+        if self.best:
+            report = Report(self.best)
+            listeners: list[Improving] = [callback for callback in given if isinstance(callback, Improving)]
+            listeners += [report, *([ExportArtifact(self.export, origins)] if self.export else [])]
+            listeners += [BestCheckpoint()] if checkpointing else []
+            found += [report, Best(self.best, listeners)]
         if checkpointing:
-            # Three, because Lightning's `save_last` keeps no state that is not a new best; the best one
-            # first, because `ckpt_path: best` asks the first.
-            if self.monitor:
-                found.append(ModelCheckpoint(monitor=self.monitor, mode="max"))
+            # Two, because Lightning's `save_last` keeps no state that is not a new best.
             steps = self.checkpoint_steps
             found.append(
                 ModelCheckpoint(filename="latest", every_n_train_steps=steps, enable_version_counter=False)
@@ -140,20 +150,19 @@ class RecipeCLI(LightningCLI):
             InputError: If there is no such device, strategy ...
         """
         given = self.config_init[str(self.subcommand)]
-        run = cast(Run, given.run)
         parser = self._parser(self.subcommand)
         config = self.config[str(self.subcommand)].clone()
         config.pop("config", None)
-        recipe = json.loads(parser.dump(config, skip_none=False, format="json"))
+        run: Run = given.run
+        own: list[pl.Callback] = given.trainer.callbacks or []
+        origins = Origins(json.loads(parser.dump(config, skip_none=False, format="json")))
         ours = [
-            Provenance(parser.dump(config, skip_none=False), recipe),
-            *run.callbacks(given.trainer.enable_checkpointing is not False),
+            Provenance(parser.dump(config, skip_none=False), origins),
+            *run.callbacks(own, origins, given.trainer.enable_checkpointing is not False),
             *([EmbeddingWriter()] if self.subcommand == "predict" else []),
         ]
         try:
-            return super().instantiate_trainer(
-                logger=run.loggers(), callbacks=[*(given.trainer.callbacks or []), *ours], **kwargs
-            )
+            return super().instantiate_trainer(logger=run.loggers(), callbacks=[*own, *ours], **kwargs)
         except (MisconfigurationException, ModuleNotFoundError) as error:
             raise InputError(f"trainer: {' '.join(str(error).split())}") from None
 
@@ -179,17 +188,17 @@ def main(arguments: list[str] | None = None) -> None:
             args=arguments,
         )
     except ArgumentError as error:
-        raise InputError(
-            f"recipe: {_reason(error)}; `sound2scene fit --help` tells how to list the keys"
-        ) from None
+        told = answer(sys.argv[1:] if arguments is None else arguments)
+        reason = told or f"{_reason(error)}; `sound2scene fit --help` tells how to list the keys"
+        raise InputError(f"recipe: {reason}") from None
     except ValueError as error:
-        if told := _told(error):
-            raise told from None
+        if own := _told(error):
+            raise own from None
         raise
 
 
 def _reason(error: ArgumentError) -> str:
-    """The part of jsonargparse's message that names the key, without the types it tried and the value again."""
+    """The part of jsonargparse's message that names the key, without the types it tried and the value."""
     reason = " ".join(str(error).partition("Given value")[0].split())
     reason = re.sub(
         r"Does not validate against any of the Union subtypes Subtypes: \[.*?\] Errors: - ", "", reason

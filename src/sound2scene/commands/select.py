@@ -1,164 +1,56 @@
-"""Pair selection from end to end: a folder of videos and a scorer in, `selection.json` and a contact sheet out."""
+"""Choose the moments of videos that show what is heard."""
 
 from __future__ import annotations
 
-import importlib
-import os
-from collections import Counter
-from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-import pytorch_lightning as pl
-from pytorch_lightning.strategies import DDPStrategy
-from torch import nn
-
-from sound2scene import artifacts
-from sound2scene.callbacks.contact_sheet import ContactSheet
-from sound2scene.callbacks.selection_writer import SelectionWriter
-from sound2scene.data.batches.footage import FootageModule
-from sound2scene.data.selection.file import Selection
-from sound2scene.data.selection.parts import Parts
-from sound2scene.data.video.find import find_videos
-from sound2scene.distributed import world
-from sound2scene.models.scorers import Middle, Random
-from sound2scene.moments import Scorer
-from sound2scene.stages.selection import SelectionStage
-from sound2scene.types import InputError
+from sound2scene.commands.parser import Command, Option, Output, Seed
 
 
 def select(
-    videos: Mapping[str, Path],
-    scorer: Scorer,
-    output: str | os.PathLike[str],
-    top_k: int = 10,
-    workers: int = 2,
-    name: str | None = None,
+    videos: Path,
+    *,
+    output: Output,
+    scorer: str = "localizer",
+    localizer: Path = Path("experiments/artifacts/toy/localizer"),
+    seed: Seed = 0,
+    top_k: Annotated[int, Option(at_least=1)] = 10,
     retry_rejected: bool = False,
-    **machine: Any,
-) -> Selection:
-    """Score every step of every video and keep the best; what an earlier run has finished is kept.
-
-    The same videos, scorer and `top_k` give the same bytes, on any number of processes and after any number
-    of kills.
-
-    Args:
-        videos: File of each key, as from `find_videos`.
-        scorer: Who chooses; a network is left in the mode it is in.
-        output: The selection's file; a contact sheet of its name is drawn beside it as PNG.
-        top_k: Moments to keep of each video.
-        workers: Decoding processes for each scoring one.
-        name: Of the scorer in the selection; by default the path of its class.
-        retry_rejected: Try those again that could not be used; their files may have been mended.
-        machine: `accelerator`, `devices` and `num_nodes` of a Lightning Trainer; one process by default.
-
-    Raises:
-        InputError: If the output is of another scorer or of other settings, damaged, or cannot be written; or
-            if the scorer fails.
-    """
-    if workers < 0:
-        raise InputError(f"--workers {workers}: give 0 or more")
-    stage = SelectionStage(scorer, top_k)
-    parts = Parts(output, {**identity(scorer, name), "settings": {"top_k": top_k, **_arguments(scorer)}})
-    done = parts.selection()
-    known = done.videos.keys() | (set() if retry_rejected else done.rejected.keys())
-    missing = {key: path for key, path in videos.items() if key not in known}
-    callbacks: list[pl.Callback] = [SelectionWriter(parts), ContactSheet(parts.target, videos, scorer)]
-    # Lightning warns of an empty loader, but not of no batch.
-    trainer = _trainer(callbacks, **({} if missing else {"limit_predict_batches": 0}), **machine)
-    trainer.predict(
-        stage, datamodule=FootageModule(missing, scorer.side_px, workers), return_predictions=False
-    )
-    return Selection.load(parts.target)
-
-
-def identity(scorer: Scorer, name: str | None = None) -> dict[str, Any]:
-    """What names a scorer in a selection: `name`, or the path of its class, and the fingerprint of weights if any."""
-    name = name or f"{type(scorer).__module__}.{type(scorer).__qualname__}"
-    return {
-        "name": name,
-        "fingerprint": artifacts.fingerprint(scorer) if isinstance(scorer, nn.Module) else None,
-    }
-
-
-def scorer_of(name: str, localizer: str, seed: int = 0) -> Scorer:
-    """The scorer that a word or a dotted path names.
-
-    Args:
-        name: `localizer`, `middle`, `random`, or the dotted path of a class that needs no arguments, or of an
-            object.
-        localizer: Artifact of a localizer, for the first.
-        seed: For `random`.
-
-    Raises:
-        InputError: If there is no such thing, or it cannot score moments.
-    """
-    if name == "localizer":
-        found: Any = artifacts.load(localizer, kind="localizer")
-    elif name in ("middle", "random"):
-        found = Middle() if name == "middle" else Random(seed)
-    else:
-        found = _imported(name)
-    if not isinstance(found, Scorer) or not isinstance(found.side_px, int) or found.side_px < 1:
-        raise InputError(
-            f"{name if name != 'localizer' else localizer}: {type(found).__name__} has no `side_px` of 1 or "
-            "more and "
-            "`score(moments)` (see sound2scene.moments.Scorer); add them, or choose another scorer"
-        )
-    return found
-
-
-def main(
-    folder: str, output: str, scorer: str, localizer: str, seed: int, top_k: int, workers: int, **more: Any
+    workers: Annotated[int, Option(at_least=0)] = 2,
+    accelerator: str = "auto",
+    devices: str = "auto",
+    nodes: Annotated[int, Option(at_least=1)] = 1,
 ) -> int:
-    """`sound2scene select`; status 1 if no video has a moment."""
-    videos = find_videos(folder)
-    named = scorer if "." in scorer else None  # two objects of one class are two scorers
-    chosen = select(videos, scorer_of(scorer, localizer, seed), output, top_k, workers, named, **more)
-    if world()[0] == 0:
-        print(f"{output}: {describe(chosen)}")
+    """Choose the moments of videos that show what is heard; status 1 if no video has one.
+
+    A killed run goes on when it is repeated.
+
+    Args:
+        videos: Folder of the videos, searched recursively.
+        output: Selection to write, a JSON file; a contact sheet of its name is drawn beside it.
+        scorer: Who chooses: localizer, middle, random or the dotted path of a class or an object.
+        localizer: Artifact of the localizer.
+        seed: Seed of the scorer random.
+        top_k: Moments to keep of each video.
+        retry_rejected: Try videos again that could not be used.
+        workers: Decoding processes per device.
+        accelerator: Kind of device, as Lightning names it: cpu, gpu, auto.
+        devices: Number of devices, or auto for all.
+        nodes: Machines that share the work.
+    """
+    from sound2scene.commands.selection_run import describe, scorer_of, select_moments
+    from sound2scene.data.video.find import find_videos
+    from sound2scene.distributed import world
+
+    found, who = find_videos(videos), scorer_of(scorer, localizer, seed)
+    name = scorer if "." in scorer else None  # two objects of one class are two scorers
+    machine = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes}
+    chosen = select_moments(found, who, output, top_k, workers, name, retry_rejected, **machine)
+    if world()[0] > 0:
+        return 0  # the first rank tells, and answers for all
+    print(f"{output}: {describe(chosen)}")
     return 0 if chosen.videos else 1
 
 
-def describe(selection: Selection) -> str:
-    """A selection in one line: videos with moments, and rejected ones by kind."""
-    kinds = Counter(kind for kind, _ in selection.rejected.values())
-    counted = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
-    rejected = f"{len(selection.rejected)} rejected" + (f" ({counted})" if kinds else "")
-    return f"{len(selection.videos)} videos with moments, {rejected}"
-
-
-def _trainer(callbacks: list[pl.Callback], **machine: Any) -> pl.Trainer:
-    settings: dict[str, Any] = {
-        "devices": 1,
-        "logger": False,
-        "enable_checkpointing": False,
-        "callbacks": callbacks,
-    }
-    settings |= {"use_distributed_sampler": False, "enable_model_summary": False, **machine}
-    trainer = pl.Trainer(**settings)
-    if trainer.world_size > 1:
-        # A rank that is through waits for the others: longer than the half hour that is usual, where videos
-        # are long.
-        trainer = pl.Trainer(**settings, strategy=DDPStrategy(timeout=timedelta(days=30)))
-    return trainer
-
-
-def _arguments(scorer: Scorer) -> dict[str, Any]:
-    """Of a scorer without weights; a network's are in its fingerprint."""
-    return {} if isinstance(scorer, nn.Module) else getattr(scorer, "arguments", {})
-
-
-def _imported(name: str) -> Any:
-    module, _, attribute = name.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-        return found() if isinstance(found, type) else found
-    except (ImportError, AttributeError, ValueError) as error:
-        remedy = "give localizer, middle, random or a dotted path, and add its folder to PYTHONPATH"
-        raise InputError(f"--scorer {name}: cannot be imported ({error}); {remedy}") from None
-    except TypeError as error:
-        raise InputError(
-            f"--scorer {name}: cannot be made without arguments ({error}); name an object"
-        ) from None
+COMMAND: Command = select

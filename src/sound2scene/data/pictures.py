@@ -1,4 +1,4 @@
-"""Plain folders of pictures, such as ImageNet's: `<root>/<split>/<class>/<picture>`, without sounds or shards."""
+"""Plain folders of pictures without sounds, such as ImageNet's: `<root>/<split>/<class>/<picture>`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sound2scene.data.clips import ClipDataModule
-from sound2scene.data.shards.read import ShardDataset
+from sound2scene.data.clips import SplitDataModule
 from sound2scene.types import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
-class PictureFolder(ShardDataset):
-    """One split of a folder of pictures, read like a split of shards; only pictures can be asked for.
+class PictureFolder:
+    """One split of a folder of pictures; see `sound2scene.protocols.Pictures`.
 
     Pictures that lie in the split's folder itself have no class.
 
@@ -74,7 +73,9 @@ class PictureFolder(ShardDataset):
             InputError: If anything else is asked for, or the file is gone.
         """
         if kind != "jpg":
-            raise InputError(f"{self.where(position)}: a folder of pictures has no {kind}; read only `image`")
+            raise InputError(
+                f"{self.where(position)}: a folder of pictures has no {kind}; prepare shards of pairs"
+            )
         try:
             return Path(self.where(position)).read_bytes()
         except OSError as error:
@@ -87,25 +88,23 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
     return entry.is_file() and entry.name.lower().endswith(SUFFIXES)
 
 
-class PictureFolderDataModule(ClipDataModule):
+class PictureFolderDataModule(SplitDataModule):
     """Folders of pictures in splits `train` and `val`, for the stages that need no sound.
 
     Args:
         root: Folder that holds them.
-        settings: Of ClipDataModule.
+        settings: Settings of SplitDataModule.
     """
 
     def __init__(self, root: str, **settings: Any) -> None:
-        super().__init__(root, **settings)
-        self._splits: dict[str, PictureFolder] = {}
+        super().__init__(**settings)
+        self.root = root
 
-    def dataset(self, split: str) -> PictureFolder:
-        """A split; its folder is listed once."""
-        if split not in self._splits:
-            self._splits[split] = PictureFolder(self.shards, split)
-        return self._splits[split]
+    def open(self, split: str) -> PictureFolder:
+        """List the folder of a split."""
+        return PictureFolder(self.root, split)
 
     def fingerprints(self) -> dict[str, str]:
         """Fingerprint of each split that is there."""
-        splits = [split for split in ("train", "val", "test") if (Path(self.shards) / split).is_dir()]
-        return {split: self.dataset(split).fingerprint for split in splits}
+        there = [split for split in ("train", "val", "test") if (Path(self.root) / split).is_dir()]
+        return {split: self.dataset(split).fingerprint for split in there}

@@ -10,13 +10,14 @@ from typing import Any, Protocol
 
 from torch.utils.data import DataLoader
 
-from sound2scene.data.batches.moments import Entry, MomentReader
+from sound2scene.data.batches.moments import Entry, Look, MomentReader, VideoReader
 from sound2scene.data.batches.resumable import ResumableDataModule
 from sound2scene.data.batches.sampler import WholeSplitSampler, fixed_sample
 from sound2scene.distributed import world
+from sound2scene.types import DataFacts
 
 
-class Splits(Protocol):
+class VideoSplits(Protocol):
     """Where the videos of each split are."""
 
     classes: Sequence[str]
@@ -38,32 +39,35 @@ class VideoDataModule(ResumableDataModule):
         batch_size: Videos per process.
         moments: Frames drawn from each in a pass.
         workers: Loader processes per process.
-        seed: Of order and draw.
-        measured: At most so many videos in validation, spread evenly; a whole video costs as much as many
-            draws.
+        seed: Seed of order and draw.
+        measured: Most videos in validation, a fixed sample; a whole video costs as much as many draws.
+        side_px: Side of the square frames, as the network looks at them.
+        window_s: Length of the sound around a frame, as the network hears it.
     """
 
     def __init__(
         self,
-        splits: Splits,
+        splits: VideoSplits,
         batch_size: int = 32,
         moments: int = 4,
         workers: int = 2,
         seed: int = 0,
         measured: int | None = None,
+        side_px: int = 224,
+        window_s: float = 1.0,
     ) -> None:
         super().__init__(batch_size, workers, seed)
         self.splits, self.moments, self.measured = splits, moments, measured
-        self.side_px, self.window_s = 224, 1.0
+        self.look = Look(side_px, window_s)
 
     @property
     def classes(self) -> Sequence[str]:
         """Class names in the order of their indices."""
         return self.splits.classes
 
-    def use_frames(self, side_px: int, window_s: float) -> None:
-        """Say what the network looks at: side of the frames and length of the sound around each."""
-        self.side_px, self.window_s = side_px, window_s
+    def facts(self) -> DataFacts:
+        """The classes."""
+        return DataFacts(tuple(self.classes))
 
     def entries(self, split: str) -> list[Entry]:
         """Videos of a split; of `val` those that are measured."""
@@ -86,14 +90,9 @@ class VideoDataModule(ResumableDataModule):
             sha.update(json.dumps([entry.key, Path(entry.path).stat().st_size, entry.label]).encode())
         return sha.hexdigest()
 
-    def _reader(self, split: str, moments: int | None) -> MomentReader:
-        return MomentReader(
-            self.entries(split), self.classes, self.side_px, self.window_s, moments, self.seed
-        )
-
     def train_dataloader(self) -> DataLoader[Any]:
         """Whole global batches of drawn moments in the order of (seed, epoch)."""
-        reader = self._reader("train", self.moments)
+        reader = MomentReader(self.entries("train"), self.classes, self.look, self.moments, self.seed)
         return self._loader(reader, self._epochs(len(reader)))
 
     def val_dataloader(self) -> DataLoader[Any]:
@@ -105,5 +104,5 @@ class VideoDataModule(ResumableDataModule):
         return self._whole("test")
 
     def _whole(self, split: str) -> DataLoader[Any]:
-        reader = self._reader(split, None)
+        reader = VideoReader(self.entries(split), self.classes, self.look)
         return self._loader(reader, WholeSplitSampler(len(reader), *world()), batch_size=1)

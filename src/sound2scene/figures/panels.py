@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 
-from sound2scene import images
-from sound2scene.data.shards.read import ShardDataset
+from sound2scene import files, images
+from sound2scene.protocols import Pictures, Sounds
 from sound2scene.spectrogram import spectrogram
 
 SHOWN = 128
@@ -23,15 +27,15 @@ def spread(label_N: Tensor, count: int) -> list[int]:
     return [position for _, _, position in sorted(keyed)[:count]]
 
 
-def clip_name(shards: ShardDataset, position: int) -> str:
+def clip_name(split: Pictures, position: int) -> str:
     """Class of a clip, or its key where it has none."""
-    label = int(shards.label_N[position])
-    return shards.classes[label] if label >= 0 else shards.key(position)
+    label = int(split.label_N[position])
+    return split.classes[label] if label >= 0 else split.key(position)
 
 
-def show_picture(axes: Axes, shards: ShardDataset, position: int, frame: str | None = None) -> None:
+def show_picture(axes: Axes, split: Pictures, position: int, frame: str | None = None) -> None:
     """A clip's picture, centre square, with a frame of that colour."""
-    picture = images.decode_jpeg(shards.member(position, "jpg"), shards.where(position))
+    picture = images.decode_jpeg(split.member(position, "jpg"), split.where(position))
     axes.imshow(images.centre_square(picture).resize((SHOWN, SHOWN)))
     bare(axes, frame)
 
@@ -42,9 +46,9 @@ def show_pixels(axes: Axes, pixels_CHW: Tensor) -> None:
     bare(axes)
 
 
-def show_sound(axes: Axes, shards: ShardDataset, position: int) -> None:
+def show_sound(axes: Axes, split: Sounds, position: int) -> None:
     """A clip's sound as its spectrogram."""
-    show_waveform(axes, torch.from_numpy(shards.waveform(position)))
+    show_waveform(axes, torch.from_numpy(split.waveform(position)))
 
 
 def show_waveform(axes: Axes, waveform_T: Tensor) -> None:
@@ -58,3 +62,10 @@ def bare(axes: Axes, frame: str | None = None) -> None:
     axes.set(xticks=[], yticks=[])
     for side in ("left", "right", "top", "bottom"):
         axes.spines[side].set(visible=frame is not None, color=frame or "black", linewidth=3)
+
+
+def save(figure: Figure, path: str | os.PathLike[str], dpi: int = 80) -> None:
+    """Write a figure as PNG, whole or not at all; its folder is made if missing."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with files.replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=dpi)

@@ -1,6 +1,6 @@
-"""Adversarial losses of a discriminator and a generator, and the penalty on the discriminator's slope at real pictures.
+"""Adversarial losses of discriminator and generator, and the penalty on the gradient at real pictures.
 
-Scores are raw outputs of the discriminator, (B,) or (B, 1): higher means more real.
+Scores are raw outputs of the discriminator, (B,) or (B, 1); higher means more real.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from torch.nn.functional import relu, softplus
 class HingeLoss(nn.Module):
     """Hinge loss (IC-GAN `BigGAN_PyTorch/losses.py`; Lim and Ye, arXiv:1705.02894).
 
-    The discriminator's minimum is 0, where reals score at least 1 and fakes at most -1; where all score 0 it
-    is 2.
+    The discriminator's loss is 0, its minimum, if reals score at least 1 and fakes at most -1, and 2 if all
+    score 0.
     """
 
     def discriminator(self, real_B: Tensor, fake_B: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ class HingeLoss(nn.Module):
 class NonSaturatingLoss(nn.Module):
     """Logistic loss with the generator's non-saturating form (Goodfellow et al., arXiv:1406.2661, section 3).
 
-    Where all score 0 the discriminator's is 2 ln 2 and the generator's ln 2.
+    If all score 0, the discriminator's loss is 2 ln 2 and the generator's ln 2.
     """
 
     def discriminator(self, real_B: Tensor, fake_B: Tensor) -> Tensor:
@@ -42,11 +42,11 @@ class NonSaturatingLoss(nn.Module):
 
 
 def slope_penalty(score_B: Tensor, image_BCHW: Tensor) -> Tensor:
-    """R1: half the mean squared norm of the scores' gradient by the real pictures (Mescheder et al., arXiv:1801.04406).
+    """R1: half the mean squared norm of the gradient at real pictures (Mescheder et al., arXiv:1801.04406).
 
     Args:
         score_B: Scores of `image_BCHW`, with their graph.
-        image_BCHW: Pictures that ask for a gradient.
+        image_BCHW: Real pictures, which require a gradient.
     """
     (slope_BCHW,) = torch.autograd.grad(score_B.sum(), image_BCHW, create_graph=True)
     return slope_BCHW.float().square().sum((1, 2, 3)).mean() / 2

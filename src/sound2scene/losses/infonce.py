@@ -1,11 +1,11 @@
 """Contrastive alignment losses: symmetric InfoNCE on L2 distance (the paper's) and on cosine similarity.
 
-Both take raw latents of G pairs and normalise them to unit length themselves. Without a learnable scale the
-paper's loss has no temperature, so its values live in a narrow band: :meth:`chance` and :meth:`floor` give
-its ends.
+Both take raw latents of G pairs and bring them to unit length themselves. Without a learnable scale the
+paper's loss has no temperature, so its values lie in a narrow band, whose ends :meth:`chance` and
+:meth:`floor` give.
 
-They compute in float64: neither bf16 autocast nor TF32 reaches that, and the distance of pairs that nearly
-meet, a root of a difference of near-equals, keeps its digits and its gradient (float32 loses 2 % of the
+They compute in float64, which neither bf16 autocast nor TF32 touches. The distance of pairs that nearly meet,
+a root of a difference of near-equals, then keeps its digits and its gradient (float32 loses 2 % of the
 gradient at a distance of 0.002 and most of it at 0.0002).
 """
 
@@ -32,8 +32,7 @@ class _SymmetricInfoNCE(nn.Module):
                 f"temperature is {temperature}; choose a finite one above 0 (published: 1, CLIP: 0.07)"
             )
         log_scale = torch.tensor(-math.log(temperature))
-        # A scale exists for training only if the optimizer owns it: the published code declares one that
-        # nothing moves.
+        # Only a scale that the optimizer owns is trained: the published code declares one that nothing moves.
         if learnable:
             self.log_scale = nn.Parameter(log_scale)
         else:
@@ -46,7 +45,7 @@ class _SymmetricInfoNCE(nn.Module):
         return loss.float()
 
     def chance(self, pairs: int) -> float:
-        """Loss when every distance is the same: ln G."""
+        """Loss if all distances are equal: ln G."""
         return math.log(pairs)
 
     def _floor(self, pairs: int, gap: float) -> float:
@@ -54,11 +53,11 @@ class _SymmetricInfoNCE(nn.Module):
 
 
 class L2InfoNCE(_SymmetricInfoNCE):
-    """Symmetric InfoNCE on the L2 distance of unit vectors (paper Eq. 1 and 2): logits are ``-d / temperature``.
+    """Symmetric InfoNCE on the L2 distance of unit vectors (paper Eq. 1, 2): logits ``-d / temperature``.
 
     Args:
-        temperature: 1 as published, which is the same as having none.
-        learnable: Let the optimizer move the temperature (its logarithm), as CLIP does.
+        temperature: Divisor of the distance; 1, as published, is the same as none.
+        learnable: Let the optimizer move the logarithm of the temperature, as CLIP does.
     """
 
     def __init__(self, temperature: float = 1.0, learnable: bool = False) -> None:
@@ -69,7 +68,7 @@ class L2InfoNCE(_SymmetricInfoNCE):
         return self._symmetric(-torch.cdist(_unit(z_image_GD), _unit(z_audio_GD)))
 
     def floor(self, pairs: int) -> float:
-        """Loss when pairs coincide and all others are orthogonal (the furthest that non-negative vectors can be)."""
+        """Loss if pairs coincide and all others are orthogonal, the most that non-negative vectors can be."""
         return self._floor(pairs, math.sqrt(2))
 
 
@@ -77,8 +76,8 @@ class CosineInfoNCE(_SymmetricInfoNCE):
     """Symmetric InfoNCE on cosine similarity: logits are ``cos / temperature`` as in CLIP.
 
     Args:
-        temperature: Divides the cosine; CLIP starts at 0.07.
-        learnable: Let the optimizer move it.
+        temperature: Divisor of the cosine; CLIP starts at 0.07.
+        learnable: Let the optimizer move the logarithm of the temperature.
     """
 
     def __init__(self, temperature: float = 0.07, learnable: bool = False) -> None:
@@ -89,7 +88,7 @@ class CosineInfoNCE(_SymmetricInfoNCE):
         return self._symmetric(_unit(z_image_GD) @ _unit(z_audio_GD).T)
 
     def floor(self, pairs: int) -> float:
-        """Loss when pairs coincide and all others are orthogonal."""
+        """Loss if pairs coincide and all others are orthogonal."""
         return self._floor(pairs, 1.0)
 
 

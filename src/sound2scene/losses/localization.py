@@ -1,4 +1,4 @@
-"""What teaches a localizer: agreement of moments without labels, or the class of a video from its best moments."""
+"""Losses of a localizer: which sound belongs to which frame, or the class of a video from its moments."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Instances = Literal["attention", "max", "mean"]
 
 
 def contrastive(score_GG: Tensor, video_G: Tensor) -> Tensor:
-    """Symmetric InfoNCE over G moments: the sound of a moment is found among those of other videos, and its frame.
+    """Symmetric InfoNCE over G moments: find a moment's sound among those of other videos, and so its frame.
 
-    At its minimum the score is the pointwise mutual information of frame and sound up to a constant (van den
-    Oord et al., arXiv:1807.03748, eq. 5): a silent moment's empty frame goes with every silence, so it scores
-    low, and a moment in which something both sounds and shows scores high. That makes the score fit for
+    At its minimum the score is, up to a constant, the pointwise mutual information of frame and sound (van
+    den Oord et al., arXiv:1807.03748, eq. 5). The empty frame of a silent moment goes with every silence, so
+    it scores low; a moment at which something is both heard and seen scores high. Hence the score is fit for
     choosing a moment.
 
     Args:
         score_GG: Score of each frame (rows) with each sound (columns).
-        video_G: Number of the video of each moment; other moments of one video are neither right nor wrong,
-            left out.
+        video_G: Number of the video that each moment belongs to; other moments of the same video are left
+            out, as they are neither right nor wrong.
     """
     own = torch.eye(len(score_GG), dtype=torch.bool, device=score_GG.device)
     ignored_GG = (video_G[:, None] == video_G[None]) & ~own
@@ -37,11 +37,11 @@ def classification(
     """Cross-entropy of a video's label, from M moments of which only some may show it (multiple instances).
 
     Args:
-        logits_BMK: Scores of the classes at each moment.
-        score_BM: C_av of each moment.
+        logits_BMK: Scores of the K classes at each moment.
+        score_BM: Agreement C_av of picture and sound at each moment.
         label_B: Class of each video.
-        instances: How moments become a video: weighted by the softmax of C_av over them, the largest score of
-            each class, or the mean. The published form is not known.
+        instances: How moments are pooled into a video: a mean weighted by the softmax of C_av ("attention"),
+            the maximum of each class, or the plain mean. The published form is not known.
     """
     if instances == "attention":
         logits_BK = torch.einsum("bmk,bm->bk", logits_BMK, score_BM.softmax(1))

@@ -1,4 +1,4 @@
-"""Regression alignment losses of the paper's ablation: each pair on its own, nothing pushes others away."""
+"""Regression losses of the paper's ablation: pairs attract each other, but nothing pushes others away."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class L2(nn.Module):
     """Mean L2 distance of paired latents, ``||z_image - z_audio||`` as the paper writes its baseline.
 
     Args:
-        unit: Normalise both to unit length first.
+        unit: Bring both latents to unit length first.
     """
 
     def __init__(self, unit: bool = False) -> None:
@@ -26,10 +26,10 @@ class L2(nn.Module):
 
 
 class MSE(nn.Module):
-    """Mean squared error over all entries, as the published code has its L2 baseline (no root, nothing normalised).
+    """Mean squared error over all entries: the L2 baseline of the published code (no root, not normalised).
 
     Args:
-        unit: Normalise both to unit length first.
+        unit: Bring both latents to unit length first.
     """
 
     def __init__(self, unit: bool = False) -> None:

@@ -1,7 +1,7 @@
-"""SwAV's loss: predict the code of one view from the others; codes by Sinkhorn-Knopp (arXiv:2006.09882, Eq. 1 to 5).
+"""SwAV's loss: predict the code of a view from the others, with codes by Sinkhorn-Knopp (arXiv:2006.09882).
 
-Axes besides the legend: ``V`` views of a picture, ``A`` of them with codes (the first ones), ``K``
-prototypes.
+Axes besides the legend: ``V`` views of a picture, of which the first ``A`` have codes, and ``K`` prototypes.
+Equation numbers are those of the paper.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OverRanks = Callable[[Tensor], Tensor]
 
 
 def alone(rows: Tensor) -> Tensor:
-    """The rows of every rank where there is one."""
+    """The rows of every rank if there is only one."""
     return rows
 
 
@@ -27,22 +27,22 @@ def alone(rows: Tensor) -> Tensor:
 def sinkhorn(
     scores_NK: Tensor, epsilon: float = 0.05, iterations: int = 3, gather: OverRanks = alone
 ) -> Tensor:
-    """Soft codes that use every prototype equally often over the samples of all ranks.
+    """Soft codes that use every prototype equally often over the samples of all ranks (Eq. 3 to 5).
 
     From exp(scores / epsilon), each iteration divides every prototype's column by its sum over all samples,
     then every sample's row by its sum. The published code (SwAV `main_swav.py`) also divides by the total, by
-    K and by the global number of samples, which the next division takes out again. We work with logarithms,
-    so nothing overflows or vanishes at any epsilon.
+    K and by the global number of samples, which the next division undoes. Here all is done in logarithms, so
+    that nothing overflows or vanishes at any epsilon.
 
     Args:
         scores_NK: Cosines of this rank's samples with the prototypes, (..., N, K); leading axes are solved
-            apart. N may differ between ranks.
-        epsilon: Entropy of the codes; 0.05 as published, 0.03 if training collapses.
-        iterations: 3 as published.
-        gather: (1, ...) of each rank to (ranks, ...) on every rank; no gradient is needed.
+            separately. N may differ between ranks.
+        epsilon: Weight of the codes' entropy; 0.05 as published, 0.03 if training collapses.
+        iterations: Number of iterations; 3 as published.
+        gather: Function from (1, ...) of each rank to (ranks, ...) on every rank; it needs no gradient.
 
     Returns:
-        Codes in float32, rows that sum to 1, shaped as the scores.
+        Codes, float32, in the shape of the scores, with rows that sum to 1.
     """
     log_NK = scores_NK.float() / epsilon
     for _ in range(iterations):
@@ -55,12 +55,12 @@ class SwappedPrediction(nn.Module):
     """Cross-entropy of each coded view's code with what the other views predict (SwAV, Eq. 2).
 
     Args:
-        temperature: Of the predictions.
-        epsilon: Of the codes.
-        iterations: Of Sinkhorn-Knopp.
+        temperature: Temperature of the predictions.
+        epsilon: Weight of the codes' entropy.
+        iterations: Number of Sinkhorn-Knopp iterations.
 
     Raises:
-        InputError: If one is out of range.
+        InputError: If one of them is not finite and above 0.
     """
 
     def __init__(self, temperature: float = 0.1, epsilon: float = 0.05, iterations: int = 3) -> None:
@@ -73,15 +73,15 @@ class SwappedPrediction(nn.Module):
         self.temperature, self.epsilon, self.iterations = temperature, epsilon, iterations
 
     def codes(self, scores_ANK: Tensor, gather: OverRanks = alone) -> Tensor:
-        """Codes of each view's samples, (A, N, K), without gradient; see :func:`sinkhorn`."""
+        """Codes (A, N, K) of each view's samples, without gradient; see :func:`sinkhorn`."""
         return sinkhorn(scores_ANK, self.epsilon, self.iterations, gather)
 
     def forward(self, scores_VBK: Tensor, codes_ABK: Tensor) -> Tensor:
-        """Mean over B pictures, A coded views and, for each, the V - 1 others.
+        """Mean over B pictures, A coded views and, for each of these, the V - 1 others.
 
         Args:
             scores_VBK: Cosines of every view with the prototypes; the first A views are the coded ones.
-            codes_ABK: Their codes.
+            codes_ABK: Codes of the coded views.
         """
         coded, views = len(codes_ABK), len(scores_VBK)
         assert 1 < views >= coded
@@ -91,5 +91,5 @@ class SwappedPrediction(nn.Module):
 
     @staticmethod
     def chance(prototypes: int) -> float:
-        """Loss of predictions that know nothing: ln K (8.006 for the published 3000); training stuck there fails."""
+        """Loss of uniform predictions, ln K (8.006 for the published 3000), where failed training stays."""
         return math.log(prototypes)

@@ -1,19 +1,78 @@
-"""Sound to picture: an audio encoder and a generator that belong together, applied to any sound files."""
+"""Sound in, pictures out: an audio encoder and a generator that belong together (paper section 2)."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Sequence
+from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from sound2scene import artifacts, images
-from sound2scene.latent import noise
+from sound2scene.latent import draw_pictures, noise_rows
+from sound2scene.protocols import whole_number
 from sound2scene.spectrogram import spectrogram
-from sound2scene.types import CLIP_SAMPLES, InputError
+from sound2scene.types import CLIP_SAMPLES
 
 SOUNDS_AT_ONCE = 8
+
+
+class FrozenGenerator:
+    """Pictures from latents by the generator of an artifact; see `protocols.Drawing`.
+
+    The network is loaded when it is first needed, on the device of the latents; a recipe that names it costs
+    nothing.
+
+    Args:
+        generator: Folder of a generator artifact.
+
+    Attributes:
+        folder: The artifact.
+        image_encoder: Fingerprint of the image encoder whose features it draws.
+
+    Raises:
+        InputError: If the artifact is missing, or its card does not say to which image encoder it belongs.
+    """
+
+    def __init__(self, generator: str) -> None:
+        self.folder = generator
+        self.image_encoder = artifacts.encoder_of(artifacts.read_card(generator), generator)
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The generator, folded for inference."""
+        return artifacts.load(self.folder, kind="generator").requires_grad_(False)
+
+    @property
+    def resolution(self) -> int:
+        """Height and width of the pictures."""
+        return whole_number(self.network, "resolution")
+
+    @torch.no_grad()
+    def draw(self, z_BD: Tensor, seeds: Sequence[int], draw: int = 0) -> Tensor:
+        """Pictures of latents of any length, one each, (B, 3, H, W) in [-1, 1], on the device of the latents.
+
+        Args:
+            z_BD: Latents.
+            seeds: Seed for each latent; see `sound2scene.latent.noise`.
+            draw: Number of the draw.
+        """
+        noise_BZ = noise_rows(self.network, seeds, [draw] * len(seeds))
+        return draw_pictures(self.network.to(z_BD.device), z_BD, noise_BZ)
+
+    @torch.no_grad()
+    def draw_many(self, z_D: Tensor, draws: int, seed: int, truncation: float = 1.0) -> Tensor:
+        """Pictures of one latent, (J, 3, H, W) in [-1, 1]; number j is what `draw` gives for draw j.
+
+        Args:
+            z_D: Latent.
+            draws: Number J of pictures.
+            seed: Seed of the noise.
+            truncation: Truncation of the noise, 0 to 1; 1 is none.
+        """
+        noise_JZ = noise_rows(self.network, [seed] * draws, range(draws), truncation)
+        return draw_pictures(self.network.to(z_D.device), z_D.expand(draws, -1), noise_JZ)
 
 
 class SoundToScene:
@@ -22,9 +81,10 @@ class SoundToScene:
     Args:
         audio_encoder: Folder of an audio-encoder artifact.
         generator: Folder of a generator artifact for features of the same image encoder.
-        device: Of torch; by default a GPU where there is one.
+        device: Device of torch; by default a GPU where there is one.
 
     Attributes:
+        drawing: The generator.
         resolution: Height and width of the pictures.
 
     Raises:
@@ -34,20 +94,13 @@ class SoundToScene:
     def __init__(self, audio_encoder: str, generator: str, device: str | None = None) -> None:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         card = artifacts.read_card(audio_encoder)
-        stated = card.origin.notes.get("image_encoder")
-        if stated is None:
-            raise InputError(
-                f"{audio_encoder}: its card does not say to which image encoder it belongs; import it again "
-                "with "
-                "--image-encoder"
-            )
+        stated = artifacts.encoder_of(card, audio_encoder)
         encoder = artifacts.load(audio_encoder, kind="audio-encoder")
-        network = artifacts.load(generator, kind="generator")
-        artifacts.check_pair(artifacts.read_card(generator), str(stated), generator)
+        self.drawing = FrozenGenerator(generator)
+        self.resolution = self.drawing.resolution
+        artifacts.check_same_encoder(self.drawing.image_encoder, stated, generator)
         self.audio_encoder = encoder.to(self.device).requires_grad_(False)
-        self.generator = network.to(self.device).requires_grad_(False)
         self.spectrogram = spectrogram(str(card.preset))
-        self.resolution = cast(int, network.resolution)
 
     @torch.inference_mode()
     def encode(self, waveform_BT: Tensor) -> Tensor:
@@ -68,13 +121,10 @@ class SoundToScene:
         alone.
 
         Args:
-            z_BD: Rows of unit length, as from `encode`.
+            z_BD: Latents, as from `encode`.
             draws: Pictures per latent.
-            seed: Of the noise.
-            truncation: See `sound2scene.latent.noise`.
+            seed: Seed of the noise.
+            truncation: Truncation of the noise; see `sound2scene.latent.noise`.
         """
-        dice = torch.Generator().manual_seed(seed)
-        seeds = torch.randint(2**62, (draws,), generator=dice).tolist()
-        noise_JZ = noise(seeds, cast(int, self.generator.z_dim), truncation).to(self.device)
-        drawn = [self.generator(noise_JZ, z_D.expand(draws, -1)) for z_D in z_BD]
+        drawn = [self.drawing.draw_many(z_D, draws, seed, truncation) for z_D in z_BD]
         return images.to_pixel(torch.stack(drawn)).cpu()

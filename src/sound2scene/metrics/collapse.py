@@ -1,4 +1,4 @@
-"""Signs that a GAN falls apart: a discriminator that is always right, or pictures that are all the same."""
+"""Signs that a GAN collapses: a discriminator that is always right, or pictures that are all the same."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 class CollapseWatch:
-    """Follows two slow averages over training steps and says once when one leaves its healthy range.
+    """Follows two slow averages over training steps and warns once when one leaves its healthy range.
 
     Args:
-        memory: Steps that the averages look back, roughly.
-        saturated: Share of scores beyond the margin (reals above 1, fakes below -1) that counts as saturated.
-        diversity: Spread of the fakes over that of the reals that counts as vanishing.
+        memory: Steps over which the averages run, roughly.
+        saturated: Share of scores beyond the margin (reals above 1, fakes below -1) above which to warn.
+        diversity: Ratio of the fakes' spread to that of the reals below which to warn.
     """
 
     def __init__(self, memory: int = 200, saturated: float = 0.98, diversity: float = 0.1) -> None:
@@ -22,13 +22,13 @@ class CollapseWatch:
         self._told: set[str] = set()
 
     def update(self, real_B: Tensor, fake_B: Tensor, real_BCHW: Tensor, fake_BCHW: Tensor) -> list[str]:
-        """Take in one step; what there is to warn of.
+        """Add a training step and return new warnings.
 
         Args:
-            real_B: Scores of reals.
-            fake_B: Scores of fakes.
-            real_BCHW: The reals.
-            fake_BCHW: The fakes.
+            real_B: Scores of the reals.
+            fake_B: Scores of the fakes.
+            real_BCHW: Real pictures.
+            fake_BCHW: Generated pictures.
         """
         certain = ((real_B > 1).float().mean() + (fake_B < -1).float().mean()).item() / 2
         spread = (_spread(fake_BCHW) / _spread(real_BCHW).clamp(min=1e-6)).item()

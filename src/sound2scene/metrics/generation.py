@@ -1,4 +1,4 @@
-"""How good generated pictures are: FID, IS and KID of torchmetrics, fed with features that are computed once."""
+"""Quality of generated pictures: torchmetrics' FID, IS and KID on features that are computed once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sound2scene.types import InputError, Measured
 
 
 class _Given(nn.Module):
-    """Stands where torchmetrics wants a network: the features are there already."""
+    """Takes the place of torchmetrics' network: the features are there already."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -27,22 +27,22 @@ class _Given(nn.Module):
 
 
 class GenerationScores(nn.Module):
-    """Distance of generated pictures from real ones, and how many recognisable kinds there are among them.
+    """Distance of generated pictures from real ones, and their variety of recognisable classes.
 
-    Real features stay when the generated ones are forgotten. Sums run over all processes.
+    Figures are those of all processes together.
 
     Args:
         feature_dim: Width of the features.
-        splits: Parts over which the inception score is averaged (10 as published for 50,000 pictures; 1 where
-            there are few, since a part should hold every kind many times).
-        kid_subset: Pictures per subset of KID, 100 subsets; 0 leaves KID out.
+        splits: Parts over which the inception score is averaged: 10 as published for 50,000 pictures, 1 for
+            few, since a part should hold every class many times.
+        kid_subset: Pictures in each of the 100 subsets of KID; 0 leaves KID out.
     """
 
     def __init__(self, feature_dim: int, splits: int = 10, kid_subset: int = 0) -> None:
         super().__init__()
         self.feature_dim = feature_dim
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that features are kept: so it is meant
+            warnings.simplefilter("ignore")  # that all features are kept in memory, which is intended
             self.fid = FrechetInceptionDistance(_Given(feature_dim), reset_real_features=False)
             self.inception = InceptionScore(_Given(feature_dim), splits=splits)
             self.kid = (
@@ -52,24 +52,24 @@ class GenerationScores(nn.Module):
                 if kid_subset
                 else None
             )
-        # A process without pictures takes part in sums too, for which torchmetrics has to have seen a dtype.
+        # A process without pictures takes part in the sums too, so torchmetrics must have seen a dtype.
         self.fid.update(torch.zeros(0, feature_dim), real=False)
         self.right, self.count, self.real_count = MeanMetric(), SumMetric(), SumMetric()
-        self.kinds = MaxMetric()  # width of the scores; a process without pictures learns it from the others
+        self.kinds = MaxMetric()  # number of classes, which a process without pictures learns from the others
 
     def add_real(self, feature_BD: Tensor) -> None:
-        """Take in features of real pictures."""
+        """Add the features of real pictures."""
         self.fid.update(feature_BD, real=True)
         self.real_count.update(len(feature_BD))
         if self.kid is not None:
             self.kid.update(feature_BD, real=True)
 
     def add_fake(self, seen: Measured, wanted_B: Tensor | None = None) -> None:
-        """Take in generated pictures.
+        """Add generated pictures.
 
         Args:
-            seen: What the network sees in them.
-            wanted_B: Class that each is to show, -1 where that is unknown.
+            seen: Features and scores of the pictures.
+            wanted_B: Class that each picture is meant to show, -1 if unknown.
         """
         self.fid.update(seen.feature_BD, real=False)
         self.count.update(len(seen.feature_BD))
@@ -84,20 +84,20 @@ class GenerationScores(nn.Module):
             self.right.update(right_B[known_B].float())
 
     def compute(self) -> tuple[int, dict[str, float]]:
-        """Number of generated pictures, and `fid`, and where there are scores `inception_score` and `judged_as_label`.
+        """The number of generated pictures, and the figures by name.
 
-        `judged_as_label` is the share of pictures that the network takes for the class they are to show. The
-        inception score with one split, FID and that share do not depend on the order of pictures; the rest
-        does, by a seed that is always the same.
+        The figures are `fid`, `kid` if asked for, and, if the network has classes, `inception_score` and
+        `judged_as_label`: the share of pictures that the network takes for the class they are meant to show.
+        FID, that share and an inception score of one split do not depend on the order of pictures; the others
+        do, through a fixed seed.
 
         Raises:
             InputError: If there are fewer than two real or two generated pictures, or fewer than
                 `kid_subset`.
         """
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # that nothing was counted; that one split has no standard deviation
+            # They say that nothing was counted, or that one split has no standard deviation.
+            warnings.simplefilter("ignore")
             torch.default_generator.manual_seed(0)
             count, kinds = int(self.count.compute()), max(int(self.kinds.compute().nan_to_num()), 0)
             self._check_counts(int(self.real_count.compute()), count)
@@ -116,18 +116,16 @@ class GenerationScores(nn.Module):
         if min(real, fake) < 2:
             raise InputError(
                 f"{real} real and {fake} generated pictures are too few for FID, which needs two of either; "
-                "give a "
-                "split of more clips, or more draws"
+                "give a split of more clips, or more draws"
             )
         if self.kid is not None and min(real, fake) < self.kid.subset_size:
             raise InputError(
                 f"kid_subset is {self.kid.subset_size}, and there are {real} real and {fake} generated "
-                "pictures; "
-                "choose one that is no larger than either, or 0"
+                "pictures; choose one that is no larger than either, or 0"
             )
 
     def _stack_lists(self, kinds: int) -> None:
-        """One tensor for a list of them: torchmetrics gathers entry by entry, and ranks may differ in batches."""
+        """Join lists of tensors: torchmetrics gathers one by one, and ranks may hold different numbers."""
         lists: list[tuple[Metric, str, int]] = [(self.inception, "features", kinds)]
         if self.kid is not None:
             lists += [(self.kid, f"{of}_features", self.feature_dim) for of in ("real", "fake")]
@@ -136,7 +134,7 @@ class GenerationScores(nn.Module):
             setattr(metric, name, [torch.cat([nothing, *getattr(metric, name)])])
 
     def forget_fakes(self) -> None:
-        """Begin anew with the same real pictures."""
+        """Start again with the same real pictures."""
         for metric in (self.fid, self.inception, self.kid, self.right, self.count, self.kinds):
             if metric is not None:
                 metric.reset()

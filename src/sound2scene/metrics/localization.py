@@ -1,7 +1,7 @@
-"""How well a map tells where the sound comes from: cIoU and its area under the curve, as on VGG-SS.
+"""How well a map shows where the sound comes from: cIoU and the area under its curve, as on VGG-SS.
 
-Source: Chen et al., "Localizing Visual Sounds the Hard Way" (CVPR 2021), `test.py` and `utils.py` of its
-    repository.
+The formulas are those of Chen et al., "Localizing Visual Sounds the Hard Way" (CVPR 2021), `test.py` and
+`utils.py` of its repository.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from torch import Tensor
 
 Box = tuple[float, float, float, float]
 Threshold = float | Literal["median"]
-_LEVELS = 21  # success is asked for at IoU 0, 0.05 ... 1
+_LEVELS = 21  # IoU 0, 0.05 ... 1 at which success is measured
 
 
 def foreground(map_HW: Tensor, threshold: Threshold) -> Tensor:
     """The places that a map points to, (H, W) of bool.
 
     Args:
-        map_HW: Any scale.
+        map_HW: Map of any scale.
         threshold: Share of the way from the map's smallest to its largest value, or "median": the half of the
-            picture with the larger values, the protocol of VGG-SS, which cannot tell a small object.
+            picture with the larger values, which is the protocol of VGG-SS and cannot single out a small
+            object.
     """
     map_HW = map_HW.double()
     if threshold == "median":

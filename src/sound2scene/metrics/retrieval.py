@@ -1,8 +1,7 @@
 """Recall at k over a whole split, instance level and class level, in both directions.
 
-The query is one latent of a clip, the gallery holds the other latent of every clip in the split. Instance
-level: the query's own clip is among the k nearest. Class level: any clip of the query's class is among the k
-    nearest.
+The query is one latent of a clip, the gallery holds the other latent of every clip in the split. A query
+counts at instance level if its own clip is among the k nearest, at class level if any clip of its class is.
 Ties count against the query, so that a collapsed encoder scores 0 and not 1.
 """
 
@@ -19,7 +18,7 @@ CHUNK = 1024
 
 
 def instance_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor) -> Tensor:
-    """How many gallery items are at least as near (by cosine) as the query's own, for each of N queries; 0 is best.
+    """How many other gallery items are at least as near, by cosine, as a query's own; (N,), 0 is best.
 
     Raises:
         ValueError: If a latent is not finite.
@@ -36,7 +35,7 @@ def instance_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor) -> Tensor:
 def class_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor, label_N: Tensor) -> Tensor:
     """How many gallery items of other classes are at least as near as the nearest of the query's own class.
 
-    Clips without a label (-1) are neither asked nor counted as wrong answers, so N falls to the labelled
+    Clips without a label (-1) are neither queries nor wrong answers, so that N is the number of labelled
     clips.
     """
     known_N = label_N >= 0
@@ -51,7 +50,7 @@ def class_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor, label_N: Tensor) -> Te
 
 
 def class_chance(label_N: Tensor, k: int) -> float:
-    """Class-level recall at k of a random order of the gallery: one minus the hypergeometric chance of k misses."""
+    """Class-level recall at k of a random gallery: one minus the hypergeometric chance of k misses."""
     counts = torch.unique(label_N[label_N >= 0], return_counts=True)[1].double()
     total = counts.sum()
     misses = torch.ones_like(counts)
@@ -66,8 +65,7 @@ def recalls(
     """Every recall of a split of N clips, with its chance level.
 
     Keys are ``{instance|class}/{audio_to_image|image_to_audio}/recall_at_{k}`` and
-    ``{instance|class}/chance_at_{k}``; values lie in [0, 1]. The class keys are absent where no clip has a
-    label.
+    ``{instance|class}/chance_at_{k}``; values lie in [0, 1]. There are no class keys if no clip has a label.
     """
     found: dict[str, float] = {}
     directions = {"audio_to_image": (z_audio_ND, z_image_ND), "image_to_audio": (z_image_ND, z_audio_ND)}
@@ -86,9 +84,9 @@ def recalls(
 
 
 def neighbour_accuracy(z_ND: Tensor, label_N: Tensor, k: int = 5) -> float:
-    """Leave-one-out k-nearest-neighbour accuracy of labelled rows: by cosine, majority of k.
+    """Leave-one-out k-nearest-neighbour accuracy of labelled rows, by cosine and majority.
 
-    Among classes with equally many of the k, the one with the larger sum of cosines wins.
+    Of classes with equally many of the k neighbours, the one with the larger sum of cosines wins.
 
     Raises:
         ValueError: If fewer than two rows have a label, or a latent is not finite.
@@ -104,8 +102,7 @@ def neighbour_accuracy(z_ND: Tensor, label_N: Tensor, k: int = 5) -> float:
         similarity_BN.diagonal(offset=start).fill_(-torch.inf)
         nearest_Bk = similarity_BN.topk(k, dim=1)
         votes = unit_ND.new_zeros(len(similarity_BN), int(label_N.max()) + 1)
-        # A vote of 1 plus a share of the cosine that cannot sum to 1: counts decide, the nearer class breaks
-        # a tie.
+        # A vote of 1 plus a share of the cosine that cannot sum to 1: counts decide, the cosines break ties.
         votes.scatter_add_(1, label_N[nearest_Bk.indices], 1 + nearest_Bk.values.to(votes.dtype) / (4 * k))
         hits += int((votes.argmax(1) == label_N[start : start + CHUNK]).sum())
     return hits / len(label_N)
@@ -121,17 +118,17 @@ def _unit(z_ND: Tensor) -> Tensor:
 def _cosine(query_BD: Tensor, gallery_ND: Tensor) -> Tensor:
     """Cosines in float32 of float64 unit rows.
 
-    float64 is out of reach of autocast and TF32. A product's rounding depends on where in the matrix it
-    stands, so that equal gallery items would beat each other; rounded to float32 afterwards they tie.
+    Neither autocast nor TF32 touches float64. The rounding of a product depends on its place in the matrix,
+    so that equal gallery items would beat each other; rounded to float32 afterwards, they tie.
     """
     return (query_BD @ gallery_ND.T).float()
 
 
 class Embeddings(Metric):
-    """Collects the latents of a whole split over batches and ranks (thin state around :func:`recalls`).
+    """Collects the latents of a whole split over batches and ranks (a thin state around :func:`recalls`).
 
-    Every clip is kept once: rows are ordered by their position in the split. Every rank must have seen at
-    least one.
+    Every clip is kept once, and rows are ordered by their position in the split. Every rank must have seen at
+    least one clip.
     """
 
     index: list[Tensor]
@@ -153,7 +150,7 @@ class Embeddings(Metric):
         self.z_image.append(z_image_BD.float())
 
     def compute(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Position, label (N,), z_audio and z_image (N, D) of the split, in its order."""
+        """Positions and labels (N,), z_audio and z_image (N, D) of the split, in its order."""
         index_N, label_N = _joined(self.index), _joined(self.label)
         z_audio_ND, z_image_ND = _joined(self.z_audio), _joined(self.z_image)
         order_N = index_N.argsort()

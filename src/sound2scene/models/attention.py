@@ -1,4 +1,4 @@
-"""Self-attention over the positions of an image (SA-GAN, arXiv:1805.08318, as in BigGAN-PyTorch `layers.py`)."""
+"""Self-attention over positions of an image (SA-GAN, arXiv:1805.08318; BigGAN-PyTorch `layers.py`)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sound2scene.models.spectral_norm import SNConv2d
 
 
 class SelfAttention(nn.Module):
-    """``gamma * attended + image``: every position looks at the 2x2 max-pooled positions; gamma starts at 0.
+    """``gamma * attended + image``: each position attends to the 2x2 max-pooled positions; gamma starts at 0.
 
     The names `theta` (queries), `phi` (keys), `g` (values) and `o` (output) are those of the published state
     dicts.
 
     Args:
-        channels: C. Queries and keys have C / 8 channels, values C / 2, at least one.
+        channels: Channels C of the image. Queries and keys have C / 8 channels, values C / 2, at least one.
     """
 
     def __init__(self, channels: int) -> None:

@@ -1,4 +1,4 @@
-"""The audio encoder: a spectrogram to a point of the image latent space (paper §2.2)."""
+"""The audio encoder: from a spectrogram to a point of the image latent space (paper §2.2)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from sound2scene.models.backbones import initialise_resnet, timm_backbone
 class AudioEncoder(nn.Module):
     """A one-channel backbone, average pooling, one linear layer, and the ReLU of the published weights.
 
-    The defaults are the published network (Sound2Scene `model.py`, `models/resnet.py`: ResNet-18, 12,220,864
-    parameters), started as there: convolutions Kaiming normal, batch-norm weights N(1, 0.02), the linear
-    layer as torch starts it.
+    The defaults give the published network (Sound2Scene `model.py`, `models/resnet.py`: ResNet-18, 12,220,864
+    parameters) with its initialisation: convolutions Kaiming normal, batch-norm weights N(1, 0.02), the
+    linear layer as in torch.
 
     Args:
         z_dim: Width of the latent space.
-        backbone: Any timm network by name.
-        backbone_options: Further arguments of its timm constructor.
-        final_relu: Apply a ReLU to the output. The paper's text has none, the published code and weights have
-            it.
+        backbone: Name of a timm network.
+        backbone_options: Further arguments of the backbone's timm constructor.
+        final_relu: Apply a ReLU to the output. The paper's text has none, but the published code and weights
+            do.
 
     Attributes:
         z_dim: Width of the latent space.
-        arguments: What was given here; a card stores it to build the network again.
+        arguments: Constructor arguments, which a card stores to build the network again.
 
     Raises:
         InputError: If timm does not know the backbone or an option.
@@ -53,7 +53,7 @@ class AudioEncoder(nn.Module):
         self.final_relu = final_relu
 
     def pooled(self, spectrogram_BFT: Tensor) -> Tensor:
-        """The backbone's averaged features before the linear layer, (B, 512) for ResNet-18."""
+        """The backbone's pooled features before the linear layer, (B, 512) for ResNet-18."""
         assert spectrogram_BFT.ndim in (3, 4), (
             f"spectrogram is (B, F, T) or (B, 1, F, T), not {spectrogram_BFT.shape}"
         )
@@ -66,8 +66,8 @@ class AudioEncoder(nn.Module):
         """z_audio, (B, z_dim), not normalised; never negative with `final_relu`.
 
         Args:
-            spectrogram_BFT: Standardised log spectrograms, (B, 257, 1004) under the preset `paper`, or (B, 1,
-                F, T).
+            spectrogram_BFT: Standardised log spectrograms, (B, F, T) or (B, 1, F, T); (B, 257, 1004) under
+                the preset `paper`.
         """
         z_audio_BD: Tensor = self.fc(self.pooled(spectrogram_BFT))
         return torch.relu(z_audio_BD) if self.final_relu else z_audio_BD

@@ -1,7 +1,7 @@
-"""IC-GAN's generator with the BigGAN backbone: noise and an image feature to a picture.
+"""IC-GAN's generator with the BigGAN backbone: from noise and an image feature to a picture.
 
 Names and shapes are those of the published checkpoints (facebookresearch/ic_gan, `BigGAN_PyTorch/BigGAN.py`),
-without their label table, which they carry but never use.
+except for their embedding of labels, which is never used.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from sound2scene.models.conditional_norm import ConditionalBatchNorm, OutputBatc
 from sound2scene.models.spectral_norm import SNConv2d, SNLinear, fold
 from sound2scene.types import InputError
 
-# Channels before the first block and after each, in units of the width; each block doubles the size, from 4x4
-# on. 32 px: BigGAN-PyTorch's, which IC-GAN has no checkpoint for.
+# Channels before the first block and after each, in units of the width; each block doubles the size, starting
+# from 4x4. The row for 32 px is BigGAN-PyTorch's; IC-GAN has no checkpoint of that size.
 WIDTHS = {
     32: (4, 4, 4, 4),
     64: (16, 16, 8, 4, 2),
@@ -32,8 +32,8 @@ class GeneratorBlock(nn.Module):
     """A residual block that doubles height and width, with two conditional batch norms.
 
     Args:
-        in_channels: Channels that come in.
-        out_channels: Channels that go out.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
         condition_dim: Width of the condition.
     """
 
@@ -49,24 +49,23 @@ class GeneratorBlock(nn.Module):
         """(B, in, H, W) to (B, out, 2H, 2W)."""
         inner_BCHW = self.conv1(interpolate(relu(self.bn1(image_BCHW, condition_BD)), scale_factor=2))
         inner_BCHW = self.conv2(relu(self.bn2(inner_BCHW, condition_BD)))
-        # Published the other way round; a 1x1 convolution and copying pixels commute, and this takes a
-        # quarter.
+        # Published the other way round; 1x1 convolution and copying commute, and this takes a quarter.
         shortcut_BCHW = interpolate(self.conv_sc(image_BCHW), scale_factor=2)
         result_BCHW: Tensor = inner_BCHW + shortcut_BCHW
         return result_BCHW
 
 
 class Generator(nn.Module):
-    """Noise and the feature of a picture to a picture like it (IC-GAN, arXiv:2109.05070; BigGAN, arXiv:1809.11096).
+    """Draws a picture like one whose feature is given (IC-GAN, arXiv:2109.05070; BigGAN, arXiv:1809.11096).
 
-    The noise is cut into one chunk for the first layer and one per block; a block is conditioned on the
-    embedded feature and its chunk. Weights start orthogonal.
+    The noise is cut into one chunk for the first layer and one per block; a block is conditioned on its chunk
+    and the embedded feature. Weights start orthogonal.
 
     Args:
         resolution: Height and width of the picture: 32, 64, 128 or 256.
-        channels: Width; 96 for the published 128 and 256, 64 for the published 64.
-        attention: Sizes after which self-attention stands (published: 64 at 128 and 256 px, 32 at 64 px).
-        z_dim: Width of the noise that is asked for, rounded down to a multiple of the number of chunks.
+        channels: Unit of the numbers of channels; published: 96 for 128 and 256 px, 64 for 64 px.
+        attention: Sizes after which self-attention follows; published: 64 for 128 and 256 px, 32 for 64 px.
+        z_dim: Desired width of the noise, rounded down to a multiple of the number of chunks.
         feature_dim: Width of the embedded feature.
         z_image_dim: Width of the image feature.
 
@@ -74,12 +73,14 @@ class Generator(nn.Module):
         z_dim: Width of the noise that `forward` takes.
         z_image_dim: Width of the image feature.
         resolution: Height and width of the picture.
-        arguments: What was given here; a card stores it to build the network again.
+        arguments: Constructor arguments, which a card stores to build the network again.
 
     Raises:
-        InputError: If the resolution is another, no block gives a size of `attention`, or z_dim is below one
-            per chunk.
+        InputError: If there is no such resolution, no block gives a size of `attention`, or z_dim is smaller
+            than the number of chunks.
     """
+
+    is_folded = False
 
     def __init__(
         self,
@@ -122,25 +123,27 @@ class Generator(nn.Module):
 
         Args:
             z_BZ: Standard normal noise, (B, z_dim).
-            z_image_BD: Image features as rows of unit length, (B, z_image_dim); nothing here normalises them.
+            z_image_BD: Image features, (B, z_image_dim), in rows of unit length; the caller normalises them.
         """
         assert z_BZ.shape[1:] == (self.z_dim,), f"noise is {tuple(z_BZ.shape)}, not (B, {self.z_dim})"
         feature_BD = self.shared_feat(z_image_BD)
         first_BZ, *chunks = torch.split(z_BZ, self._chunk, dim=1)
         image_BCHW = self.linear(first_BZ).unflatten(1, (-1, _START, _START))
         for block, chunk_BZ in zip(self.blocks, chunks, strict=True):
-            image_BCHW = block[0](image_BCHW, torch.cat([feature_BD, chunk_BZ.to(feature_BD.dtype)], dim=1))  # type: ignore[index]
-            for layer in block[1:]:  # type: ignore[index]
+            first, *rest = block.children()
+            image_BCHW = first(image_BCHW, torch.cat([feature_BD, chunk_BZ.to(feature_BD.dtype)], dim=1))
+            for layer in rest:
                 image_BCHW = layer(image_BCHW)
         image_BCHW = self.output_layer(image_BCHW)
-        # A bf16 picture has fewer grey values than its eight bits can hold.
+        # bf16 has fewer grey values than eight bits can hold.
         return torch.tanh(image_BCHW.to(torch.promote_types(image_BCHW.dtype, torch.float32)))
 
-    def folded(self) -> nn.Module:
-        """A copy for inference that gives the same pictures without the power steps of spectral normalisation.
+    def folded(self) -> Generator:
+        """A copy for inference: the same pictures without the power steps of spectral normalisation.
 
         It cannot be folded again, trained or written as an artifact.
         """
         folded = fold(self)
-        folded.is_folded = True  # type: ignore[assignment]
+        assert isinstance(folded, Generator)
+        folded.is_folded = True
         return folded

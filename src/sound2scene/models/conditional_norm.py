@@ -1,6 +1,6 @@
-"""Batch normalisation as BigGAN has it: conditional inside its blocks, with a plain gain and bias before its output.
+"""BigGAN's batch normalisation: conditional inside its blocks, with a plain gain and bias before the output.
 
-The running averages are called `stored_mean` and `stored_var`, the names of the published state dicts.
+The running averages are called `stored_mean` and `stored_var`, as in the published state dicts.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ MOMENTUM = 0.1
 
 
 class _BatchNorm(nn.Module):
-    """Statistics of a batch in training, running averages of them in evaluation.
+    """Normalises by statistics of the batch in training, by their running averages in evaluation.
 
     Attributes:
-        synchronised: Take the statistics over the batches of all ranks, with gradients (the published code:
-            over each rank's own). Every rank then normalises as one process with the whole batch would. Ranks
-            must hold batches of one size.
+        synchronised: Take the statistics over the batches of all ranks, with gradients; the published code
+            takes each rank's own. Every rank then normalises as one process with the whole batch would. All
+            ranks must hold batches of the same size.
     """
 
     stored_mean: Tensor
@@ -44,14 +44,14 @@ class _BatchNorm(nn.Module):
         mean_C, var_C = (
             self._of_all_ranks(image_BCHW) if self.training else (self.stored_mean, self.stored_var)
         )
-        # One pass over the image instead of two.
+        # One pass over the image takes the place of two.
         scale_BC11 = gain_BC11 * (var_C + EPS).rsqrt()[:, None, None]
         shift_BC11 = bias_BC11 - mean_C[:, None, None] * scale_BC11
         return torch.addcmul(shift_BC11, image_BCHW, scale_BC11).to(image_BCHW.dtype)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _of_all_ranks(self, image_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance over the batches of all ranks; the running averages take them in, the variance unbiased."""
+        """Mean and variance over all ranks; updates the running averages, with the unbiased variance."""
         precise_BCHW = image_BCHW.to(self.stored_mean.dtype)
         var_C, mean_C = torch.var_mean(precise_BCHW, dim=(0, 2, 3), correction=0)
         # The mean square is the variance plus the squared mean; kept apart, nothing large cancels.
@@ -65,10 +65,10 @@ class _BatchNorm(nn.Module):
 
 
 class ConditionalBatchNorm(_BatchNorm):
-    """Batch normalisation whose gain, ``1 + linear(condition)``, and bias, ``linear(condition)``, follow a condition.
+    """Batch normalisation with gain ``1 + linear1(condition)`` and bias ``linear2(condition)``.
 
     Args:
-        channels: C of the image.
+        channels: Channels C of the image.
         condition_dim: Width of the condition.
     """
 
@@ -79,7 +79,7 @@ class ConditionalBatchNorm(_BatchNorm):
 
     def forward(self, image_BCHW: Tensor, condition_BD: Tensor) -> Tensor:
         """(B, C, H, W), each channel of each image with its own gain and bias."""
-        # One plus a small gain would lose most of it in bf16.
+        # In bf16, adding one to a small gain would lose most of its digits.
         gain_BC, bias_BC = (
             layer(condition_BD).to(self.stored_mean.dtype) for layer in (self.gain, self.bias)
         )
@@ -90,7 +90,7 @@ class OutputBatchNorm(_BatchNorm):
     """Batch normalisation with one gain and bias per channel.
 
     Args:
-        channels: C of the image.
+        channels: Channels C of the image.
     """
 
     def __init__(self, channels: int) -> None:
@@ -104,7 +104,7 @@ class OutputBatchNorm(_BatchNorm):
 
 
 def synchronise_norms(module: nn.Module, synchronised: bool = True) -> None:
-    """Let every batch normalisation inside a module take its statistics over all ranks, or over each rank's own."""
+    """Let a module's batch normalisations take statistics over all ranks, or each rank over its own batch."""
     for part in module.modules():
         if isinstance(part, _BatchNorm):
             part.synchronised = synchronised

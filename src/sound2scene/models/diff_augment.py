@@ -1,4 +1,4 @@
-"""DiffAugment: the same differentiable random changes of reals and fakes (Zhao et al., arXiv:2006.10738, section 3)."""
+"""DiffAugment: differentiable random changes of reals and fakes (Zhao et al., arXiv:2006.10738, §3)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ POLICIES = ("colour", "translation", "cutout")
 
 
 def check_policies(names: list[str]) -> None:
-    """Refuse what is not there.
+    """Refuse unknown names.
 
     Raises:
-        InputError: If a name is no policy.
+        InputError: If a name is not one of `POLICIES`.
     """
     if unknown := [name for name in names if name not in POLICIES]:
         raise InputError(f"augment {unknown[0]!r} is unknown; choose among {', '.join(POLICIES)}")
@@ -25,9 +25,9 @@ def diff_augment(image_BCHW: Tensor, names: list[str], generator: torch.Generato
     """Change each picture at random, with gradients.
 
     Args:
-        image_BCHW: In [-1, 1].
-        names: Of `POLICIES`, in the order of application.
-        generator: On the CPU; the changes follow from its state alone.
+        image_BCHW: Pictures in [-1, 1].
+        names: Names from `POLICIES`, in the order of application.
+        generator: Random generator on the CPU, whose state alone determines the changes.
     """
     changes = {"colour": _colour, "translation": _translation, "cutout": _cutout}
     for name in names:
@@ -53,7 +53,7 @@ def _corners(image_BCHW: Tensor, low: int, high: int, generator: torch.Generator
 
 
 def _translation(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift by up to an eighth of the side; what comes in is 0."""
+    """Shift by up to an eighth of the side, with zeros beyond the border."""
     side = image_BCHW.shape[-1]
     reach = max(round(side / 8), 1)
     shift_B2 = _corners(image_BCHW, 0, 2 * reach + 1, generator)
@@ -61,12 +61,12 @@ def _translation(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
     grid = torch.arange(side, device=image_BCHW.device)
     rows_BH, columns_BW = shift_B2[:, :1] + grid, shift_B2[:, 1:] + grid
     batch_B = torch.arange(len(image_BCHW), device=image_BCHW.device)
-    # Advanced indices around a slice: the channels come last and go back to their place.
+    # With advanced indices around a slice the channels come last, so they are moved back.
     return wide_BCHW[batch_B[:, None, None], :, rows_BH[:, :, None], columns_BW[:, None]].permute(0, 3, 1, 2)
 
 
 def _cutout(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
-    """A square of half the side is 0, anywhere, also partly outside."""
+    """Set a square of half the side to 0, anywhere, even partly outside."""
     side = image_BCHW.shape[-1]
     half = side // 4
     centre_B2 = _corners(image_BCHW, 0, side + 1, generator)

@@ -1,4 +1,4 @@
-"""IC-GAN's discriminator with the BigGAN backbone: is this picture a real neighbour of the picture with this feature?
+"""IC-GAN's discriminator with the BigGAN backbone: is a picture real, and near the one with a given feature?
 
 Names and shapes are those of the published checkpoints (facebookresearch/ic_gan, `BigGAN_PyTorch/BigGAN.py`).
 """
@@ -16,7 +16,7 @@ from sound2scene.models.attention import SelfAttention
 from sound2scene.models.spectral_norm import SNConv2d, SNLinear
 from sound2scene.types import InputError
 
-# Channels after each block, in units of the width, and how many blocks, the first ones, halve the size.
+# Channels after each block, in units of the width, and the number of first blocks that halve the size.
 _WIDTHS = {
     32: ((4, 4, 4, 4), 2),
     64: ((1, 2, 4, 8, 16), 4),
@@ -29,9 +29,9 @@ class DiscriminatorBlock(nn.Module):
     """A residual block without normalisation, which halves height and width if asked.
 
     Args:
-        in_channels: Channels that come in.
-        out_channels: Channels that go out.
-        first: The first block sees a picture, to which no ReLU is applied.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        first: Whether this is the first block, which sees a picture, to which no ReLU is applied.
         downsample: Halve height and width.
     """
 
@@ -49,8 +49,7 @@ class DiscriminatorBlock(nn.Module):
         inner_BCHW = self.conv2(relu(self.conv1(image_BCHW if self.first else relu(image_BCHW))))
         shortcut_BCHW = image_BCHW
         if self.downsample:
-            # Published after the 1x1 convolution in all blocks but the first; they commute, and this takes a
-            # quarter.
+            # Published after the 1x1 convolution except in block 1; they commute, and this takes a quarter.
             inner_BCHW, shortcut_BCHW = avg_pool2d(inner_BCHW, 2), avg_pool2d(shortcut_BCHW, 2)
         if self.conv_sc is not None:
             shortcut_BCHW = self.conv_sc(shortcut_BCHW)
@@ -59,19 +58,19 @@ class DiscriminatorBlock(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """A picture and the feature of another to a score, by projection (arXiv:1802.05637) of the one onto the other.
+    """Scores a picture beside the feature of another, by projecting one onto the other (arXiv:1802.05637).
 
     Args:
         resolution: Height and width of the picture: 32, 64, 128 or 256.
-        channels: Width; 96 for the published 128 and 256, 64 for the published 64.
-        attention: Sizes after which self-attention stands (published: 64 at 128 and 256 px, 32 at 64 px).
+        channels: Unit of the numbers of channels; published: 96 for 128 and 256 px, 64 for 64 px.
+        attention: Sizes after which self-attention follows; published: 64 for 128 and 256 px, 32 for 64 px.
         z_image_dim: Width of the image feature.
 
     Attributes:
-        arguments: What was given here; a card stores it to build the network again.
+        arguments: Constructor arguments, which a card stores to build the network again.
 
     Raises:
-        InputError: If the resolution is another, or no block gives a size of `attention`.
+        InputError: If there is no such resolution, or no block gives a size of `attention`.
     """
 
     def __init__(
@@ -106,14 +105,14 @@ class Discriminator(nn.Module):
         self.linear_feat = SNLinear(z_image_dim, widths[-1])
 
     def forward(self, image_BCHW: Tensor, z_image_BD: Tensor) -> Tensor:
-        """Scores, (B,), float32, of any size; the higher, the more real and the nearer to the feature.
+        """Scores, (B,), float32, unbounded; the higher, the more real and the nearer to the feature.
 
         Args:
             image_BCHW: Pictures, (B, 3, resolution, resolution) in [-1, 1].
-            z_image_BD: Image features as rows of unit length, (B, z_image_dim); nothing here normalises them.
+            z_image_BD: Image features, (B, z_image_dim), in rows of unit length; the caller normalises them.
         """
         for block in self.blocks:
-            for layer in block:  # type: ignore[attr-defined]
+            for layer in block.children():
                 image_BCHW = layer(image_BCHW)
         # The sums run over up to 1536 channels, too many for bf16.
         image_BCHW = relu(image_BCHW)

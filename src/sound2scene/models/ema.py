@@ -1,4 +1,4 @@
-"""The averaged generator: what is sampled, measured and exported, while the live one is trained."""
+"""The averaged generator, which is sampled, measured and exported while the live one is trained."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ _Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class AveragedGenerator(AveragedModel):
-    """Exponential moving average of a network, its buffers of floats included (IC-GAN `BigGAN_PyTorch/utils.py`).
+    """Exponential moving average of a network and its float buffers (IC-GAN `BigGAN_PyTorch/utils.py`).
 
-    A step too early to count makes the average equal to the live network. Never asks for gradients, always in
-    eval
-    mode: batch norms use the averaged running statistics.
+    Before the start of averaging, a step copies the live network. The average requires no gradients and stays
+    in eval mode, so that batch norms use the averaged running statistics.
 
     Args:
-        network: The live one; its present state is copied.
+        network: Live network, whose present state is copied.
         decay: Share of the average that a step keeps.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         def lerp(averaged: _Tensors, live: _Tensors, count: Tensor | int) -> None:
-            # One dtype at a time; whole numbers (batches that a norm has seen) have no average.
+            # One dtype at a time; integers (the batches that a norm has seen) have no average.
             if averaged[0].is_floating_point():
                 torch._foreach_lerp_(list(averaged), list(live), 1 - decay)
             else:
@@ -39,7 +38,7 @@ class AveragedGenerator(AveragedModel):
         return self
 
     def update(self, network: nn.Module, started: bool) -> None:
-        """One step: average where it has `started`, else copy."""
+        """Take one step: average if averaging has `started`, else copy."""
         if not started:
             self.n_averaged.zero_()
         self.update_parameters(network)

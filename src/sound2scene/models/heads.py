@@ -1,8 +1,6 @@
-"""Small networks that sit on an encoder while it trains and are left behind afterwards."""
+"""Small networks on top of an encoder that are needed only while it trains."""
 
 from __future__ import annotations
-
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -12,16 +10,16 @@ from sound2scene.types import InputError
 
 
 class ProjectionHead(nn.Sequential):
-    """SwAV's projection: linear, batch norm, ReLU, linear, unit rows (SwAV `src/resnet50.py`; 2048, 2048, 128 there).
+    """SwAV's projection: linear, batch norm, ReLU, linear, unit length (SwAV `src/resnet50.py`).
 
     Args:
-        in_dim: Width of the encoder's features.
-        hidden_dim: Width between the two linear layers.
-        out_dim: Width of the unit vectors.
+        in_dim: Width of the encoder's features; 2048 as published.
+        hidden_dim: Width between the two linear layers; 2048 as published.
+        out_dim: Width of the unit vectors; 128 as published.
     """
 
     def __init__(self, in_dim: int, hidden_dim: int, out_dim: int) -> None:
-        # The order gives the layers the numbers that the published state dict has: 0, 1 and 3.
+        # In this order the layers have the numbers of the published state dict: 0, 1 and 3.
         super().__init__(
             nn.Linear(in_dim, hidden_dim),
             nn.BatchNorm1d(hidden_dim),
@@ -31,18 +29,20 @@ class ProjectionHead(nn.Sequential):
 
     def forward(self, z_image_BD: Tensor) -> Tensor:
         """Rows of unit length, (B, out_dim)."""
-        return normalize(nn.Sequential.forward(self, z_image_BD), dim=1)  # type: ignore[no-untyped-call]
+        for layer in self:
+            z_image_BD = layer(z_image_BD)
+        return normalize(z_image_BD, dim=1)
 
 
 class Prototypes(nn.Linear):
-    """K unit vectors; their scores of a unit vector are cosines.
+    """K unit vectors, whose products with a unit vector are cosines.
 
-    The optimizer moves them off the sphere, so :meth:`renormalise` has to bring them back before each
-    forward.
+    The optimizer moves them off the sphere, so :meth:`renormalise` has to bring them back before each forward
+    pass.
 
     Args:
         dim: Width of the vectors.
-        prototypes: How many, K.
+        prototypes: Number K of prototypes.
     """
 
     def __init__(self, dim: int, prototypes: int) -> None:
@@ -56,13 +56,13 @@ class Prototypes(nn.Linear):
 
 
 class PrototypeHead(nn.Module):
-    """Projection and prototypes, with the published names and shapes (`projection_head.*`, `prototypes.weight`).
+    """Projection and prototypes, with published names (`projection_head.*`, `prototypes.weight`) and shapes.
 
     Args:
         in_dim: Width of the encoder's features.
         hidden_dim: Width inside the projection.
-        out_dim: Width of its output.
-        prototypes: How many, K.
+        out_dim: Width of the projection's output.
+        prototypes: Number K of prototypes.
     """
 
     def __init__(
@@ -73,28 +73,28 @@ class PrototypeHead(nn.Module):
         self.prototypes = Prototypes(out_dim, prototypes)
 
     def forward(self, z_image_BD: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit vectors (B, out_dim) and their cosines with the prototypes (B, K), in float32 under any autocast.
+        """Unit vectors (B, out_dim) and their cosines with the prototypes (B, K), float32 under any autocast.
 
-        A bf16 cosine near 1 has steps of 1/256: a twelfth of the codes' epsilon, an error of 8 % in each
+        In bf16, cosines near 1 have steps of 1/256, a twelfth of the codes' epsilon: an error of 8 % in each
         code.
         """
         unit_BD = self.projection_head(z_image_BD).float()
         with torch.autocast(unit_BD.device.type, enabled=False):
             unit_BD = normalize(unit_BD, dim=1)
-            return unit_BD, cast(Tensor, self.prototypes(unit_BD))
+            scores_BK: Tensor = self.prototypes(unit_BD)
+            return unit_BD, scores_BK
 
 
 class FeatureQueue(nn.Module):
     """The last unit vectors of each coded view, so that small batches can be spread over many prototypes.
 
-    Every rank holds the vectors of all ranks, so that DDP's broadcast of buffers changes nothing, rank 0's
-    checkpoint is whole and a run may go on with another number of ranks; each rank then answers for its own
-    share.
+    Every rank holds the vectors of all ranks and uses its own share of them. So DDP's broadcast of buffers
+    changes nothing, the checkpoint of rank 0 is complete, and a run may go on with another number of ranks.
 
     Args:
-        length: Vectors per view over all ranks; rounded down to whole global batches (published: 3840).
-        from_step: Step of the run at which it begins to fill (published: the beginning of epoch 15).
-        views: Coded views.
+        length: Vectors per view over all ranks, rounded down to whole global batches; published: 3840.
+        from_step: Step of the run at which the queue begins to fill; published: the beginning of epoch 15.
+        views: Number of coded views.
         dim: Width of the vectors.
     """
 
@@ -111,26 +111,25 @@ class FeatureQueue(nn.Module):
         return self.rows_AND.shape[1] // batch * batch
 
     def full(self, batch: int) -> bool:
-        """Whether it holds all it can for global batches of this size.
+        """Whether the queue is full, for global batches of this size.
 
         Raises:
-            InputError: If it is shorter than one, and so could never be used.
+            InputError: If the queue is shorter than one global batch, and so could never be used.
         """
         if (length := self.rows_AND.shape[1]) < batch:
             raise InputError(
-                f"queue.length is {length}, less than one global batch of {batch} clips; make it a multiple "
-                "of that, "
-                "or leave the queue out"
+                f"queue.length is {length}, less than one global batch of {batch} clips; "
+                "make it a multiple of that, or leave the queue out"
             )
         return self._kept(batch) <= int(self.filled)
 
     def share(self, batch: int, rank: int, ranks: int) -> Tensor:
-        """This rank's part of the vectors, (A, N / ranks, D)."""
+        """The share of the vectors that belongs to this rank, (A, N / ranks, D)."""
         return self.rows_AND[:, : self._kept(batch)].chunk(ranks, dim=1)[rank]
 
     @torch.no_grad()
     def push(self, unit_AGD: Tensor, step: int) -> None:
-        """Put a global batch in front, once the step has come; the oldest fall out."""
+        """Put a global batch in front and drop the oldest vectors, from step `from_step` on."""
         if step < self.from_step:
             return
         length = self.rows_AND.shape[1]

@@ -1,4 +1,4 @@
-"""The image encoder: a picture to its pooled features, the latent space that everything else aims at."""
+"""The image encoder: from a picture to its pooled features, the latent space of all other stages."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from sound2scene.models.backbones import initialise_resnet, timm_backbone
 class ImageEncoder(nn.Module):
     """A backbone and its global average pooling, without a classifier or projection head.
 
-    The default is SwAV's ResNet-50 (arXiv:2006.09882; SwAV `src/resnet50.py`, 23,508,032 parameters) started
-    as there: convolutions Kaiming normal, batch norms at 1 and 0. Its features pass a ReLU before pooling, so
-    they are never negative.
+    The default is SwAV's ResNet-50 (arXiv:2006.09882; SwAV `src/resnet50.py`, 23,508,032 parameters) with its
+    initialisation: convolutions Kaiming normal, batch norms at 1 and 0. Its features pass a ReLU before
+    pooling, so they are never negative.
 
     Args:
-        backbone: Any timm network by name.
-        backbone_options: Further arguments of its timm constructor.
+        backbone: Name of a timm network.
+        backbone_options: Further arguments of the backbone's timm constructor.
 
     Attributes:
         z_dim: Width of the features, 2048 for ResNet-50.
-        arguments: What was given here; a card stores it to build the network again.
+        arguments: Constructor arguments, which a card stores to build the network again.
 
     Raises:
         InputError: If timm does not know the backbone or an option.
@@ -38,8 +38,8 @@ class ImageEncoder(nn.Module):
         """z_image, (B, z_dim), not normalised to unit length.
 
         Args:
-            image_BCHW: Pictures of any size under one of the presets of `sound2scene.images`: ImageNet's mean
-                and standard deviation removed.
+            image_BCHW: Pictures of any size from a preset of `sound2scene.images`, normalised with ImageNet's
+                mean and standard deviation.
         """
         z_image_BD: Tensor = self.backbone(image_BCHW)
         return z_image_BD

@@ -1,4 +1,4 @@
-"""The judge: a classifier of pictures, whose features and scores are what FID, IS and KID are taken from (paper §3)."""
+"""The judge: a classifier of pictures, whose features and scores FID, IS and KID use (paper §3)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from sound2scene.types import Measured
 
 
 class Judge(nn.Module):
-    """A backbone, its pooled features, and a linear classifier; eats pixels and resizes them itself.
+    """A backbone with pooled features and a linear classifier; it takes pixels and resizes them itself.
 
     The default is Inception-v3, which the paper trains on VGGSound's frames for its FID and IS.
 
     Args:
-        classes: How many it tells apart.
-        side: Pixels to which pictures are resized, 299 for Inception-v3.
-        backbone: Any timm network by name.
-        backbone_options: Further arguments of its timm constructor.
+        classes: Number of classes.
+        side: Side in pixels to which pictures are resized, 299 for Inception-v3.
+        backbone: Name of a timm network.
+        backbone_options: Further arguments of the backbone's timm constructor.
 
     Attributes:
         feature_dim: Width of the features, 2048 for Inception-v3.
-        protocol: Name of network and size.
-        arguments: What was given here; a card stores it to build the network again.
+        protocol: Name of the network and the side, for the names of figures.
+        arguments: Constructor arguments, which a card stores to build the network again.
     """
 
     def __init__(
@@ -54,6 +54,6 @@ class Judge(nn.Module):
 
     @torch.no_grad()
     def measure(self, pixels_BCHW: Tensor) -> Measured:
-        """Features (B, feature_dim) and scores (B, classes) of uint8 pictures of any size, without gradient."""
+        """Features (B, feature_dim) and scores (B, classes) of uint8 pictures of any size, no gradient."""
         feature_BD = self.backbone(prepared(pixels_BCHW, self.side))
         return Measured(feature_BD.float(), self.classifier(feature_BD).float())

@@ -1,8 +1,8 @@
-"""The localizer: where and when picture and sound of a video agree (paper §2.3; Senocak et al., WACV 2022, in part).
+"""The localizer: where and when picture and sound of a video agree (paper §2.3; Senocak et al., WACV 2022).
 
-The 2022 model is public as an abstract alone: two streams, features q^V_t and q^A_t at every time step, their
+Of the 2022 model only an abstract is public: two streams, features q^V_t and q^A_t at every time step, their
 dot product as the correlation C_av[t], a classification loss, and localization by attention over the same
-features. What is not public is an option here; where a public relative settles it, the default is that of
+features. What is not public is an option here; its default follows a published relative where there is one:
 Chen et al., "Localizing Visual Sounds the Hard Way" (CVPR 2021; LVS below).
 """
 
@@ -23,21 +23,22 @@ from sound2scene.types import InputError
 
 Pooling = Literal["max", "softmax", "mean"]
 
-_LOUD = 12.0  # log density of a loud bin over the floor; the divisor of LVS
+_LOUD = 12.0  # log density of a loud bin relative to the floor, by which LVS divides, too
 _CHUNK = 25  # steps of a video that are scored at once
 
 
 class ImageBranch(nn.Module):
-    """Frames to a map of features.
+    """From frames to maps of features.
 
     Args:
         dim: Width of the features.
         side_px: Side of the square frames.
-        backbone: Any timm network whose last features are a map.
-        backbone_options: Further arguments of its timm constructor; `output_stride` sets how fine the map is
-            (16: 14 x 14 at 224 px, as in LVS).
-        stages: Use so many of the backbone's stages; None uses all. A cell that sees the whole frame can
-            answer for another one, and a map may then point beside the source: fewer stages see less.
+        backbone: Name of a timm network whose last features are a map.
+        backbone_options: Further arguments of the backbone's timm constructor; `output_stride` sets how fine
+            the map is (16: 14 x 14 at 224 px, as in LVS).
+        stages: Number of the backbone's stages to use; None uses all. A cell that sees the whole frame can
+            answer for another one, and the map may then point beside the source; with fewer stages a cell
+            sees less.
     """
 
     mean: Tensor
@@ -71,16 +72,16 @@ class ImageBranch(nn.Module):
 
 
 class AudioBranch(nn.Module):
-    """Short windows of sound to one feature each.
+    """From short windows of sound to one feature each.
 
     A window's log density is divided by a constant and not standardised, so that a quiet moment looks quiet.
 
     Args:
         dim: Width of the features.
-        window_s: Length of the sound around a step.
-        preset: Of the spectrogram.
-        backbone: Any timm network.
-        backbone_options: Further arguments of its timm constructor.
+        window_s: Length of the window around a step in seconds.
+        preset: Name of the spectrogram preset.
+        backbone: Name of a timm network.
+        backbone_options: Further arguments of the backbone's timm constructor.
     """
 
     def __init__(
@@ -107,12 +108,12 @@ class AudioBranch(nn.Module):
 
 
 class Agreement(NamedTuple):
-    """What two streams say of N moments.
+    """How picture and sound agree at each of N moments.
 
     Attributes:
         map_NHW: Dot product of the sound's feature with that of each place.
-        score_N: C_av: `map_NHW` pooled over places.
-        logits_NK: Scores of the classes; None without classes.
+        score_N: Agreement C_av: `map_NHW` pooled over places.
+        logits_NK: Scores of the classes; None if the localizer has no classes.
     """
 
     map_NHW: Tensor
@@ -121,23 +122,24 @@ class Agreement(NamedTuple):
 
 
 class Localizer(nn.Module):
-    """Two streams whose dot product tells when and where a sound is seen. The constructor's defaults are for 224 px.
+    """Two streams whose dot product tells when and where a sound is seen; the defaults are for 224 px.
 
     Args:
         dim: Width of q^V and q^A.
-        classes: Of a video's label, for the mode `classification`; 0 has none.
-        pooling: Of the correlation over places: its maximum, a softmax-weighted mean (attention), or the
-            mean.
+        classes: Number of classes for the mode `classification`; 0 for none.
+        pooling: Pooling of the correlation over places: its maximum, a mean weighted by softmax (attention),
+            or the plain mean.
         unit_length: Bring q^V and q^A to unit length first; the paper writes a plain dot product.
         image: Settings of :class:`ImageBranch`.
         audio: Settings of :class:`AudioBranch`.
 
     Attributes:
         side_px: Side of the frames.
-        arguments: What was given here; a card stores it to build the network again.
+        window_s: Length of the window of sound around a step in seconds.
+        arguments: Constructor arguments, which a card stores to build the network again.
 
     Raises:
-        InputError: An unknown setting, or no number where one has to be positive.
+        InputError: If a setting is unknown or out of range.
     """
 
     def __init__(
@@ -154,38 +156,37 @@ class Localizer(nn.Module):
         self.arguments |= {"unit_length": unit_length, "image": image, "audio": audio}
         if pooling not in ("max", "softmax", "mean") or dim < 1 or classes < 0:
             raise InputError(
-                f"localizer: pooling {pooling!r} is none of max, softmax, mean, or dim {dim} or classes "
-                f"{classes} is "
-                "too small; mend it"
+                f"localizer: pooling {pooling!r} is none of max, softmax, mean, "
+                f"or dim {dim} or classes {classes} is too small; mend it"
             )
         self.pooling, self.unit_length = pooling, unit_length
         self.image, self.audio = _branch(ImageBranch, dim, image), _branch(AudioBranch, dim, audio)
         self.classifier = nn.Linear(dim, classes) if classes else None
-        # Unit vectors need a scale for a softmax over their products; LVS divides by 0.07.
+        # A softmax over products of unit vectors needs a scale; LVS divides by 0.07.
         self.scale = dim**-0.5 if not unit_length else 1 / 0.07
         self.side_px: int = self.image.side_px
         self.window_s: float = self.audio.window_s
 
     def streams(self, pixels_NCHW: Tensor, window_NT: Tensor) -> tuple[Tensor, Tensor]:
-        """q^V of every place, (N, dim, h, w), and q^A, (N, dim), of N moments: uint8 frames and windows of sound."""
+        """q^V of every place, (N, dim, h, w), and q^A, (N, dim), of N uint8 frames and windows of sound."""
         image_NDHW, audio_ND = self.image(pixels_NCHW).float(), self.audio(window_NT).float()
         if self.unit_length:
             image_NDHW, audio_ND = normalize(image_NDHW, dim=1), normalize(audio_ND, dim=1)
         return image_NDHW, audio_ND
 
     def pooled(self, correlation: Tensor) -> Tensor:
-        """Maps (..., h, w) of correlations to one number each."""
+        """Correlations (..., h, w) pooled over places to one number each, (...)."""
         places = correlation.flatten(-2)
         if self.pooling == "max":
             return places.amax(-1)
         return (places.softmax(-1) * places).sum(-1) if self.pooling == "softmax" else places.mean(-1)
 
     def correlations(self, image_NDHW: Tensor, audio_GD: Tensor) -> Tensor:
-        """The score of every frame with every sound, (N, G), for a contrastive loss."""
+        """The score of each of N frames with each of G sounds, (N, G), for a contrastive loss."""
         return self.pooled(torch.einsum("ndhw,gd->nghw", image_NDHW, audio_GD) * self.scale)
 
     def agreement(self, image_NDHW: Tensor, audio_ND: Tensor) -> Agreement:
-        """What the streams say of their own N pairs; classes are read off the summands of the attended dot product."""
+        """Agreement of N pairs; the classifier sees the summands of the attended dot product."""
         map_NHW = torch.einsum("ndhw,nd->nhw", image_NDHW, audio_ND) * self.scale
         logits_NK = None
         if self.classifier is not None:
@@ -196,7 +197,7 @@ class Localizer(nn.Module):
 
     @torch.no_grad()
     def score(self, moments: Moments) -> Scored:
-        """C_av and the localization map of every step of a video; maps are as large as the frames."""
+        """Agreement C_av and localization map, as large as the frame, of every step of a video."""
         device = self.image.mean.device
         windows_ST = windows(moments.waveform_T, moments.second_S, self.window_s)
         parts = []
@@ -219,13 +220,13 @@ def _branch(kind: Any, dim: int, settings: Mapping[str, Any] | None) -> Any:
 
 
 def upsampled(map_NHW: Tensor, side_px: int) -> Tensor:
-    """Maps as large as the frame, (N, side_px, side_px), each cell where it looks.
+    """Maps as large as the frame, (N, side_px, side_px), with each cell at the pixel on which it is centred.
 
-    Strided convolutions with odd kernels centre cell i on pixel i * stride: the first cell lies at the left
-    edge and not half a cell inside, as `interpolate` would have it, which would move every object by half a
+    Strided convolutions with odd kernels centre cell i on pixel i * stride. The first cell thus lies at the
+    left edge and not half a cell inside, where `interpolate` would put it and so move every object by half a
     cell.
     """
-    stride = -(-side_px // map_NHW.shape[-1])  # the last cell may look at less than a stride
+    stride = -(-side_px // map_NHW.shape[-1])  # the last cell may stand for less than a stride
     inner = [stride * (cells - 1) + 1 for cells in map_NHW.shape[-2:]]
     between = interpolate(map_NHW[:, None].float(), inner, mode="bilinear", align_corners=True)
     return pad(between, (0, side_px - inner[1], 0, side_px - inner[0]), mode="replicate")[:, 0]

@@ -1,4 +1,4 @@
-"""Pixels to the input of a network that was trained on photographs."""
+"""From pixels to the input of a network that was trained on photographs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from sound2scene.images import MEAN, STD
 def prepared(
     pixels_BCHW: Tensor, side: int, mean: Sequence[float] = MEAN, std: Sequence[float] = STD
 ) -> Tensor:
-    """Resized (bilinear, antialiased) and normalised, float32 (B, 3, side, side).
+    """Pictures resized (bilinear, antialiased) and normalised, float32 (B, 3, side, side).
 
     Args:
-        pixels_BCHW: uint8 pictures of any size.
-        side: Pixels.
-        mean: Per channel, of values in [0, 1].
-        std: Likewise.
+        pixels_BCHW: Pictures of any size, uint8.
+        side: Side of the result in pixels.
+        mean: Mean of each channel, for values in [0, 1].
+        std: Standard deviation of each channel, for values in [0, 1].
 
     Raises:
-        ValueError: If they are not uint8: a float in [-1, 1] would be measured as something else, silently.
+        ValueError: If the pictures are not uint8: floats in [-1, 1] would give wrong figures in silence.
     """
     if pixels_BCHW.dtype != torch.uint8:
         raise ValueError(f"only uint8 pixels can be measured, not {pixels_BCHW.dtype}; use images.to_pixel")

@@ -1,16 +1,15 @@
-"""Scorers that look at nothing: what selection by looking and listening has to beat."""
+"""Scorers that neither look nor listen: the baselines that a localizer has to beat."""
 
 from __future__ import annotations
-
-import hashlib
 
 import torch
 
 from sound2scene.moments import STEP_HZ, Moments, Scored
+from sound2scene.seeds import seed_of
 
 
 class Middle:
-    """Prefers the middle of the video, the usual choice of a frame, and then what is closest to it."""
+    """Prefers moments near the middle of the video, the usual choice of a frame."""
 
     side_px = 32
 
@@ -20,10 +19,10 @@ class Middle:
 
 
 class Random:
-    """Prefers any moment.
+    """Scores moments at random.
 
     Args:
-        seed: The scores of a video follow from it and from the video's key alone.
+        seed: Seed of the scores; those of a video depend only on it and on the video's key.
     """
 
     side_px = 32
@@ -33,6 +32,5 @@ class Random:
 
     def score(self, moments: Moments) -> Scored:
         """A number in [0, 1) for each step."""
-        digest = hashlib.sha256(f"{self.arguments['seed']} {moments.key}".encode()).digest()
-        dice = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+        dice = torch.Generator().manual_seed(seed_of(self.arguments["seed"], moments.key))
         return Scored(torch.rand(len(moments.second_S), generator=dice))

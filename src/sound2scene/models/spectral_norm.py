@@ -1,8 +1,8 @@
 """Layers whose weight is divided by its largest singular value, estimated by one power step per forward pass.
 
-The estimate needs the vector `u0`, which lies in the state dict under the name that BigGAN-PyTorch
-(`layers.py`) and so the published IC-GAN checkpoints give it. Evaluation repeats the same step from the
-stored vector at every call; :func:`fold` does it once and for all.
+The estimate starts from the vector `u0`, which has this name in the state dict as in BigGAN-PyTorch
+(`layers.py`) and so in the published IC-GAN checkpoints. Evaluation repeats the same step from the stored
+vector at every call; :func:`fold` does it once and for all.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ EPS = 1e-6
 
 
 class _SpectralNorm(nn.Module):
-    """What both layers share: the two buffers and the weight over its singular value.
+    """Shared by both layers: the two buffers and the weight over its singular value.
 
     Attributes:
-        u0: (1, out) float32, the left singular vector as last estimated; standard normal at the start.
-        sv0: (1,) float32, the singular value of the last training step, for logs alone.
+        u0: Last estimate of the left singular vector, (1, out) float32; standard normal at the start.
+        sv0: Singular value at the last training step, (1,) float32, only for logging.
     """
 
     weight: Tensor
@@ -35,15 +35,15 @@ class _SpectralNorm(nn.Module):
     def unit_weight(self, store: bool = False) -> Tensor:
         """The weight over its singular value, in the weight's shape and dtype.
 
-        Gradient flows through the weight in the singular value too; both singular vectors are constants.
+        The gradient flows through the weight in the singular value, too; both singular vectors are constants.
 
         Args:
             store: Keep the estimates for the next call.
         """
         weight = self.weight
-        # Columns may come in any order, as u0 belongs to rows: this one is a view where channels come last.
+        # As u0 belongs to rows, columns may come in any order: with channels last, this order needs no copy.
         matrix_OI = (weight if weight.is_contiguous() else weight.permute(0, 2, 3, 1)).flatten(1)
-        # bf16 would leave two digits of the singular value.
+        # bf16 would leave only two digits of the singular value.
         with torch.autocast(weight.device.type, enabled=False):
             with torch.no_grad():
                 v_1I = normalize(self.u0 @ matrix_OI, eps=EPS)
@@ -66,7 +66,7 @@ class _SpectralNorm(nn.Module):
 
 
 class SNConv2d(_SpectralNorm, nn.Conv2d):
-    """`nn.Conv2d` under spectral normalisation, orthogonal at the start; the matrix is (out, in * height * width)."""
+    """`nn.Conv2d` with spectral normalisation of its matrix (out, in * height * width); starts orthogonal."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, bias: bool = True) -> None:
         nn.Conv2d.__init__(self, in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=bias)
@@ -78,26 +78,22 @@ class SNConv2d(_SpectralNorm, nn.Conv2d):
         nn.init.orthogonal_(self.weight)
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
-        """Convolution that keeps height and width."""
+        """Convolve, keeping height and width."""
         weight = self.unit_weight(store=self.training)
         return conv2d(image_BCHW, weight, self.bias, padding=self.padding)
 
     def folded(self) -> nn.Conv2d:
         """The plain layer that gives what this one gives in evaluation."""
+        size, bias = self.kernel_size[0], self.bias is not None
         plain = nn.Conv2d(
-            self.in_channels,
-            self.out_channels,
-            self.kernel_size,  # type: ignore[arg-type]
-            padding=self.padding,  # type: ignore[arg-type]
-            bias=self.bias is not None,
-            device="meta",
+            self.in_channels, self.out_channels, size, padding=size // 2, bias=bias, device="meta"
         )
         self._fill(plain)
         return plain
 
 
 class SNLinear(_SpectralNorm, nn.Linear):
-    """`nn.Linear` under spectral normalisation, orthogonal at the start."""
+    """`nn.Linear` with spectral normalisation; starts orthogonal."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         nn.Linear.__init__(self, in_features, out_features, bias=bias)
@@ -109,7 +105,7 @@ class SNLinear(_SpectralNorm, nn.Linear):
         nn.init.orthogonal_(self.weight)
 
     def forward(self, rows_BD: Tensor) -> Tensor:
-        """(B, out_features)."""
+        """Rows (B, in_features) to (B, out_features)."""
         return linear(rows_BD, self.unit_weight(store=self.training), self.bias)
 
     def folded(self) -> nn.Linear:
@@ -120,10 +116,10 @@ class SNLinear(_SpectralNorm, nn.Linear):
 
 
 def fold(module: nn.Module) -> nn.Module:
-    """A copy in which plain layers hold the weights that spectral normalisation gives in evaluation.
+    """A copy with plain layers, whose weights are those that spectral normalisation gives in evaluation.
 
     It computes the same in evaluation, without the power steps, and has neither `u0` nor `sv0`. It is for
-    inference: training it would train without spectral normalisation.
+    inference: trained further, it would train without spectral normalisation.
     """
     if isinstance(module, SNConv2d | SNLinear):
         return module.folded()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -16,7 +16,8 @@ from sound2scene.losses.swapped import SwappedPrediction
 from sound2scene.metrics.retrieval import Embeddings, neighbour_accuracy
 from sound2scene.models.heads import FeatureQueue, PrototypeHead
 from sound2scene.optimization import LARC, WarmupCosine
-from sound2scene.types import Batch, DivergedError, Export, InputError
+from sound2scene.protocols import whole_number
+from sound2scene.types import CropBatch, DivergedError, Export, InputError, PictureBatch
 
 CODED = 2  # the large crops
 
@@ -56,7 +57,7 @@ class EncoderStage(pl.LightningModule):
         # change.
         self.image_encoder = image_encoder.to(memory_format=torch.channels_last)
         self.image_preset = image_preset
-        self.head = head(cast(int, image_encoder.z_dim))
+        self.head = head(whole_number(image_encoder, "z_dim"))
         self.loss, self.queue = loss or SwappedPrediction(), queue
         if queue is not None and queue.rows_AND.shape[-1] != self.head.prototypes.in_features:
             raise InputError(
@@ -68,9 +69,8 @@ class EncoderStage(pl.LightningModule):
         self.schedule = schedule or WarmupCosine()
         self.embeddings = Embeddings()
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+    def training_step(self, batch: CropBatch, batch_index: int) -> Tensor:
         """Swapped prediction between the crops of this rank; codes are settled over the global batch."""
-        assert batch.crops is not None
         pictures = len(batch.key)
         self.head.prototypes.renormalise()
         # Crops of one resolution pass the backbone together, and all of them the head and its batch norm.
@@ -79,7 +79,7 @@ class EncoderStage(pl.LightningModule):
         scores_VBK = scores_BK.view(-1, pictures, scores_BK.shape[1])
         with torch.autocast(self.device.type, enabled=False):
             codes_ABK = self._codes(unit_BD[: CODED * pictures].detach(), scores_VBK[:CODED].detach())
-            loss = cast(Tensor, self.loss(scores_VBK, codes_ABK))
+            loss: Tensor = self.loss(scores_VBK, codes_ABK)
         self._report(loss, scores_VBK, batch)
         return loss
 
@@ -98,14 +98,15 @@ class EncoderStage(pl.LightningModule):
         self.queue.push(gather(unit_BAD).transpose(0, 1), self.global_step)
         return codes_ABK
 
-    def _report(self, loss: Tensor, scores_VBK: Tensor, batch: Batch) -> None:
+    def _report(self, loss: Tensor, scores_VBK: Tensor, batch: CropBatch) -> None:
         """Log the loss over all ranks, its chance level, and how many prototypes the predictions use."""
         share_K = (scores_VBK.detach() / self.loss.temperature).softmax(-1).mean((0, 1))
         share_K = gather(share_K[None]).mean(0)
         mean = gather(loss.detach()[None]).mean()
         if not torch.isfinite(mean):
             raise DivergedError(
-                f"step {self.global_step}: swapped prediction is {mean.item()} for clips {', '.join(batch.key)}"
+                f"step {self.global_step}: swapped prediction is {mean.item()} for clips "
+                f"{', '.join(batch.key)}"
             )
         self.log("train/loss", mean, prog_bar=True)
         self.log("train/chance", self.loss.chance(len(share_K)))
@@ -117,9 +118,8 @@ class EncoderStage(pl.LightningModule):
         if self.global_step < self.frozen_steps:
             self.head.prototypes.weight.grad = None
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
+    def validation_step(self, batch: PictureBatch, batch_index: int) -> None:
         """Collect plain features of the held-out pictures."""
-        assert batch.image_BCHW is not None
         z_image_BD = self.image_encoder(batch.image_BCHW)
         self.embeddings.update(batch.index_B, batch.label_B, z_image_BD, z_image_BD)
 

@@ -1,32 +1,39 @@
-"""Stage `gan`: an instance-conditioned generator and its discriminator (IC-GAN, arXiv:2109.05070; paper §2.1)."""
+"""Stage `gan`: an instance-conditioned generator and discriminator (IC-GAN, arXiv:2109.05070; paper §2.1)."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
-from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from sound2scene import artifacts
-from sound2scene.data.batches.frozen_encoder import load_frozen
-from sound2scene.data.clips import ClipDataModule
 from sound2scene.distributed import world
-from sound2scene.latent import noise_of_clips
+from sound2scene.latent import draw_pictures, noise_rows
+from sound2scene.lightning import allow_unused_parameters, counted_optimizers, facts_of, plain_optimizers
 from sound2scene.losses.adversarial import HingeLoss, slope_penalty
 from sound2scene.metrics.collapse import CollapseWatch
 from sound2scene.models.conditional_norm import synchronise_norms
 from sound2scene.models.diff_augment import diff_augment
 from sound2scene.models.ema import AveragedGenerator
 from sound2scene.optimization import discriminator_adam, generator_adam
-from sound2scene.protocols import AdversarialLoss
+from sound2scene.protocols import AdversarialLoss, whole_number
+from sound2scene.seeds import seed_of
 from sound2scene.stages.gan_phases import Phases
 from sound2scene.stages.gan_start import start_networks, start_optimizers
-from sound2scene.types import Batch, DivergedError, Export, InputError
+from sound2scene.types import (
+    DataFacts,
+    DivergedError,
+    EncoderFacts,
+    Export,
+    FeatureBatch,
+    InputError,
+    InstanceBatch,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,22 +41,21 @@ _LOG = logging.getLogger(__name__)
 class GanStage(pl.LightningModule):
     """Trains a generator to draw pictures that resemble an instance, from noise and the instance's z_image.
 
-    Each batch is one discriminator step; every `discriminator_steps` batches one generator step and one of
-    the average follow. `global_step` counts generator steps. The image encoder is frozen and its features
-    cached, as in `align`.
+    Each batch (`sound2scene.data.reading.ReadInstances`) is one discriminator step; every
+    `discriminator_steps` batches one generator step and one of the average follow. `global_step` counts
+    generator steps. The image encoder is frozen and belongs to the data, as in `align`.
 
     Args:
-        generator: (B, Z) noise and (B, D) unit features to (B, 3, H, W) in [-1, 1].
-        discriminator: (B, 3, H, W) and (B, D) to one score each.
-        image_encoder: Folder of an image-encoder artifact whose features have the same D.
+        generator: Network, (B, Z) noise and (B, D) unit features to (B, 3, H, W) in [-1, 1].
+        discriminator: Network, (B, 3, H, W) and (B, D) to one score each.
         loss: Hinge as published, or any dotted path with `discriminator` and `generator`.
-        phases: Schedule.
-        generator_optimizer: As published for 128 px by default.
-        discriminator_optimizer: As published for 128 px by default.
-        cache: Folder of cached image features.
+        phases: Schedule of the steps.
+        generator_optimizer: Optimizer for the generator; as published for 128 px by default.
+        discriminator_optimizer: Optimizer for the discriminator; as published for 128 px by default.
 
     Raises:
-        InputError: If the artifact is missing or of another width, or a phase's number makes no sense.
+        InputError: If a phase's number makes no sense; at the start, if the data brings no features, or
+            features of another width.
     """
 
     batches: Tensor
@@ -59,12 +65,10 @@ class GanStage(pl.LightningModule):
         self,
         generator: nn.Module,
         discriminator: nn.Module,
-        image_encoder: str,
         loss: AdversarialLoss | None = None,
         phases: Phases | None = None,
         generator_optimizer: OptimizerCallable = generator_adam,
         discriminator_optimizer: OptimizerCallable = discriminator_adam,
-        cache: str = "data/features",
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -75,44 +79,57 @@ class GanStage(pl.LightningModule):
         synchronise_norms(self.generator, self.phases.synchronise_norms)
         self.average = AveragedGenerator(self.generator, self.phases.ema_decay)
         self.loss = loss if loss is not None else HingeLoss()
-        self.resolution = cast(int, generator.resolution)
-        self.image_encoder, self.cache = image_encoder, cache
+        self.resolution = whole_number(generator, "resolution")
+        self.noise_dim, self.z_image_dim = (
+            whole_number(generator, name) for name in ("z_dim", "z_image_dim")
+        )
         self.optimizers_of = generator_optimizer, discriminator_optimizer
         self.watch = CollapseWatch()
+        self.image_encoder: EncoderFacts | None = None
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
         self.register_buffer("images", torch.zeros((), dtype=torch.int64))
 
     def setup(self, stage: str) -> None:
-        """Compute or find the image features, and prepare for two networks that take turns."""
-        if isinstance(self.trainer.strategy, DDPStrategy):
-            # Each backward reaches one of the networks alone. Lightning has no public place to say so but the
-            # recipe, where a forgotten key would end in a riddle.
-            self.trainer.strategy._ddp_kwargs.setdefault("find_unused_parameters", True)
-        key, width = "generator.z_image_dim", cast(int, self.generator.z_image_dim)
-        frozen = load_frozen(self.image_encoder, self.cache, self.trainer.strategy.root_device, key, width)
-        data = cast(ClipDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
-        splits = {"fit": ["train", "val"], "validate": ["val"], "test": ["test"], "predict": ["val"]}[stage]
-        data.use_features(splits, *frozen)
+        """Look whether data and networks belong together, and prepare for two networks that take turns."""
+        self.image_encoder = self.checked(facts_of(self.trainer))
+        allow_unused_parameters(self.trainer)
         if stage == "fit":
             if self.phases.start:
                 start_networks(self.phases.start, self.generator, self.discriminator, self.average)
-            data.use_instances(self.resolution, self.phases.neighbours, *frozen)
             if self.phases.compile:
                 self.generator.compile()
                 self.discriminator.compile()
 
+    def checked(self, facts: DataFacts) -> EncoderFacts:
+        """The image encoder of the data, where it fits.
+
+        Raises:
+            InputError: If it does not.
+        """
+        encoder = facts.encoder
+        if encoder is None:
+            raise InputError("gan needs features of pictures; name data.init_args.features.image_encoder")
+        if encoder.width != self.z_image_dim:
+            raise InputError(
+                f"{encoder.folder}: features have {encoder.width} dimensions and generator.z_image_dim is "
+                f"{self.z_image_dim}; make them the same"
+            )
+        return encoder
+
     def on_fit_start(self) -> None:
-        """Optimizers that go on, where they are to; a checkpoint of this run comes later and has the last word."""
+        """Optimizers that go on, where they are to; a checkpoint of this run has the last word."""
         if self.phases.start:
-            one, other = self.optimizers(use_pl_optimizer=False)  # type: ignore[misc]
+            one, other = plain_optimizers(self)
             networks = {"generator": self.generator, "discriminator": self.discriminator}
             start_optimizers(self.phases.start, networks, {"generator": one, "discriminator": other})
 
-    def training_step(self, batch: Batch, batch_index: int) -> None:
+    def training_step(self, batch: InstanceBatch, batch_index: int) -> None:
         """A discriminator step, and when its turn comes a generator step and one of the average."""
-        assert batch.image_BCHW is not None
-        assert batch.z_image_BD is not None
-        assert batch.z_drawn_JBD is not None
+        if batch.image_BCHW.shape[-1] != self.resolution:
+            raise InputError(
+                f"data.init_args.read.init_args.side is {batch.image_BCHW.shape[-1]} and generator.resolution "
+                f"{self.resolution}; make them the same"
+            )
         generator_turn = (int(self.batches) + 1) % self.phases.discriminator_steps == 0
         self.images += len(batch.image_BCHW) * world()[1]
         self._discriminator_phase(batch)
@@ -123,8 +140,8 @@ class GanStage(pl.LightningModule):
         self.batches += 1
         self.log("progress/kimg", int(self.images) / 1000)
 
-    def _discriminator_phase(self, batch: Batch) -> None:
-        optimizer = cast(torch.optim.Optimizer, self.optimizers(use_pl_optimizer=False)[1])  # type: ignore[index]
+    def _discriminator_phase(self, batch: InstanceBatch) -> None:
+        optimizer = plain_optimizers(self)[1]
         optimizer.zero_grad(set_to_none=True)
         self._only(self.discriminator)
         parts = self.phases.accumulate
@@ -148,8 +165,8 @@ class GanStage(pl.LightningModule):
         self.log("train/real_score", real_B.detach().float().mean())
         self.log("train/fake_score", fake_B.detach().float().mean())
 
-    def _generator_phase(self, batch: Batch) -> None:
-        optimizer = cast(Any, self.optimizers())[0]
+    def _generator_phase(self, batch: InstanceBatch) -> None:
+        optimizer = counted_optimizers(self)[0]
         optimizer.zero_grad(set_to_none=True)
         self._only(self.generator)
         parts = self.phases.accumulate
@@ -175,7 +192,7 @@ class GanStage(pl.LightningModule):
         """This rank's rows of the global batch's noise, a function of (seed, batches so far, turn) alone."""
         rank, ranks = world()
         rows = len(z_image_BD)
-        noise_GZ = torch.randn(rows * ranks, cast(int, self.generator.z_dim), generator=self._dice(turn))
+        noise_GZ = torch.randn(rows * ranks, self.noise_dim, generator=self._dice(turn))
         return noise_GZ[rank * rows : (rank + 1) * rows].to(z_image_BD.device)
 
     def _augmented(self, image_BCHW: Tensor, turn: int) -> Tensor:
@@ -183,15 +200,14 @@ class GanStage(pl.LightningModule):
 
     def _dice(self, turn: int, kind: int = 0) -> torch.Generator:
         """Chance that a resumed run meets again: nothing depends on what was drawn before."""
-        numbers = (torch.initial_seed(), int(self.batches), turn, kind)
-        return torch.Generator().manual_seed(hash(numbers) % 2**63)
+        return torch.Generator().manual_seed(seed_of(torch.initial_seed(), int(self.batches), turn, kind))
 
     def _only(self, network: nn.Module) -> None:
         """Let one network learn."""
         for one in (self.generator, self.discriminator):
             one.requires_grad_(one is network)
 
-    def _finite(self, loss: Tensor, name: str, batch: Batch) -> Tensor:
+    def _finite(self, loss: Tensor, name: str, batch: InstanceBatch) -> Tensor:
         if not torch.isfinite(loss):
             raise DivergedError(
                 f"step {self.global_step}: {name} is {loss.item()} for clips {', '.join(batch.key)}"
@@ -199,18 +215,12 @@ class GanStage(pl.LightningModule):
         return loss
 
     @torch.no_grad()
-    def sample(self, batch: Batch, draw: int = 0) -> Tensor:
-        """Pictures of the averaged generator for the z_image of a batch, (B, 3, H, W) in [-1, 1].
+    def sample(self, batch: FeatureBatch, seeds: Sequence[int], draw: int = 0) -> Tensor:
+        """Pictures of the averaged generator for the z_image of a batch; see `protocols.Sampling`."""
+        noise_BZ = noise_rows(self.generator, seeds, [draw] * len(seeds))
+        return draw_pictures(self.average, batch.z_image_BD.to(self.device), noise_BZ)
 
-        The noise of a picture follows from its clip's index and the number of the draw alone.
-        """
-        assert batch.z_image_BD is not None
-        noise_BZ = noise_of_clips(batch.index_B, cast(int, self.generator.z_dim), draw).to(self.device)
-        return cast(
-            Tensor, self.average(noise_BZ, normalize(batch.z_image_BD.to(self.device), dim=1))
-        ).float()
-
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
+    def validation_step(self, batch: FeatureBatch, batch_index: int) -> None:
         """Nothing of its own: callbacks sample and measure."""
 
     test_step = validation_step
@@ -224,17 +234,15 @@ class GanStage(pl.LightningModule):
         ]
 
     def exports(self) -> Export:
-        """The averaged generator."""
-        card = artifacts.read_card(self.image_encoder)
-        assert card.preset is not None
-        return Export(self.average.module, "generator", card.preset, {"image_encoder": card.fingerprint})
+        """The averaged generator, and the image encoder whose features it draws."""
+        encoder = self.image_encoder or self.checked(facts_of(self.trainer))
+        return Export(
+            self.average.module, "generator", encoder.preset, {"image_encoder": encoder.fingerprint}
+        )
 
 
-def _parts(batch: Batch, turn: int, parts: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+def _parts(batch: InstanceBatch, turn: int, parts: int) -> list[tuple[Tensor, Tensor, Tensor]]:
     """The batch in equal parts: real pictures, their conditions, and conditions for fakes, as unit rows."""
-    assert batch.image_BCHW is not None
-    assert batch.z_image_BD is not None
-    assert batch.z_drawn_JBD is not None
     if len(batch.image_BCHW) % parts:
         raise InputError(
             f"phases.accumulate {parts} does not divide data.batch_size {len(batch.image_BCHW)}; mend one"

@@ -10,7 +10,7 @@ from sound2scene.types import InputError
 
 @dataclass
 class Phases:
-    """How a batch becomes steps; thousands of real pictures seen over all processes (kimg) are the ruler of time.
+    """How a batch becomes steps; thousands of real pictures over all processes (kimg) are the ruler of time.
 
     Attributes:
         discriminator_steps: Batches, each a step of the discriminator, to one step of the generator.
@@ -20,7 +20,6 @@ class Phases:
         r1_weight: Weight of the slope penalty at real pictures; 0 leaves it out.
         r1_every: Discriminator steps between two penalties, each weighted by their number.
         augment: Policies of DiffAugment, of `colour`, `translation`, `cutout`.
-        neighbours: Nearest pictures among which an instance's real one is drawn.
         synchronise_norms: Batch norms take their statistics over all processes (published: each over its
             own).
         compile: Compile both networks.
@@ -35,7 +34,6 @@ class Phases:
     r1_weight: float = 0.0
     r1_every: int = 16
     augment: list[str] = field(default_factory=list)
-    neighbours: int = 50
     synchronise_norms: bool = False
     compile: bool = False
     start: str | None = None
@@ -47,7 +45,7 @@ class Phases:
             InputError: If a number makes no sense.
         """
         check_policies(self.augment)
-        for name in ("discriminator_steps", "accumulate", "r1_every", "neighbours"):
+        for name in ("discriminator_steps", "accumulate", "r1_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"phases.{name} is {getattr(self, name)}; set it to at least 1")
         if not 0 <= self.ema_decay < 1:

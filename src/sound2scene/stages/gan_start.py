@@ -17,7 +17,7 @@ from sound2scene.types import InputError
 def start_networks(
     folder: str, generator: nn.Module, discriminator: nn.Module, average: AveragedGenerator
 ) -> None:
-    """Take the weights of a generator artifact, and of the networks that it was trained with where they are there.
+    """Take the weights of a generator artifact, and of the networks that lie beside it, if any.
 
     Args:
         folder: The artifact, which becomes the average; `sound2scene.artifacts.training_folder` lies beside

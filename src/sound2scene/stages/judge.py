@@ -1,8 +1,8 @@
-"""Stage `judge`: a classifier of pictures, trained on the same videos' frames, by which generated ones are measured."""
+"""Stage `judge`: a classifier of pictures, by which generated ones are measured."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torchmetrics.classification import MulticlassAccuracy
 
-from sound2scene.data.clips import ClipDataModule
 from sound2scene.distributed import gather, world
+from sound2scene.lightning import facts_of
 from sound2scene.models.judge import Judge
 from sound2scene.optimization import WarmupCosine, adam
-from sound2scene.types import Batch, DivergedError, Export, InputError
+from sound2scene.types import DataFacts, DivergedError, Export, InputError, PictureBatch
 
 
 class JudgeStage(pl.LightningModule):
@@ -52,28 +52,31 @@ class JudgeStage(pl.LightningModule):
 
     def setup(self, stage: str) -> None:
         """Look whether classes fit, and whether there are labels to learn from and to measure by."""
-        data = cast(ClipDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
-        self.class_names = list(data.dataset("test" if stage == "test" else "val").classes)
+        self.check(facts_of(self.trainer))
+
+    def check(self, facts: DataFacts) -> None:
+        """Refuse data that the judge cannot learn from or be measured on.
+
+        Raises:
+            InputError: If it has another number of classes than the judge, or a split without labels.
+        """
+        self.class_names = list(facts.classes)
         if len(self.class_names) != self.judge.classes:
             raise InputError(
                 f"judge.classes is {self.judge.classes} and the data has {len(self.class_names)}; make them "
                 "the same"
             )
-        for split in {"fit": ["train", "val"], "test": ["test"]}.get(stage, ["val"]):
-            shards = data.dataset(split)
-            if not (shards.label_N >= 0).any():
-                raise InputError(
-                    f"split {split!r} of {shards.folder.address} has no labels, from which a judge learns; "
-                    "give a "
-                    "dataset with labels"
-                )
+        if facts.unlabelled:
+            raise InputError(
+                f"split {facts.unlabelled[0]!r} has no labels, from which a judge learns; give a dataset "
+                "with labels"
+            )
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+    def training_step(self, batch: PictureBatch, batch_index: int) -> Tensor:
         """Mean cross-entropy of the labelled pictures of the global batch, 0 where there are none.
 
         Pictures without a label pass the judge too, so that its batch norms always see whole batches.
         """
-        assert batch.image_BCHW is not None
         scores_BK = self.judge(batch.image_BCHW).float()
         total = cross_entropy(
             scores_BK, batch.label_B, ignore_index=-1, reduction="sum", label_smoothing=self.smoothing
@@ -89,9 +92,8 @@ class JudgeStage(pl.LightningModule):
             self.log("train/loss", mean, prog_bar=True)
         return loss
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
+    def validation_step(self, batch: PictureBatch, batch_index: int) -> None:
         """Count right answers."""
-        assert batch.image_BCHW is not None
         known_B = batch.label_B >= 0
         if known_B.any():
             self.accuracy.update(self.judge(batch.image_BCHW[known_B]).float(), batch.label_B[known_B])

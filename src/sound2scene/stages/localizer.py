@@ -1,22 +1,22 @@
-"""Stage `localizer`: when and where picture and sound of a video agree, learned with or without labels (paper §2.3)."""
+"""Stage `localizer`: when and where picture and sound of a video agree (paper §2.3)."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 
-from sound2scene.data.videos import VideoDataModule
 from sound2scene.distributed import gather, gather_lists, world
+from sound2scene.lightning import facts_of
 from sound2scene.losses.localization import Instances, classification, contrastive
 from sound2scene.metrics.localization import Threshold, area_under_curve, ciou, success
 from sound2scene.models.localizer import Localizer
-from sound2scene.moments import Drawn, Scored, Watched
+from sound2scene.moments import MomentBatch, WholeVideo
 from sound2scene.optimization import WarmupCosine, adam
-from sound2scene.types import DivergedError, Export, InputError
+from sound2scene.types import SAMPLE_RATE_HZ, DataFacts, DivergedError, Export, InputError
 
 # How often the best moment, the middle one and one drawn at random (in expectation) show what is heard.
 _INSIDE = {"top1": "inside", "middle": "middle", "random": "random"}
@@ -64,21 +64,30 @@ class LocalizerStage(pl.LightningModule):
         }
         self.rejected: set[str] = set()  # of those that are measured
         self.listed: set[str] = set()
+        self.class_names: list[str] = []
 
     def setup(self, stage: str) -> None:
-        """Tell the data what the network looks at, and look whether classes fit."""
-        data = cast(VideoDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
-        data.use_frames(self.localizer.side_px, self.localizer.window_s)
+        """Look whether classes fit."""
+        self.check(facts_of(self.trainer))
+
+    def check(self, facts: DataFacts) -> None:
+        """Refuse data of other classes than the network's.
+
+        Raises:
+            InputError: If they differ, or a mode lacks them.
+        """
+        self.class_names = list(facts.classes)
         classes = self.localizer.arguments["classes"]
-        wanted = len(data.classes) if self.mode == "classification" else 0
+        wanted = len(self.class_names) if self.mode == "classification" else 0
         if classes != wanted:
             raise InputError(
                 f"localizer.classes is {classes}; the mode {self.mode} on this data needs {wanted}"
             )
 
-    def training_step(self, batch: Drawn, batch_index: int) -> Tensor:
+    def training_step(self, batch: MomentBatch, batch_index: int) -> Tensor:
         """Loss over the moments of this batch; contrastive ones see the moments of every rank."""
         self._list(batch.rejected)
+        self._check_look(batch)
         frames_NCHW, window_NT = batch.frames_BMCHW.flatten(0, 1), batch.window_BMT.flatten(0, 1)
         streams = self.localizer.streams(frames_NCHW, window_NT)
         loss = (
@@ -93,7 +102,18 @@ class LocalizerStage(pl.LightningModule):
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
-    def _contrastive(self, batch: Drawn, image_NDHW: Tensor, audio_ND: Tensor) -> Tensor:
+    def _check_look(self, batch: MomentBatch) -> None:
+        """Refuse frames and windows of other sizes than the network's."""
+        side_px, samples = batch.frames_BMCHW.shape[-1], batch.window_BMT.shape[-1]
+        wanted_px, wanted_s = self.localizer.side_px, self.localizer.window_s
+        if (side_px, samples) != (wanted_px, round(wanted_s * SAMPLE_RATE_HZ)):
+            raise InputError(
+                f"data.init_args.side_px is {side_px} and window_s {samples / SAMPLE_RATE_HZ:g}, and the "
+                "localizer "
+                f"looks at {wanted_px} and {wanted_s:g}; make them the same"
+            )
+
+    def _contrastive(self, batch: MomentBatch, image_NDHW: Tensor, audio_ND: Tensor) -> Tensor:
         videos, moments = batch.frames_BMCHW.shape[:2]
         video_N = torch.arange(videos, device=self.device).repeat_interleave(moments) + world()[0] * videos
         image_GDHW, audio_GD, video_G = gather(image_NDHW), gather(audio_ND), gather(video_N)
@@ -104,9 +124,9 @@ class LocalizerStage(pl.LightningModule):
         self.log("train/batch_recall_at_1", found, prog_bar=True)
         return contrastive(score_GG, video_G)
 
-    def _classes(self, batch: Drawn, image_NDHW: Tensor, audio_ND: Tensor) -> Tensor:
+    def _classes(self, batch: MomentBatch, image_NDHW: Tensor, audio_ND: Tensor) -> Tensor:
         found = self.localizer.agreement(image_NDHW, audio_ND)
-        assert found.logits_NK is not None
+        assert found.logits_NK is not None, "the mode classification was checked to have classes"
         if (batch.label_B < 0).any():
             keys = [key for key, label in zip(batch.key, batch.label_B.tolist(), strict=True) if label < 0]
             raise InputError(
@@ -116,12 +136,18 @@ class LocalizerStage(pl.LightningModule):
         logits_BMK, score_BM = found.logits_NK.view(*shape, -1), found.score_N.view(shape)
         return classification(logits_BMK, score_BM, batch.label_B, self.instances)
 
-    def validation_step(self, batch: Watched, batch_index: int) -> None:
+    def validation_step(self, batch: WholeVideo, batch_index: int) -> None:
         """Score a whole video."""
         self._list(batch.rejected)
         self.rejected |= {key for key, _ in batch.rejected}
         if batch.moments is None:
             return
+        side_px = batch.moments.frames_SCHW.shape[-1]
+        if side_px != self.localizer.side_px:
+            raise InputError(
+                f"data.init_args.side_px is {side_px}, and the localizer looks at {self.localizer.side_px}; make them "
+                "the same"
+            )
         found, second_S = self.localizer.score(batch.moments), batch.moments.second_S.cpu()
         self.seen["margin"].append(float(found.score_S.softmax(0).max() - 1 / len(found.score_S)))
         if batch.known.interval_s is not None:
@@ -130,15 +156,11 @@ class LocalizerStage(pl.LightningModule):
             self.seen["inside"].append(float(first_s <= float(second_S[found.score_S.argmax()]) <= last_s))
             self.seen["middle"].append(float(first_s <= middle_s <= last_s))
             self.seen["random"].append(float(((second_S >= first_s) & (second_S <= last_s)).float().mean()))
-        if batch.known.boxes and batch.known.box_s is not None:
-            self._measure_map(batch, found, second_S)
+        if batch.known.boxes and batch.known.box_s is not None and found.map_SHW is not None:
+            step = int((second_S - batch.known.box_s).abs().argmin())
+            self.seen["ciou"].append(ciou(found.map_SHW[step], batch.known.boxes, self.threshold))
 
     test_step = validation_step
-
-    def _measure_map(self, batch: Watched, found: Scored, second_S: Tensor) -> None:
-        assert found.map_SHW is not None
-        step = int((second_S - cast(float, batch.known.box_s)).abs().argmin())
-        self.seen["ciou"].append(ciou(found.map_SHW[step], batch.known.boxes, self.threshold))
 
     def _list(self, rejected: list[tuple[str, str]]) -> None:
         """Name videos that cannot be read, each the first time."""
@@ -178,7 +200,6 @@ class LocalizerStage(pl.LightningModule):
 
     def exports(self) -> Export:
         """The localizer, and how it was taught."""
-        data = cast(VideoDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
-        notes = {"mode": self.mode, "instances": self.instances, "classes": list(data.classes)}
+        notes = {"mode": self.mode, "instances": self.instances, "classes": self.class_names}
         preset = self.localizer.audio.spectrogram.name
         return Export(self.localizer, "localizer", preset, notes)

@@ -7,11 +7,8 @@ from typing import NamedTuple
 import pytorch_lightning as pl
 import torch
 
-from sound2scene.data.batches.footage import Footage
-from sound2scene.data.selection.file import Choice
-from sound2scene.data.selection.parts import Refused
 from sound2scene.models.localizer import Localizer
-from sound2scene.moments import Moments, Scorer
+from sound2scene.moments import Choice, Footage, Moments, Refused, Scorer
 from sound2scene.types import InputError
 
 
@@ -45,10 +42,9 @@ class SelectionStage(pl.LightningModule):
 
     def predict_step(self, footage: Footage, batch_index: int) -> Found:
         """The choice for one video."""
-        if footage.moments is None:
-            assert footage.refused is not None
-            return Found(footage.key, footage.refused)
-        return Found(footage.key, best_moments(self.scorer, footage.moments, footage.duration_s, self.top_k))
+        if isinstance(footage.found, Refused):
+            return Found(footage.key, footage.found)
+        return Found(footage.key, best_moments(self.scorer, footage.found, footage.duration_s, self.top_k))
 
 
 def best_moments(scorer: Scorer, moments: Moments, duration_s: float, top_k: int) -> Choice:

@@ -1,4 +1,3 @@
-import multiprocessing
 import os
 import resource
 import signal
@@ -11,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from forked import run
 from sound2scene.data.batches import features
 from sound2scene.data.batches.features import FeatureCache
 from sound2scene.types import InputError
@@ -77,6 +77,7 @@ def test_another_encoder_preset_or_data_is_another_cache(tmp_path: Path) -> None
 
 
 def fill_and_die(folder: Path) -> None:
+    features.BLOCK = 4
     calls = 0
 
     def dying(image_BCHW: Tensor) -> Tensor:
@@ -90,10 +91,7 @@ def fill_and_die(folder: Path) -> None:
 
 
 def test_a_killed_computation_goes_on_with_the_blocks_that_are_missing(tmp_path: Path) -> None:
-    killed = multiprocessing.get_context("fork").Process(target=fill_and_die, args=(tmp_path,))
-    killed.start()
-    killed.join()
-    assert killed.exitcode == -signal.SIGKILL
+    assert run(fill_and_die, tmp_path).status == -signal.SIGKILL
     found = cache(tmp_path)
     assert found.missing() == [2]
     stamps = {path: path.stat().st_mtime_ns for path in found.folder.iterdir()}

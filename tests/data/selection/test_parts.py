@@ -110,3 +110,47 @@ def test_a_video_that_was_rejected_and_then_chosen_is_chosen_whoever_did_it(
     written(tmp_path / "s.json", ranks[0], b=BAD)
     written(tmp_path / "s.json", ranks[1], b=CHOICE)
     assert Parts(tmp_path / "s.json", SCORER).finish() == Selection(SCORER, {"b": CHOICE}, {})
+
+
+def test_lines_are_read_once_and_those_of_other_processes_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, read = tmp_path / "s.json", list[str]()
+    from_json = Choice.from_json.__func__  # type: ignore[attr-defined]
+
+    def reading(cls: type[Choice], value: object, name: str) -> Choice:
+        read.append(Path(name).name)
+        choice: Choice = from_json(cls, value, name)
+        return choice
+
+    written(target, 0, a=CHOICE)
+    other = Parts(target, SCORER)
+    monkeypatch.setattr(Choice, "from_json", classmethod(reading))
+    parts = Parts(target, SCORER)
+    for number, key in enumerate("bcd", 1):
+        other.add(1, key, CHOICE)
+        assert parts.selection().videos.keys() == set("abcd"[: number + 1])
+    other.close()
+    assert parts.finish() == parts.selection()
+    assert read == ["s.json.part-0.jsonl:2", *(f"s.json.part-1.jsonl:{line}" for line in (2, 3, 4))]
+
+
+def test_a_finished_selection_goes_on_with_new_parts(tmp_path: Path) -> None:
+    parts = Parts(tmp_path / "s.json", SCORER)
+    for number, key in enumerate("abc"):
+        parts.add(0, key, CHOICE)
+        parts.close()
+        assert parts.finish().videos.keys() == set("abc"[: number + 1])
+        assert Selection.load(tmp_path / "s.json") == parts.selection()
+
+
+def test_a_damaged_line_is_named_by_its_number_in_the_file(tmp_path: Path) -> None:
+    parts = Parts(tmp_path / "s.json", SCORER)
+    parts.add(0, "a", CHOICE)
+    assert list(parts.selection().videos) == ["a"]
+    parts.add(0, "b", CHOICE)
+    parts.close()
+    with (tmp_path / "s.json.part-0.jsonl").open("a") as file:
+        file.write("nonsense\n")
+    with pytest.raises(InputError, match=r"part-0\.jsonl:4: damaged"):
+        parts.selection()

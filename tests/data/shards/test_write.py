@@ -1,8 +1,5 @@
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,22 +9,13 @@ from typing import Any
 import pytest
 
 import drawn_clips
+from forked import Forked
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.data.shards.write import Plan, safe_key, write_dataset
 from sound2scene.types import InputError
 
-HERE = Path(__file__).parent
 PLAN = Plan("drawn", ["bell", "drum"], clips_per_shard=2, workers=2)
 Jobs = dict[str, list[dict[str, Any]]]
-KILLED = """
-import json, sys
-import drawn_clips
-from sound2scene.data.sharding import Plan, write_dataset
-
-if __name__ == "__main__":
-    plan = Plan("drawn", ["bell", "drum"], clips_per_shard=2, workers=2)
-    write_dataset(sys.argv[1], json.loads(sys.argv[2]), drawn_clips.draw_slowly, plan)
-"""
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -44,42 +32,31 @@ def test_the_bytes_do_not_depend_on_the_number_of_processes(dataset: Path, tmp_p
     assert content(tmp_path) == content(dataset)
 
 
-def slow_jobs(trace: Path) -> Jobs:
-    found = drawn_clips.jobs(counts={"train": 24, "val": 4})
-    return {
-        split: [job | {"trace": str(trace), "nap_s": 0.1} for job in jobs] for split, jobs in found.items()
-    }
-
-
-def kill_in_the_middle(folder: Path, jobs: Jobs, script: Path) -> None:
-    """Start writing in another process and kill it once shards stand and others are under way."""
-    script.write_text(KILLED)
-    environment = os.environ | {"PYTHONPATH": str(HERE)}
-    command = [sys.executable, str(script), str(folder), json.dumps(jobs)]
-    writer = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while len(list(folder.glob("*/*.part.json"))) < 2:
-        assert time.monotonic() < deadline, "nothing is written"
-        assert writer.poll() is None, "the writer ended"
+def killed_in_the_middle(folder: Path, jobs: Jobs) -> Path:
+    """Shards of a process that was killed once some stood and others were under way."""
+    writer = Forked(write_dataset, folder, jobs, drawn_clips.draw_few, PLAN)
+    while len(list(folder.glob("*/*.part.json"))) < 2 and writer.is_running():
         time.sleep(0.02)
-    writer.send_signal(signal.SIGKILL)
-    writer.wait()
+    assert writer.kill().status == -signal.SIGKILL
+    return folder
 
 
 def test_a_killed_run_that_goes_on_equals_an_undisturbed_one(tmp_path: Path) -> None:
-    killed, whole, trace = tmp_path / "killed", tmp_path / "whole", tmp_path / "trace"
-    jobs = slow_jobs(trace)
-    kill_in_the_middle(killed, jobs, tmp_path / "write.py")
+    whole, trace = tmp_path / "whole", tmp_path / "trace"
+    jobs = {
+        split: [job | {"trace": str(trace)} for job in jobs]
+        for split, jobs in drawn_clips.jobs(counts={"train": 24, "val": 4}).items()
+    }
+    killed = killed_in_the_middle(tmp_path / "killed", jobs)
     done = list(killed.glob("*/*.part.json"))
     assert 2 <= len(done) < 14
     assert not (killed / "dataset.json").exists()
     (killed / "train" / "000011.tar.tmp").write_bytes(b"half a shard")  # what a kill within a write leaves
     drawn = len(trace.read_text().splitlines())
-    write_dataset(killed, jobs, drawn_clips.draw_slowly, PLAN)
-    assert len(trace.read_text().splitlines()) - drawn == 28 - 2 * len(
-        done
-    )  # nothing that stood was drawn again
-    write_dataset(whole, jobs, drawn_clips.draw_slowly, PLAN)
+    write_dataset(killed, jobs, drawn_clips.draw_and_tell, PLAN)
+    # Nothing that stood was drawn again.
+    assert len(trace.read_text().splitlines()) - drawn == 28 - 2 * len(done)
+    write_dataset(whole, jobs, drawn_clips.draw_and_tell, PLAN)
     assert content(killed) == content(whole)
     kinds = {path.name.partition(".")[2] for path in killed.rglob("*") if path.is_file()}
     assert kinds == {"tar", "npz", "jsonl", "json"}

@@ -8,11 +8,7 @@ misses.
 from __future__ import annotations
 
 import hashlib
-import os
-import socket
-import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,12 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from sound2scene import files
 from sound2scene.types import InputError
 
 BLOCK = 128
-
-
-_STALE_S = 600
 
 
 Encode = Callable[[Tensor], Tensor]
@@ -69,14 +63,8 @@ class FeatureCache:
         """Put a block's rows on disk, whole or not at all."""
         assert len(z_BD) == len(self.positions(block)), "a block must be written whole"
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(block)
-        temporary = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                np.save(file, z_BD.float().cpu().numpy())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with files.replacing(self._path(block)) as partial, partial.open("wb") as file:
+            np.save(file, z_BD.float().cpu().numpy())
 
     def row(self, position: int) -> NDArray[np.float32]:
         """Feature of one clip, (D,), read through the page cache: memory does not grow with N."""
@@ -90,7 +78,7 @@ class FeatureCache:
         Raises:
             InputError: If the encoder gives NaN or infinity.
         """
-        self._sweep()
+        files.sweep(self.folder)
         wanted = tqdm(list(blocks), desc="image features", unit="block")
         for block, image_BCHW in zip(wanted, images, strict=True):
             with torch.inference_mode():
@@ -102,13 +90,6 @@ class FeatureCache:
                     "again"
                 )
             self.write(block, z_BD)
-
-    def _sweep(self) -> None:
-        """Remove what killed computations left; a live one takes seconds over a block."""
-        for leftover in self.folder.glob("*.tmp"):
-            with suppress(FileNotFoundError):
-                if time.time() - leftover.stat().st_mtime > _STALE_S:
-                    leftover.unlink()
 
     def _path(self, block: int) -> Path:
         return self.folder / f"{block:06d}.npy"

@@ -4,32 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from sound2scene.data.selection.parts import Refused
-from sound2scene.data.video import decode as video
+from sound2scene.data.video.decode import decode
+from sound2scene.data.video.errors import VideoError
 from sound2scene.distributed import world
-from sound2scene.moments import Moments
-
-
-class Footage(NamedTuple):
-    """A video, or why there is none.
-
-    Attributes:
-        key: Its name.
-        moments: What it shows and sounds like; None where it cannot be used.
-        duration_s: Its length; 0 where it cannot be used.
-        refused: Why it cannot be used; None where it can.
-    """
-
-    key: str
-    moments: Moments | None
-    duration_s: float
-    refused: Refused | None = None
+from sound2scene.moments import Footage, Moments, Refused
 
 
 class FootageDataset(Dataset[Footage]):
@@ -49,14 +32,12 @@ class FootageDataset(Dataset[Footage]):
     def __getitem__(self, position: int) -> Footage:
         key, path = self.videos[position]
         try:
-            decoded = video.decode(path, self.side_px)
-        except video.VideoError as error:
-            return Footage(key, None, 0.0, Refused(error.kind, str(error)))
+            decoded = decode(path, self.side_px)
+        except VideoError as error:
+            return Footage(key, Refused(error.kind, str(error)), 0.0)
         frames_SCHW = torch.from_numpy(decoded.frames_SHWC).permute(0, 3, 1, 2)
-        moments = Moments(
-            key, torch.from_numpy(decoded.second_S), frames_SCHW, torch.from_numpy(decoded.waveform_T)
-        )
-        return Footage(key, moments, decoded.duration_s)
+        second_S, waveform_T = torch.from_numpy(decoded.second_S), torch.from_numpy(decoded.waveform_T)
+        return Footage(key, Moments(key, second_S, frames_SCHW, waveform_T), decoded.duration_s)
 
 
 class FootageModule(pl.LightningDataModule):

@@ -8,32 +8,35 @@ each other.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from sound2scene import images
 from sound2scene.data.batches.features import FeatureCache
-from sound2scene.data.batches.reader import ClipReader
+from sound2scene.data.batches.frozen_encoder import mirrored
+from sound2scene.data.batches.reader import feature, open_picture, shared_stack
 from sound2scene.data.batches.sampler import Draw, clip_seed
-from sound2scene.data.shards.read import ShardDataset
-from sound2scene.types import Batch
+from sound2scene.protocols import Pictures
+from sound2scene.types import InstanceBatch
 
 DRAWS = 2
 
 
-class Instances(NamedTuple):
+@dataclass
+class Neighbourhood:
     """What there is to draw from.
 
     Attributes:
         side: Pixels of a real picture.
         neighbours_NK: Positions of each clip's neighbours.
-        features: Of the pictures.
-        flipped: Of the mirrored pictures; None where features are never mirrored.
+        features: Features of the pictures.
+        flipped: Features of the mirrored pictures; None where features are never mirrored.
     """
 
     side: int
@@ -42,51 +45,54 @@ class Instances(NamedTuple):
     flipped: FeatureCache | None
 
 
-def mirrored(picture: Image.Image) -> Image.Image:
-    """Left and right exchanged."""
-    return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+class _Instance(NamedTuple):
+    position: int
+    pixels_CHW: Tensor
+    z_image_D: Tensor
+    z_drawn_JD: Tensor
 
 
-class InstanceReader(ClipReader):
+class InstanceReader(Dataset[_Instance]):
     """Reads an instance's condition, its real picture and the conditions of its fakes.
 
     Args:
-        shards: The split.
-        instances: What there is to draw from.
+        split: The pictures.
+        around: What there is to draw from.
         seed: With the epoch and the clip's position, seeds the draws.
     """
 
-    def __init__(self, shards: ShardDataset, instances: Instances, seed: int = 0) -> None:
-        super().__init__(shards, ["image"], seed=seed)
-        self.instances = instances
+    def __init__(self, split: Pictures, around: Neighbourhood, seed: int = 0) -> None:
+        self.split, self.around, self.seed = split, around, seed
 
-    def __getitem__(self, draw: Draw) -> dict[str, Any]:
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, draw: Draw) -> _Instance:
         dice = torch.Generator().manual_seed(clip_seed(self.seed, draw))
-        near_K = self.instances.neighbours_NK[draw.position]
-        neighbour = int(near_K[self._throw(len(near_K), dice)])
-        picture = images.decode_jpeg(self.shards.member(neighbour, "jpg"), self.shards.where(neighbour))
-        if self._throw(2, dice):
+        near_K = self.around.neighbours_NK[draw.position]
+        picture = open_picture(self.split, int(near_K[_throw(len(near_K), dice)]))
+        if _throw(2, dice):
             picture = mirrored(picture)
-        drawn = [self._feature(self._throw(len(self), dice), dice) for _ in range(DRAWS)]
-        return {
-            "position": draw.position,
-            "image": images.square_pixels(picture, self.instances.side),
-            "z_image": self._feature(draw.position, dice),
-            "z_drawn": torch.stack(drawn),
-        }
+        drawn = [self._feature(_throw(len(self), dice), dice) for _ in range(DRAWS)]
+        pixels_CHW = images.square_pixels(picture, self.around.side)
+        return _Instance(draw.position, pixels_CHW, self._feature(draw.position, dice), torch.stack(drawn))
 
-    def collate(self, items: list[dict[str, Any]]) -> Batch:
+    def collate(self, items: list[_Instance]) -> InstanceBatch:
         """Clips to a batch: real pictures in [-1, 1], (B, 3, side, side), and draws first, (2, B, D)."""
-        batch = super().collate(items)
-        assert batch.image_BCHW is not None
-        z_drawn_JBD = torch.stack([item["z_drawn"] for item in items], dim=1)
-        return batch._replace(image_BCHW=images.to_model(batch.image_BCHW), z_drawn_JBD=z_drawn_JBD)
+        position, pixels, z_image, z_drawn = zip(*items, strict=True)
+        return InstanceBatch(
+            [self.split.key(number) for number in position],
+            images.to_model(shared_stack(pixels)),
+            torch.stack(z_image),
+            torch.stack(z_drawn, dim=1),
+        )
 
     def _feature(self, position: int, dice: torch.Generator) -> Tensor:
-        cache = self.instances.features
-        if self.instances.flipped is not None and self._throw(2, dice):
-            cache = self.instances.flipped
-        return torch.tensor(cache.row(position))
+        cache = self.around.features
+        if self.around.flipped is not None and _throw(2, dice):
+            cache = self.around.flipped
+        return feature(cache, position)
 
-    def _throw(self, sides: int, dice: torch.Generator) -> int:
-        return int(torch.randint(sides, (), generator=dice))
+
+def _throw(sides: int, dice: torch.Generator) -> int:
+    return int(torch.randint(sides, (), generator=dice))

@@ -1,15 +1,15 @@
-"""Who resembles whom: the k nearest pictures of each picture by z_image, never itself (IC-GAN, arXiv:2109.05070)."""
+"""Who resembles whom: the k nearest pictures of each by z_image, never itself (IC-GAN, arXiv:2109.05070)."""
 
 from __future__ import annotations
 
 import importlib
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sound2scene import files
 from sound2scene.data.batches.features import FeatureCache
 from sound2scene.distributed import barrier, world
 from sound2scene.types import InputError
@@ -84,10 +84,5 @@ def cached_nearest(features: FeatureCache, k: int) -> NDArray[np.int32]:
 
 
 def _write(path: Path, found_NK: NDArray[np.int32]) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.save(file, found_NK)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with files.replacing(path) as partial, partial.open("wb") as file:
+        np.save(file, found_NK)

@@ -1,80 +1,177 @@
-"""What a loader's worker does with a clip of a split, and how clips become a batch."""
+"""What a loader's worker does with a clip, and how clips become a batch: one reader per kind of batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset, default_collate
 
 from sound2scene import images
 from sound2scene.data.batches.features import FeatureCache
 from sound2scene.data.batches.sampler import Draw, clip_seed
-from sound2scene.data.shards.read import ShardDataset
-from sound2scene.types import Batch
+from sound2scene.protocols import Pictures, Sounds
+from sound2scene.types import CropBatch, FeatureBatch, PairBatch, PictureBatch
 
-Field = Literal["image", "waveform"]
+Chain = Callable[[Image.Image], Tensor]
+Crops = Callable[[Image.Image], tuple[Tensor, ...]]
 
 
-class ClipReader(Dataset[dict[str, Any]]):
-    """What a loader's worker does with one clip of a split.
+def open_picture(split: Pictures, position: int) -> Image.Image:
+    """The picture of a clip, decoded."""
+    return images.decode_jpeg(split.member(position, "jpg"), split.where(position))
+
+
+def feature(cache: FeatureCache, position: int) -> Tensor:
+    """z_image of a clip, (D,)."""
+    return torch.tensor(cache.row(position))
+
+
+def names(split: Pictures, positions: Sequence[int]) -> tuple[list[str], Tensor, Tensor]:
+    """Key, index and label of clips, with which most batches begin."""
+    index_B = torch.tensor(positions)
+    return [split.key(position) for position in positions], index_B, split.label_N[index_B]
+
+
+@contextmanager
+def seeded(seed: int, draw: Draw) -> Iterator[None]:
+    """Torch's own generator at the seed of one draw of a clip, for random changes that ask it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(clip_seed(seed, draw))  # leaves a GPU's generator alone
+        yield
+
+
+class _Pair(NamedTuple):
+    position: int
+    waveform_T: Tensor
+    z_image_D: Tensor
+
+
+class PairReader(Dataset[_Pair]):
+    """Reads sounds, and hands over the features of their pictures.
 
     Args:
-        shards: The split.
-        read: Members to decode.
-        image: Picture to tensor (C, H, W), or to random crops (crops, C, h, w) of each resolution.
-        sound: Random change of a waveform, or None.
+        split: Clips with sounds.
+        features: Cached z_image of the split.
+        augment: Random change of a waveform, or None.
         seed: With the epoch and the clip's position, seeds the random changes.
-        features: Cached image features to hand over, or None.
     """
 
     def __init__(
-        self,
-        shards: ShardDataset,
-        read: Sequence[Field],
-        image: Callable[[Any], Tensor | tuple[Tensor, ...]] | None = None,
-        sound: nn.Module | None = None,
-        seed: int = 0,
-        features: FeatureCache | None = None,
+        self, split: Sounds, features: FeatureCache, augment: nn.Module | None = None, seed: int = 0
     ) -> None:
-        self.shards, self.read, self.image, self.sound = shards, set(read), image, sound
-        self.seed, self.features = seed, features
+        self.split, self.features, self.augment, self.seed = split, features, augment, seed
 
     def __len__(self) -> int:
-        return len(self.shards)
+        return len(self.split)
 
-    def __getitem__(self, draw: Draw) -> dict[str, Any]:
-        position = draw.position
-        clip: dict[str, Any] = {"position": position}
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(clip_seed(self.seed, draw))  # leaves a GPU's generator alone
-            if "image" in self.read and self.image is not None:
-                picture = images.decode_jpeg(self.shards.member(position, "jpg"), self.shards.where(position))
-                seen = self.image(picture)
-                clip |= {"image": seen} if isinstance(seen, Tensor) else {"crops": seen}
-            if "waveform" in self.read:
-                waveform_T = torch.from_numpy(self.shards.waveform(position))
-                clip["waveform"] = self.sound(waveform_T) if self.sound else waveform_T
-        if self.features is not None:
-            clip["z_image"] = torch.tensor(self.features.row(position))
-        return clip
+    def __getitem__(self, draw: Draw) -> _Pair:
+        waveform_T = torch.from_numpy(self.split.waveform(draw.position))
+        if self.augment is not None:
+            with seeded(self.seed, draw):
+                waveform_T = self.augment(waveform_T)
+        return _Pair(draw.position, waveform_T, feature(self.features, draw.position))
 
-    def collate(self, items: list[dict[str, Any]]) -> Batch:
-        """Clips to a batch; the crops of a resolution are stacked crop by crop, (crops * B, C, h, w)."""
-        position = [item["position"] for item in items]
-        fields = items[0].keys() - {"position", "crops"}
-        # In a worker this stacks straight into the memory that is handed over: no second copy, no hoarding
-        # heap.
-        stacked = {name: default_collate([item[name] for item in items]) for name in fields}
-        crops = zip(*(item.get("crops", ()) for item in items), strict=True)
-        return Batch(
-            [self.shards.key(number) for number in position],
-            torch.tensor(position),
-            self.shards.label_N[position],
-            stacked.get("image"),
-            stacked.get("waveform"),
-            stacked.get("z_image"),
-            crops=tuple(torch.stack(same, dim=1).flatten(0, 1) for same in crops) or None,
+    def collate(self, items: list[_Pair]) -> PairBatch:
+        """Clips to a batch."""
+        position, waveforms, rows = zip(*items, strict=True)
+        return PairBatch(*names(self.split, position), shared_stack(waveforms), torch.stack(rows))
+
+
+class _Picture(NamedTuple):
+    position: int
+    image_CHW: Tensor
+
+
+class PictureReader(Dataset[_Picture]):
+    """Reads pictures.
+
+    Args:
+        split: The pictures.
+        chain: Picture to tensor (C, H, W); it may change it at random.
+        seed: With the epoch and the clip's position, seeds the random changes.
+    """
+
+    def __init__(self, split: Pictures, chain: Chain, seed: int = 0) -> None:
+        self.split, self.chain, self.seed = split, chain, seed
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, draw: Draw) -> _Picture:
+        with seeded(self.seed, draw):
+            return _Picture(draw.position, self.chain(open_picture(self.split, draw.position)))
+
+    def collate(self, items: list[_Picture]) -> PictureBatch:
+        """Clips to a batch."""
+        position, pictures = zip(*items, strict=True)
+        return PictureBatch(*names(self.split, position), shared_stack(pictures))
+
+
+class _Cropped(NamedTuple):
+    position: int
+    crops: tuple[Tensor, ...]
+
+
+class CropReader(Dataset[_Cropped]):
+    """Reads random crops of pictures.
+
+    Args:
+        split: The pictures.
+        crops: Picture to random crops, (crops, C, h, w) of each resolution.
+        seed: With the epoch and the clip's position, seeds the crops.
+    """
+
+    def __init__(self, split: Pictures, crops: Crops, seed: int = 0) -> None:
+        self.split, self.crops, self.seed = split, crops, seed
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, draw: Draw) -> _Cropped:
+        with seeded(self.seed, draw):
+            return _Cropped(draw.position, self.crops(open_picture(self.split, draw.position)))
+
+    def collate(self, items: list[_Cropped]) -> CropBatch:
+        """Clips to a batch."""
+        resolutions = zip(*(item.crops for item in items), strict=True)
+        return CropBatch(
+            [self.split.key(item.position) for item in items],
+            tuple(torch.stack(same, dim=1).flatten(0, 1) for same in resolutions),
         )
+
+
+class FeatureReader(Dataset[int]):
+    """Hands over features of pictures and nothing else.
+
+    Args:
+        split: The pictures.
+        features: Cached z_image of the split.
+    """
+
+    def __init__(self, split: Pictures, features: FeatureCache) -> None:
+        self.split, self.features = split, features
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, draw: Draw) -> int:
+        return draw.position
+
+    def collate(self, items: list[int]) -> FeatureBatch:
+        """Clips to a batch."""
+        rows = torch.stack([feature(self.features, position) for position in items])
+        return FeatureBatch(*names(self.split, items), rows)
+
+
+def shared_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors of one shape, stacked; in a loader's worker straight into the memory that is handed over.
+
+    A stack on the worker's own heap would be copied once more, and its heap would hoard.
+    """
+    stacked: Tensor = default_collate(list(tensors))
+    return stacked

@@ -1,8 +1,8 @@
-"""What every LightningDataModule shares: exact epochs on any number of processes, a restart at the next item."""
+"""What every DataModule shares: exact epochs on any number of processes, a restart at the next item."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import pytorch_lightning as pl
 import torch
@@ -10,11 +10,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from sound2scene.data.batches.sampler import Draw, EpochSampler, Progress, WholeSplitSampler
 from sound2scene.distributed import world
+from sound2scene.lightning import batches_trained
 from sound2scene.types import InputError
+
+Item = TypeVar("Item")
 
 
 class _ResumableLoader(DataLoader[Any]):
-    """Tells Lightning that a restart is taken care of (by the data module); it would warn of lost clips otherwise."""
+    """Tells Lightning that the DataModule takes care of a restart; it would warn of lost clips otherwise."""
 
     def state_dict(self) -> dict[str, Any]:
         return {}
@@ -23,14 +26,18 @@ class _ResumableLoader(DataLoader[Any]):
         pass
 
 
-class Collating(Protocol):
+class Collating(Protocol[Item]):
     """A dataset that knows how its items become a batch."""
 
-    def __getitem__(self, draw: Draw) -> Any:
+    def __len__(self) -> int:
+        """Number of items."""
+        ...
+
+    def __getitem__(self, draw: Draw) -> Item:
         """One item."""
         ...
 
-    def collate(self, items: list[Any]) -> Any:
+    def collate(self, items: list[Item]) -> Any:
         """Items to a batch."""
         ...
 
@@ -58,7 +65,7 @@ class ResumableDataModule(pl.LightningDataModule):
         self._train_batches = 1
 
     def coverage(self) -> dict[str, dict[str, int]]:
-        """How much of its source the data covers, per split of the source; empty where that was not counted."""
+        """How much of its source the data covers, per split of the source; empty where it was not counted."""
         return {}
 
     def _epochs(self, items: int) -> EpochSampler:
@@ -69,7 +76,7 @@ class ResumableDataModule(pl.LightningDataModule):
 
     def _loader(
         self,
-        reader: Collating,
+        reader: Collating[Any],
         sampler: EpochSampler | WholeSplitSampler,
         batch_size: int | None = None,
     ) -> DataLoader[Any]:
@@ -86,11 +93,11 @@ class ResumableDataModule(pl.LightningDataModule):
 
     def _trained(self) -> tuple[int, int]:
         """Batches trained on so far, and batches in an epoch."""
-        assert self.trainer is not None
-        trained: int = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed  # type: ignore[attr-defined]
+        if self.trainer is None:
+            return 0, 1
         # The Trainer's number is infinite until it has asked for the first batch; `limit_train_batches`
         # lowers it.
-        return trained, int(min(self.trainer.num_training_batches, self._train_batches))
+        return batches_trained(self.trainer), int(min(self.trainer.num_training_batches, self._train_batches))
 
     def _position(self) -> tuple[int, int]:
         return self._progress.position(*self._trained()) if self.trainer is not None else (0, 0)

@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 
 
 class EpochSampler(DistributedSampler[Draw]):
-    """Training order: whole global batches of a shuffle by (seed, epoch), only the ragged last batch left out.
+    """Training order: whole global batches of a shuffle by (seed, epoch), without the ragged last one.
 
     Global batch number k is the same set of clips for any number of ranks; rank r reads its r-th slice. A
     subclass of DistributedSampler only so that Lightning sees that the data is distributed already and calls
@@ -104,7 +104,7 @@ class Progress:
         self.start = {"epoch": 0, "batch": 0, "trained": 0, "global_batch": 0}
 
     def position(self, trained: int, batches: int) -> tuple[int, int]:
-        """Epoch and batch to go on at, after `trained` batches over all runs, where epochs now have `batches`."""
+        """Epoch and batch to go on at, after `trained` batches over all runs; epochs now have `batches`."""
         epochs, batch = divmod(self.start["batch"] + trained - self.start["trained"], max(batches, 1))
         return self.start["epoch"] + epochs, batch
 

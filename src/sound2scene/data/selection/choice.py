@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from sound2scene.data.selection.file import Choice, Selection
+from sound2scene.data.selection.file import Selection
+from sound2scene.moments import Choice
 from sound2scene.types import InputError
 
 Frame = Literal["middle", "random"]

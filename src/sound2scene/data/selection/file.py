@@ -18,53 +18,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sound2scene.data.vggsound.names import ClipName
-from sound2scene.moments import STEP_HZ
+from sound2scene.moments import STEP_HZ, Choice
 from sound2scene.types import CLIP_S, InputError
 
 FORMAT = 1
 
 
 Layout = Literal["list", "mapping"]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The best moments of a video.
-
-    Attributes:
-        moments_s: Seconds, best first; at least one.
-        scores: Of the moments, in their order; none where they are not known (the published annotation).
-        duration_s: Of the video.
-    """
-
-    moments_s: tuple[float, ...]
-    scores: tuple[float, ...]
-    duration_s: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data, rounded to a microsecond and a millionth."""
-        moments, scores = (
-            [round(value, 6) + 0.0 for value in values] for values in (self.moments_s, self.scores)
-        )
-        return {"moments_s": moments, "scores": scores, "duration_s": round(self.duration_s, 6)}
-
-    @classmethod
-    def from_json(cls, value: Any, name: str) -> Choice:
-        """The inverse of `as_json`; `name` is what to call it in an error.
-
-        Raises:
-            InputError: If it is anything else.
-        """
-        if not isinstance(value, dict) or value.keys() != {"moments_s", "scores", "duration_s"}:
-            raise InputError(f"{name}: expected moments_s, scores and duration_s; select again")
-        moments, scores, duration_s = value["moments_s"], value["scores"], value["duration_s"]
-        if not _numbers(moments) or not _numbers(scores) or not _numbers([duration_s]):
-            raise InputError(f"{name}: moments_s, scores and duration_s must be finite numbers; select again")
-        if not moments or min(moments) < 0 or len(scores) not in (0, len(moments)):
-            raise InputError(
-                f"{name}: needs a moment, none before second 0, and no score or one for each; select again"
-            )
-        return cls(tuple(map(float, moments)), tuple(map(float, scores)), float(duration_s))
 
 
 @dataclass(frozen=True)
@@ -184,12 +144,6 @@ def _published_name(key: str) -> str:
         return ClipName.parse(key.rpartition("/")[2]).in_ms()
     except InputError:
         return key
-
-
-def _numbers(values: Any) -> bool:
-    return isinstance(values, list) and all(
-        type(value) in (int, float) and abs(value) < 1e9 for value in values
-    )
 
 
 def _lines(rows: list[tuple[str, Any]]) -> str:

@@ -10,22 +10,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-from sound2scene.data.selection.file import FORMAT, Choice, Selection
+from sound2scene.data.selection.file import FORMAT, Selection
+from sound2scene.moments import Choice, Refused
 from sound2scene.types import InputError
-
-
-class Refused(NamedTuple):
-    """A video that cannot be scored.
-
-    Attributes:
-        kind: One word: `silent`, `no_video` ... (see `data.video`).
-        reason: One line.
-    """
-
-    kind: str
-    reason: str
 
 
 class Parts:
@@ -43,25 +32,27 @@ class Parts:
         self.target, self.scorer = Path(target), dict(scorer)
         self._header = json.dumps({"format": FORMAT, "scorer": self.scorer}, sort_keys=True).encode() + b"\n"
         self._file: BinaryIO | None = None
-        self.selection()
-
-    def selection(self) -> Selection:
-        """All that is done so far, finished file and parts together."""
+        self._videos: dict[str, Choice] = {}
+        self._rejected: dict[str, tuple[str, str]] = {}
+        self._read: dict[Path, tuple[int, int]] = {}  # bytes and lines of each part that are known
         if self.target.exists():
             done = Selection.load(self.target)
             self._check(self.target, done.scorer)
-        else:
-            done = Selection(self.scorer, {}, {})
-        videos, rejected = dict(done.videos), dict(done.rejected)
+            self._videos.update(done.videos)
+            self._rejected.update(done.rejected)
+        self.selection()
+
+    def selection(self) -> Selection:
+        """All that is done so far, finished file and all parts together; of these only new lines are read."""
         for path in self._paths():
-            for key, found in self._rows(path):
+            for key, found in self._new_rows(path):
                 if isinstance(found, Refused):
-                    rejected[key] = (found.kind, found.reason)
+                    self._rejected[key] = (found.kind, found.reason)
                 else:
-                    videos[key] = found
-        for key in rejected.keys() & videos.keys():  # tried again, by whichever process
-            del rejected[key]
-        return Selection(self.scorer, videos, rejected)
+                    self._videos[key] = found
+        for key in self._rejected.keys() & self._videos.keys():  # tried again, by whichever process
+            del self._rejected[key]
+        return Selection(self.scorer, dict(self._videos), dict(self._rejected))
 
     def add(self, rank: int, key: str, found: Choice | Refused) -> None:
         """Append a finished video to this process's part; it is on its way to the disk when this returns.
@@ -89,6 +80,7 @@ class Parts:
         whole.save(self.target)
         for path in self._paths():
             path.unlink()
+        self._read.clear()
         return whole
 
     def _path(self, rank: int) -> Path:
@@ -109,9 +101,12 @@ class Parts:
             file.write(self._header)
         return file
 
-    def _rows(self, path: Path) -> Iterator[tuple[str, Choice | Refused]]:
-        lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last line end is torn, or nothing
-        for number, line in enumerate(lines, 1):
+    def _new_rows(self, path: Path) -> Iterator[tuple[str, Choice | Refused]]:
+        start, before = self._read.get(path, (0, 0))
+        with path.open("rb") as file:
+            file.seek(start)
+            lines = file.read().split(b"\n")[:-1]  # what follows the last line end is torn, or nothing
+        for number, line in enumerate(lines, before + 1):
             name = f"{path}:{number}"
             try:
                 row = json.loads(line)
@@ -127,13 +122,13 @@ class Parts:
                     f"{name}: damaged; delete this file, its videos are then scored again"
                 ) from None
             yield key, found
+        self._read[path] = start + sum(len(line) + 1 for line in lines), before + len(lines)
 
     def _check(self, path: Path, scorer: Any) -> None:
         if scorer != self.scorer:
             raise InputError(
-                f"{path}: was scored by {_one_line(scorer)}, not {_one_line(self.scorer)}; choose another "
-                "output, or "
-                "delete this file"
+                f"{path}: was scored by {_one_line(scorer)}, not {_one_line(self.scorer)}; "
+                "choose another output, or delete this file"
             )
 
 

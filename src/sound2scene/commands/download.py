@@ -1,0 +1,57 @@
+"""Download the videos of a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from sound2scene.commands.parser import INTERRUPTED, Command, Option
+
+
+def vggsound(
+    *,
+    table: Annotated[Path, Option("--csv")],
+    videos: Path,
+    split: Literal["train", "test", "all"] = "all",
+    classes: str | None = None,
+    limit: Annotated[int | None, Option(at_least=1)] = None,
+    height: Annotated[int, Option(at_least=1)] = 360,
+    address: str = "https://www.youtube.com/watch?v={id}",
+    rate_limit: Annotated[int, Option(at_least=1)] = 2_000_000,
+    sleep: Annotated[float, Option(at_least=0)] = 1.0,
+    workers: Annotated[int, Option(at_least=1)] = 1,
+    retries: Annotated[int, Option(at_least=0)] = 3,
+    timeout: Annotated[float, Option(above=0)] = 20.0,
+    clip_limit: Annotated[float, Option(above=0)] = 600.0,
+) -> int:
+    """Clips of 10 s by yt-dlp (pip install 'sound2scene[download]'); a killed run goes on when repeated.
+
+    Args:
+        table: The table vggsound.csv, plain or gzipped.
+        videos: Folder of the clips and of downloads.jsonl, which says what became of each.
+        split: Split to take.
+        classes: File with the class names to take, one per line; 50 for those of the paper.
+        limit: Take only the first so many clips of these.
+        height: Rows of the pictures, at most.
+        address: Address of a video, for a mirror.
+        rate_limit: Bytes per second and worker.
+        sleep: Mean seconds between two clips of a worker.
+        workers: Clips under way at once.
+        retries: Further tries of a transfer that breaks off, each from where the one before ended.
+        timeout: Longest silence of a server, in seconds.
+        clip_limit: Longest time for a clip with all its tries, in seconds.
+    """
+    from sound2scene.data.vggsound import downloads, youtube
+    from sound2scene.data.vggsound.table import read_classes, read_table
+
+    names = downloads.choose(read_table(table), split, read_classes(classes) if classes else None, limit)
+    fetcher = youtube.Fetcher(videos, address, height, rate_limit, timeout, retries)
+    counts, whole = downloads.Visit(fetcher, sleep, clip_limit, workers).run(names)
+    print(f"{videos}: {downloads.summary(counts)}")
+    if not whole:
+        print("stopped; run again to go on")
+        return INTERRUPTED
+    return 1 if any(state == "failed" for state, _ in counts) else 0
+
+
+COMMAND: Command = {"vggsound": vggsound}

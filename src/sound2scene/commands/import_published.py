@@ -1,0 +1,56 @@
+"""Turn a published checkpoint into an artifact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sound2scene.commands.parser import Command, Output
+
+
+def audio_encoder(source: str, *, folder: Output, image_encoder: str | None = None) -> None:
+    """Import the audio encoder of Sound2Scene.
+
+    Args:
+        source: A file, an http or https address, or `published` for the authors' address.
+        folder: Folder of the artifact.
+        image_encoder: Artifact of the SwAV encoder to which it was aligned; its card then names it.
+    """
+    from sound2scene.published import sound2scene
+
+    _report(sound2scene.import_audio_encoder(source, folder, image_encoder))
+
+
+def swav(source: str, *, folder: Output, preset: str = "squeeze") -> None:
+    """Import the image encoder of SwAV.
+
+    Args:
+        source: A file, an http or https address, or `published` for the authors' weights.
+        folder: Folder of the artifact.
+        preset: Image chain for its card: squeeze as Sound2Scene uses these weights, icgan128 as IC-GAN does.
+    """
+    from sound2scene.published import swav as checkpoint
+
+    _report(checkpoint.import_swav(source, folder, preset))
+
+
+def icgan(source: str, *, folder: Output, image_encoder: str | None = None) -> None:
+    """Import a generator of IC-GAN.
+
+    Args:
+        source: A folder, a .tar.gz of it or its address, or `published` for the authors' 128 px model.
+        folder: Folder of the artifact.
+        image_encoder: Artifact of the SwAV encoder whose features it draws; its card then names it.
+    """
+    from sound2scene.published import icgan as checkpoint
+
+    _report(checkpoint.import_icgan(source, folder, image_encoder))
+
+
+def _report(artifact: Path) -> None:
+    from sound2scene import artifacts
+
+    card = artifacts.read_card(artifact)
+    print(f"{artifact}: {card.class_path}\nlicence: {card.licence}")
+
+
+COMMAND: Command = {"audio-encoder": audio_encoder, "swav": swav, "icgan": icgan}

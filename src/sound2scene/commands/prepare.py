@@ -1,0 +1,222 @@
+"""Write a dataset's shards from videos, or from pictures and sounds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from sound2scene.commands.parser import Command, Option, Output, Seed, Share
+from sound2scene.commands.verify import describe
+
+Frame = Literal["middle", "random"]
+Count = Annotated[int, Option(at_least=0)]
+Processes = Annotated[int | None, Option(at_least=1)]
+Side = Annotated[int, Option("--side", at_least=1)]
+
+
+def toy(
+    *,
+    shards: Output,
+    videos: Path = Path("data/toy/videos"),
+    frame: Literal["localizer", "middle", "random", "true"] = "true",
+    localizer: Path = Path("experiments/artifacts/toy/localizer"),
+    train: Count = 1280,
+    val: Count = 256,
+    test: Count = 256,
+    mixed: Count = 32,
+    seed: Seed = 0,
+    workers: Annotated[int, Option(at_least=1)] = 2,
+) -> None:
+    """The procedural toy world: videos with sound, and shards from them.
+
+    Args:
+        shards: Folder of the shards.
+        videos: Folder of the videos; those that are there are kept.
+        frame: Moment of the picture: chosen by the localizer, the middle, a random or the true one.
+        localizer: Artifact of the localizer that chooses.
+        train: Training clips.
+        val: Validation clips.
+        test: Test clips.
+        mixed: Clips of two sources in the test split.
+        seed: Seed of the world.
+        workers: Processes.
+    """
+    from sound2scene.data import prepare
+
+    clips = {"train": train, "val": val, "test": test}
+    chosen = None
+    if frame == "localizer":
+        chosen = shards.with_name(f"{shards.name}-selection.json")
+        _select_toy(videos, (clips, mixed, seed, workers), localizer, chosen)
+    _report(prepare.prepare_toy(shards, videos, frame, chosen, clips, mixed, seed, workers))
+
+
+def videos(
+    videos: Path,
+    *,
+    shards: Output,
+    labels: str | None = None,
+    val_share: Share = 0.1,
+    test_share: Share = 0.0,
+    selection: Path | None = None,
+    frame: Frame | None = None,
+    side_px: Side = 256,
+    workers: Processes = None,
+) -> None:
+    """Any folder of videos.
+
+    Args:
+        videos: Folder of the videos, searched recursively.
+        shards: Folder of the shards.
+        labels: A CSV with the columns key, label and, optionally, split; or `folders`: one folder per class.
+        val_share: Share of the clips held out for validation.
+        test_share: Share of the clips held out for the test, where the labels have no splits.
+        selection: File of the selected moments.
+        frame: Moment of videos that are not selected; by default they are left out, and where nothing is
+            selected the middle is taken.
+        side_px: Pixels of a picture's short side, at most; the squeeze preset needs 256.
+        workers: Processes; by default one per core.
+    """
+    from sound2scene.data import prepare
+
+    choice = {"selection": selection, "frame": frame, "side_px": side_px}
+    _report(prepare.prepare_videos(shards, videos, labels, val_share, test_share, workers, **choice))
+
+
+def vggsound(
+    source: Path | None = None,
+    *,
+    shards: Output,
+    table: Annotated[Path, Option("--csv", "--table")],
+    videos: Path | None = None,
+    classes: str | None = None,
+    val_share: Share = 0.05,
+    selection: Path | None = None,
+    frame: Frame | None = None,
+    side_px: Side = 256,
+    workers: Processes = None,
+) -> None:
+    """VGGSound in its official splits, from videos, or from images/ and audios/.
+
+    Args:
+        source: Folder with images/ and audios/, instead of --videos.
+        shards: Folder of the shards.
+        table: The table vggsound.csv, plain or gzipped.
+        videos: Folder of the videos, searched recursively.
+        classes: File with the class names to take, one per line; 50 for those of the paper.
+        val_share: Share of the training videos held out for validation.
+        selection: File of the selected moments.
+        frame: Moment of videos that are not selected; by default they are left out, and where nothing is
+            selected the middle is taken.
+        side_px: Pixels of a picture's short side, at most; the squeeze preset needs 256.
+        workers: Processes; by default one per core.
+    """
+    from sound2scene.data import prepare
+    from sound2scene.types import InputError
+
+    if source is not None and videos is None:
+        folder = prepare.prepare_vggsound(shards, source, table, classes, val_share)
+    elif videos is not None and source is None:
+        choice = {"selection": selection, "frame": frame, "side_px": side_px}
+        folder = prepare.prepare_vggsound_videos(shards, videos, table, classes, val_share, workers, **choice)
+    else:
+        raise InputError(
+            "prepare vggsound: give --videos, or a folder with images/ and audios/, and not both"
+        )
+    _report(folder)
+
+
+def vegas(
+    *,
+    shards: Output,
+    videos: Path,
+    five: bool = False,
+    val_share: Share = 0.1,
+    test_share: Share = 0.2,
+    selection: Path | None = None,
+    frame: Frame | None = None,
+    side_px: Side = 256,
+    workers: Processes = None,
+) -> None:
+    """VEGAS, one folder of videos per class.
+
+    Args:
+        shards: Folder of the shards.
+        videos: Folder of the class folders.
+        five: Take only the five classes of the paper.
+        val_share: Share of the clips held out for validation.
+        test_share: Share of the clips held out for the test.
+        selection: File of the selected moments.
+        frame: Moment of videos that are not selected; by default they are left out, and where nothing is
+            selected the middle is taken.
+        side_px: Pixels of a picture's short side, at most; the squeeze preset needs 256.
+        workers: Processes; by default one per core.
+    """
+    from sound2scene.data import prepare
+
+    choice = {"selection": selection, "frame": frame, "side_px": side_px}
+    _report(prepare.prepare_vegas_videos(shards, videos, five, val_share, test_share, workers, **choice))
+
+
+def folder(source: Path, *, shards: Output, val_share: Share = 0.1, test_share: Share = 0.0) -> None:
+    """Pictures and sounds of the same names in images/ and audios/, or in one such folder per class.
+
+    Args:
+        source: Folder of the pairs.
+        shards: Folder of the shards.
+        val_share: Share of the clips held out for validation.
+        test_share: Share of the clips held out for the test.
+    """
+    from sound2scene.data import prepare
+
+    _report(prepare.prepare_folder(shards, source, val_share, test_share))
+
+
+def manifest(source: Path, *, shards: Output, val_share: Share = 0.15, seed: Seed = 0) -> None:
+    """A CSV of class-matched pictures and sounds, drawn as pairs.
+
+    Args:
+        source: The CSV.
+        shards: Folder of the shards.
+        val_share: Share of the groups held out for validation.
+        seed: Seed of the draw of pairs.
+    """
+    from sound2scene.data import prepare
+
+    _report(prepare.prepare_manifest(shards, source, val_share, seed))
+
+
+def _select_toy(
+    folder: Path, world: tuple[Mapping[str, int], int, int, int], localizer: Path, output: Path
+) -> None:
+    """Write the toy world's videos (clips, mixed ones, seed, workers) and choose a moment of each."""
+    from sound2scene.commands.selection_run import scorer_of, select_moments
+    from sound2scene.data.toy.world import write_videos
+    from sound2scene.data.video.find import find_videos
+
+    write_videos(folder, *world)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    select_moments(find_videos(folder), scorer_of("localizer", localizer), output, workers=world[-1])
+
+
+def _report(folder: Path) -> None:
+    from sound2scene.data.shards.report import REPORT, coverage_line
+
+    print(f"{folder}: {describe(folder)}")
+    report = json.loads((folder / REPORT).read_bytes())
+    for kind, found in report["strays"].items():
+        print(f"{found['count']} files left out: {kind}")
+    if report["coverage"]:
+        print(f"{coverage_line(report['coverage'])}; see {folder / REPORT}")
+
+
+COMMAND: Command = {
+    "toy": toy,
+    "videos": videos,
+    "vggsound": vggsound,
+    "vegas": vegas,
+    "folder": folder,
+    "manifest": manifest,
+}

@@ -1,0 +1,142 @@
+"""Every recipe under `experiments/` starts and takes a step on fabricated data of the layout that it names."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import fabricated
+from sound2scene import cli
+from test_recipes import EXPERIMENTS, RECIPES
+from tiny import NET
+
+SMALL_AUDIO = {"z_dim": 8, "backbone": "resnet18", "backbone_options": NET}
+SMALL_JUDGE = {"side": 32, "backbone": "resnet18", "backbone_options": NET}
+SMALL_GENERATOR = {"channels": 1, "attention": [], "z_dim": 12, "feature_dim": 4, "z_image_dim": 8}
+SMALL_DISCRIMINATOR = {"channels": 1, "attention": [], "z_image_dim": 8}
+SMALL_LOCALIZER = {
+    "dim": 8,
+    "image": {"side_px": 32, "backbone": "resnet18", "backbone_options": NET | {"output_stride": 8}},
+    "audio": {"window_s": 0.5, "backbone": "resnet18", "backbone_options": NET},
+}
+QUICK = {
+    "align/vegas",
+    "encoder/imagenet_400ep_bs256",
+    "gan/coco128_icgan",
+    "judge/pairs",
+    "localizer/videos",
+}
+PROCESSES = {
+    "encoder/imagenet_200ep_bs4096",
+    "encoder/imagenet_400ep_bs256",
+    "gan/imagenet128_icgan",
+    "gan/coco128_icgan",
+}
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder from which recipes are started."""
+    return fabricated.build(tmp_path_factory.mktemp("fabricated"))
+
+
+def name_of(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
+def sizes(path: Path, folder: Path) -> Path:
+    """What is made small for a test: networks, batches and lengths, and nothing else."""
+    recipe = yaml.safe_load(path.read_text())
+    network: dict[str, Any] = {
+        "align": {"audio_encoder": {"init_args": SMALL_AUDIO}},
+        "encoder": {
+            "image_encoder": {"init_args": {"backbone": "resnet18", "backbone_options": NET}},
+            "head": {
+                "class_path": "sound2scene.models.heads.PrototypeHead",
+                "init_args": {"hidden_dim": 8, "out_dim": 4, "prototypes": 6},
+            },
+        },
+        "gan": {
+            "generator": {"init_args": SMALL_GENERATOR},
+            "discriminator": {"init_args": SMALL_DISCRIMINATOR},
+        },
+        "judge": {"judge": {"init_args": SMALL_JUDGE}},
+        "localizer": {"localizer": {"init_args": SMALL_LOCALIZER}},
+    }[path.parent.name]
+    data: dict[str, Any] = {"batch_size": 2, "workers": 0}
+    if "ToyDataModule" in recipe["data"]["class_path"]:
+        data["train_clips"] = fabricated.CLIPS
+    if path.parent.name == "localizer":
+        data |= {"side_px": 32, "window_s": 0.5, "measured": 2}
+    if path.parent.name == "judge":
+        network["judge"]["init_args"] |= {"classes": 8 if path.stem == "toy" else len(fabricated.CLASSES)}
+    if name_of(path) == "localizer/vggsound":
+        network["localizer"]["init_args"] |= {"classes": len(fabricated.CLASSES)}
+    if name_of(path) == "encoder/imagenet_400ep_bs256":
+        network["queue"] = {"init_args": {"length": 8, "dim": 4}}
+    trainer = {
+        "max_epochs": 1,
+        "limit_train_batches": 1,
+        "limit_val_batches": 2,
+        "check_val_every_n_epoch": 1,
+    }
+    trainer |= {"accelerator": "cpu", "enable_progress_bar": False}
+    content = {"trainer": trainer, "model": {"init_args": network}, "data": {"init_args": data}}
+    file = folder / f"{path.parent.name}-{path.stem}.yaml"
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+def arguments(path: Path, work: Path, folder: Path, devices: int) -> list[str]:
+    hardware = [
+        "--trainer.devices",
+        str(devices),
+        "--trainer.num_nodes",
+        "1",
+        "--trainer.sync_batchnorm",
+        "false",
+    ]
+    files = ["-c", str(EXPERIMENTS / "trainer.yaml"), "-c", str(path), "-c", str(sizes(path, folder))]
+    return ["fit", *files, *hardware, "--run.folder", str(folder / "runs")]
+
+
+def took_a_step(path: Path, folder: Path) -> None:
+    (run,) = (folder / "runs" / path.parent.name / path.stem).glob("version_*")
+    assert (run / "checkpoints" / "best.ckpt").exists()
+    assert (run / "table.md").read_text().strip()
+    assert (run / "recipe.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=name_of(path), marks=[] if name_of(path) in QUICK else pytest.mark.slow)
+        for path in RECIPES
+    ],
+)
+def test_the_recipe_starts_and_takes_a_step(
+    path: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(work)
+    monkeypatch.setattr(sys, "argv", ["sound2scene", *arguments(path, work, tmp_path, 1)])
+    assert cli.main() == 0
+    took_a_step(path, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [path for path in RECIPES if name_of(path) in PROCESSES], ids=name_of)
+def test_the_recipe_of_many_processes_takes_a_step_on_two(path: Path, work: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sound2scene.cli", *arguments(path, work, tmp_path, 2)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    took_a_step(path, tmp_path)
+
+
+def test_every_recipe_that_asks_for_ddp_is_tried_on_two_processes() -> None:
+    asking = {name_of(path) for path in RECIPES if "strategy: ddp" in path.read_text()}
+    assert asking == PROCESSES
