@@ -1,4 +1,4 @@
-"""Small videos that know their time: a frame's grey level is its number, a tone starts at a known second."""
+"""Small videos that know their time: each frame's grey is its number, and a tone starts at a known second."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -47,5 +47,5 @@ def write_video(
             packets += shown.encode(frame)
         packets += shown.encode(None) if pictures else []
         packets += [*heard.encode(sound), *heard.encode(None)] if tone else []
-        container.mux(sorted(packets, key=lambda packet: (packet.dts or 0) * packet.time_base))
+        container.mux(sorted(packets, key=lambda packet: packet.dts * packet.time_base))
     return path

@@ -15,11 +15,10 @@ class VideoServer:
     Attributes:
         address: Address of a video, with `{id}`.
         video: Bytes that it serves.
-        behaviour: What happens by id: a status, "slow", "silent", "cut", "endless", "page", or "together"
-            with the others of that kind; a list is used up answer by answer.
+        behaviour: What happens by id: a status, "slow", "silent", "cut", "endless" or "page"; a list is used
+            up answer by answer.
         asked: Requests by id.
         ranges: Ranges that were asked for, by id.
-        together: Where the first answers of the kind "together" wait for each other.
     """
 
     def __init__(self, video: bytes) -> None:
@@ -27,7 +26,6 @@ class VideoServer:
         self.behaviour: dict[str, object] = {}
         self.asked: Counter[str] = Counter()
         self.ranges: dict[str, list[str]] = {}
-        self.together = threading.Barrier(1)
         self.over = threading.Event()
 
     def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
@@ -40,8 +38,6 @@ class VideoServer:
         how = self.behaviour.get(video, 200)
         if isinstance(how, list):
             how = how.pop(0) if how else 200
-        if how == "together" and self.asked[video] == 1:
-            self.together.wait(120)
         if how == "silent":
             self.over.wait(60)
         if isinstance(how, int) and how != 200:

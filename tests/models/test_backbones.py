@@ -17,7 +17,6 @@ def test_stated_width_is_that_of_what_comes_out(name: str) -> None:
 
 
 def test_options_reach_timm() -> None:
-    backbone: Any
     backbone, _ = timm_backbone("resnet18", {"stem_width": 24, "stem_type": "deep"}, in_chans=1)
     assert backbone.conv1[0].out_channels == 24
 
@@ -51,7 +50,6 @@ def test_networks_other_than_resnets_keep_their_own_start() -> None:
 
 
 def test_last_norm_of_a_branch_starts_at_one() -> None:
-    backbone: Any
     backbone, _ = timm_backbone("resnet18", in_chans=3)
     assert backbone.layer1[0].bn2.weight.max() == 0
     initialise_resnet(backbone, norm_std=0.0)
@@ -59,7 +57,6 @@ def test_last_norm_of_a_branch_starts_at_one() -> None:
 
 
 def test_a_shortened_resnet_ends_at_its_stage_and_has_no_more_parameters() -> None:
-    backbone: Any
     backbone, _ = timm_backbone("resnet18", in_chans=3)
     assert shorten(backbone, 2) == 128
     assert backbone.forward_features(torch.zeros(1, 3, 64, 64)).shape == (1, 128, 8, 8)

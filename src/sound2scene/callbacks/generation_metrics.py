@@ -73,11 +73,6 @@ class GenerationMetrics(pl.Callback):
         self.fixed: dict[str, dict[str, float]] = {}
         self.class_of_label: dict[str, Tensor] = {}
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """The network's weights, before anything is trained in vain."""
-        if isinstance(self.network, Loading):
-            self.network.load()
-
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Real pictures, the first time."""
         self._begin(trainer, pl_module, "val")

@@ -37,7 +37,7 @@ def vggsound(
         rate_limit: Bytes per second and worker.
         sleep: Mean seconds between two clips of a worker.
         workers: Clips under way at once.
-        retries: Further tries of a transfer that breaks off.
+        retries: Further tries of a transfer that breaks off, each from where the one before ended.
         timeout: Longest silence of a server, in seconds.
         clip_limit: Longest time for a clip with all its tries, in seconds.
     """
