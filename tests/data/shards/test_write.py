@@ -17,13 +17,13 @@ from sound2scene.data.shards.write import Plan, write_dataset
 from sound2scene.files import PARTIAL
 from sound2scene.types import InputError
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[2]
 PLAN = Plan("drawn", ["bell", "drum"], clips_per_shard=2, workers=2)
 Jobs = dict[str, list[dict[str, Any]]]
 KILLED = """
 import json, sys
 import drawn_clips
-from sound2scene.data.sharding import Plan, write_dataset
+from sound2scene.data.shards.write import Plan, write_dataset
 
 if __name__ == "__main__":
     plan = Plan("drawn", ["bell", "drum"], clips_per_shard=2, workers=2)
