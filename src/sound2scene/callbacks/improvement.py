@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,14 +33,14 @@ class Aim:
     patience: int | None = None
 
     def score(self, figures: Mapping[str, float]) -> tuple[float, float]:
-        """What to compare: larger is better.
+        """What to compare: larger is better. A second figure that is NaN loses against any other.
 
         Raises:
             InputError: If nothing of such a name was logged.
         """
         first = self.figure(figures, self.monitor)
         second = self.figure(figures, self.tie_break) if self.tie_break else 0.0
-        return (-first if self.smaller_is_better else first), second
+        return (-first if self.smaller_is_better else first), -math.inf if math.isnan(second) else second
 
     def figure(self, figures: Mapping[str, float], wanted: str) -> float:
         """The figure of that name, or the only one whose name begins with it."""
@@ -78,7 +79,8 @@ class Best(pl.Callback):
         if trainer.sanity_checking or trainer.state.fn != "fit" or is_dry_run(trainer):
             return
         score = self.aim.score(held_out(trainer))
-        if self.best is None or score > self.best:
+        # NaN compares with nothing: as the first best it would stay for ever.
+        if not math.isnan(score[0]) and (self.best is None or score > self.best):
             self.best, self.waited = score, 0
             for listener in self.listeners:
                 listener.improved(trainer, pl_module)
