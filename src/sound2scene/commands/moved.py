@@ -31,8 +31,7 @@ OF_STAGES = {
     ("GanStage", "model.init_args.image_encoder"): "data.init_args.features.image_encoder",
     ("AlignStage", "model.init_args.generator"): (
         "model.init_args.drawing, with class_path sound2scene.methods.sound2scene.FrozenGenerator and the "
-        "folder as "
-        "init_args.generator"
+        "folder as init_args.generator"
     ),
 }
 
@@ -44,17 +43,19 @@ def answer(arguments: Sequence[str]) -> str | None:
         arguments: The command line: `-c FILE`, `--config FILE`, `--key value`, `--key=value`.
     """
     found = list(_pairs(arguments))
-    stage = next((str(value).rpartition(".")[2] for _, key, value in found if key == "model.class_path"), "")
+    classes = {(where, key): str(value) for where, key, value in found if key.endswith("class_path")}
+    stage = next((name for (_, key), name in classes.items() if key == "model.class_path"), "")
     for where, key, value in found:
         for old, new in CLASSES.items():
             if key.endswith("class_path") and str(value).startswith(old):
                 return f"{where}: {value} is now {str(value).replace(old, new, 1)}"
-        told = KEYS.get(key) or OF_STAGES.get((stage, key))
+        told = KEYS.get(key) or OF_STAGES.get((stage.rpartition(".")[2], key))
         if told:
             return f"{where}: {key} is now {told}"
-        if key == "data.init_args.read" and isinstance(value, list):
+        if key == "data.init_args.read" and (isinstance(value, list) or str(value).startswith("[")):
             return f"{where}: {key} is now a class of sound2scene.data.reading, such as ReadPairs"
-        if key.startswith("trainer.callbacks.") and key.endswith(".init_args.monitor"):
+        owner = classes.get((where, f"{key.removesuffix('init_args.monitor')}class_path"), "")
+        if key.endswith(".init_args.monitor") and owner.startswith("sound2scene.callbacks."):
             return f"{where}: {key}: pictures and reports follow run.best; remove the key"
     return None
 
