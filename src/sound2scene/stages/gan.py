@@ -127,7 +127,7 @@ class GanStage(pl.LightningModule):
         """A discriminator step, and when its turn comes a generator step and one of the average."""
         if batch.image_BCHW.shape[-1] != self.resolution:
             raise InputError(
-                f"data.init_args.read.init_args.side is {batch.image_BCHW.shape[-1]} and generator.resolution "
+                f"data.init_args.read.init_args.side is {batch.image_BCHW.shape[-1]}, generator.resolution "
                 f"{self.resolution}; make them the same"
             )
         generator_turn = (int(self.batches) + 1) % self.phases.discriminator_steps == 0

@@ -145,8 +145,8 @@ class LocalizerStage(pl.LightningModule):
         side_px = batch.moments.frames_SCHW.shape[-1]
         if side_px != self.localizer.side_px:
             raise InputError(
-                f"data.init_args.side_px is {side_px}, and the localizer looks at {self.localizer.side_px}; make them "
-                "the same"
+                f"data.init_args.side_px is {side_px}, and the localizer looks at {self.localizer.side_px}; "
+                "make them the same"
             )
         found, second_S = self.localizer.score(batch.moments), batch.moments.second_S.cpu()
         self.seen["margin"].append(float(found.score_S.softmax(0).max() - 1 / len(found.score_S)))
