@@ -66,10 +66,10 @@ class Measuring(Protocol):
 
 @runtime_checkable
 class Loading(Protocol):
-    """A network whose weights come when they are needed, by download perhaps."""
+    """A network whose constructor leaves its weights where they are, on disk or on the web."""
 
     def load(self) -> None:
-        """Be ready; nothing where that was done."""
+        """Fetch and read the weights, unless that is done."""
         ...
 
 

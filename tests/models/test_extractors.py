@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 
 from bombs import Bomb
 from hostile_server import hostile_server
+from random_inception import put_into_cache, write_inception
 from sound2scene.models import extractors
 from sound2scene.models.extractors import InceptionExtractor, TimmExtractor
 from sound2scene.protocols import Loading, Measuring
@@ -48,22 +49,7 @@ def timm_weights() -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights in the published layout."""
-    fidelity = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
-    torch.manual_seed(0)
-    # The class reads its weights in its constructor: the layout is what it holds before.
-    states: list[dict[str, torch.Tensor]] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch, "load", lambda *a, **k: {})
-        patch.setattr(
-            torch.nn.Module,
-            "load_state_dict",
-            lambda self, state, *a, **k: states.append(dict(self.state_dict())),
-        )
-        fidelity.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], "none")
-    path = tmp_path_factory.mktemp("inception") / "weights-inception.pth"
-    torch.save(states[-1], path)
-    return path
+    return write_inception(tmp_path_factory.mktemp("inception") / "weights-inception.pth")
 
 
 @pytest.mark.usefixtures("no_network")
@@ -112,6 +98,14 @@ def test_timm_weights_that_cannot_be_had_are_one_line_at_the_first_use(
         InputError, match=r"resnet10t\.c3_in1k: its weights cannot be downloaded \(no network\)"
     ):
         extractor.measure(PIXELS)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_inception_weights_in_the_cache_need_no_network(
+    inception_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_into_cache(inception_weights, tmp_path / "filled", monkeypatch)
+    InceptionExtractor().load()
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])

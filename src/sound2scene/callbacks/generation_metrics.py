@@ -73,6 +73,11 @@ class GenerationMetrics(pl.Callback):
         self.fixed: dict[str, dict[str, float]] = {}
         self.class_of_label: dict[str, Tensor] = {}
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Have the network's weights before anything is trained in vain."""
+        if isinstance(self.module, Loading):
+            self.module.load()
+
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Real pictures, the first time."""
         self._begin(trainer, pl_module, "val")
@@ -101,8 +106,6 @@ class GenerationMetrics(pl.Callback):
         if trainer.sanity_checking or split in self.scores:
             return
         device, side = pl_module.device, _sampling(pl_module).resolution
-        if isinstance(self.module, Loading):
-            self.module.load()
         self.module.to(device)
         data = clips_of(data_of(trainer))
 
