@@ -1,22 +1,25 @@
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
 from listening import Loudest
 from sound2scene.callbacks import contact_sheet
-from sound2scene.callbacks.contact_sheet import ContactSheet, Row, draw_sheet, level
+from sound2scene.callbacks.contact_sheet import ContactSheet
 from sound2scene.data.batches.sampler import fixed_sample
-from sound2scene.data.selection.file import Choice, Selection
+from sound2scene.data.selection.file import Selection
 from sound2scene.data.toy import world as toy
 from sound2scene.data.video.find import find_videos
+from sound2scene.figures.contact_sheet import SheetRow, draw_sheet
 from sound2scene.models.scorers import Middle
-from sound2scene.moments import Moments, Scored, Scorer
+from sound2scene.moments import Choice, Scored, Scorer
+from sound2scene.types import InputError
 
-SCORER = {"name": "x", "fingerprint": None, "settings": {}}
+SCORER: dict[str, Any] = {"name": "x", "fingerprint": None, "settings": {}}
 
 
 @pytest.fixture(scope="module")
@@ -64,21 +67,16 @@ def test_of_a_long_selection_as_many_are_shown_as_fit(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[list[str]] = []
-    draw = draw_sheet
+
+    def spy(rows: list[SheetRow]) -> Figure:
+        shown.append([row.key for row in rows])
+        return draw_sheet(rows)
+
     monkeypatch.setattr(contact_sheet, "COUNT", 2)
-    monkeypatch.setattr(
-        contact_sheet, "draw_sheet", lambda rows: shown.append([r.key for r in rows]) or draw(rows)
-    )
+    monkeypatch.setattr(contact_sheet, "draw_sheet", spy)
     drawn(folder, tmp_path / "a.json", Middle())
     assert shown == [fixed_sample(sorted(Selection.load(tmp_path / "a.json").videos), 2)]
     assert len(shown[0]) == 2
-
-
-def test_level_is_the_root_mean_square_of_each_step_in_db() -> None:
-    waveform_T = torch.cat([torch.zeros(1600), torch.full((1600,), 0.1), torch.ones(800)])
-    second_S = torch.arange(3, dtype=torch.float64) / 10
-    found_S = level(Moments("k", second_S, torch.zeros(3, 3, 2, 2, dtype=torch.uint8), waveform_T))
-    assert found_S.tolist() == pytest.approx([-80, -20, 10 * np.log10(0.5)], abs=1e-4)
 
 
 def test_the_heat_map_is_that_of_the_chosen_step_stretched_to_the_frame() -> None:
@@ -94,29 +92,6 @@ def test_the_heat_map_is_that_of_the_chosen_step_stretched_to_the_frame() -> Non
     assert contact_sheet._heat(Scored(torch.zeros(5)), 0.3) is None
 
 
-def test_titles_say_the_seconds_and_the_chosen_moment_is_marked() -> None:
-    pixels_CHW = torch.zeros(3, 8, 8, dtype=torch.uint8)
-    row = Row(
-        "dog/a",
-        4.7,
-        pixels_CHW,
-        5.0,
-        pixels_CHW,
-        torch.rand(100),
-        torch.full((100,), -30.0),
-        torch.rand(8, 8),
-    )
-    axes = draw_sheet([row]).axes
-    titles = [one.get_title() for one in axes]
-    assert titles[0] == "chosen, 4.7 s"
-    assert "middle, 5.0 s" in titles
-    (scores,) = (one for one in axes if one.get_title().startswith("score"))
-    line, chosen, middle = scores.get_lines()
-    assert line.get_xdata()[47] == pytest.approx(4.7)
-    assert list(chosen.get_xdata()) == [4.7, 4.7]
-    assert list(middle.get_xdata()) == [5.0, 5.0]
-
-
 def test_a_name_with_dollars_is_a_name_and_no_formula(folder: Path, tmp_path: Path) -> None:
     toy.write_videos(tmp_path, {"val": 1}, 0, 1, workers=1)
     (tmp_path / "val" / "toy-val-000000.mp4").rename(tmp_path / "$1_vs_$1000_Hotel.mp4")
@@ -125,3 +100,15 @@ def test_a_name_with_dollars_is_a_name_and_no_formula(folder: Path, tmp_path: Pa
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
     ContactSheet(target, find_videos(tmp_path), Middle()).teardown(trainer, pl.LightningModule(), "predict")
     assert target.with_suffix(".png").exists()
+
+
+def test_a_sheet_that_cannot_be_written_is_one_line(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(contact_sheet, "save", full)
+    told = r"^\S+a\.png: cannot be written \(no space left on device\); choose another output$"
+    with pytest.raises(InputError, match=told):
+        drawn(folder, tmp_path / "a.json", Middle())

@@ -2,14 +2,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 
-from tiny import Z_DIM, tiny_stage
-
-import pytorch_lightning as pl  # isort: skip
+from drawing import pair_data
 from sound2scene.callbacks.embeddings import EmbeddingWriter
-from sound2scene.data.clips import ClipDataModule
 from sound2scene.data.shards.read import ShardDataset
+from tiny import Z_DIM, tiny_stage
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +17,7 @@ def predicted(
 ) -> tuple[Path, pl.LightningModule]:
     """A folder in which the same stage predicted twice."""
     folder = tmp_path_factory.mktemp("predict")
-    stage = tiny_stage(tiny_image_encoder, folder / "features")
+    stage = tiny_stage()
     trainer = pl.Trainer(
         default_root_dir=folder,
         accelerator="cpu",
@@ -28,9 +27,8 @@ def predicted(
         use_distributed_sampler=False,
     )
     for _ in range(2):
-        trainer.predict(
-            stage, ClipDataModule(str(tiny_shards), batch_size=4, workers=0), return_predictions=False
-        )
+        data = pair_data(tiny_shards, tiny_image_encoder, folder / "features", batch_size=4)
+        trainer.predict(stage, data, return_predictions=False)
     return folder, stage
 
 
@@ -57,4 +55,4 @@ def test_each_row_is_the_latent_of_its_clip(
 
 
 def test_nothing_half_written_remains(predicted: tuple[Path, pl.LightningModule]) -> None:
-    assert sorted(path.name for path in predicted[0].glob("embeddings*")) == ["embeddings_0.npz"]
+    assert {path.name for path in predicted[0].iterdir()} == {"embeddings_0.npz", "features"}

@@ -1,24 +1,37 @@
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
-from pytorch_lightning.loggers import CSVLogger
+import torch
 
-from scripted import SANITY_SCORE, ScriptedStage, fit
-from sound2scene.callbacks.improvement import OnImprovement, PicturesOnImprovement
+from scripted import SANITY_SCORE, ScriptedStage, fit, mark, scripted_data, scripted_trainer
+from sound2scene.callbacks.improvement import Aim, Best, BestCheckpoint, Improving, held_out
+from sound2scene.callbacks.sample_grid import SampleGrid
 from sound2scene.types import InputError
 
+AIM = Aim("val/score")
 
-class Recorder(OnImprovement):
-    """Notes the epochs that improved."""
 
-    def __init__(self, monitor: str = "val/score") -> None:
-        super().__init__(monitor)
+class Recorder:
+    """Notes the epochs that were better than all before."""
+
+    def __init__(self) -> None:
         self.epochs: list[int] = []
 
     def improved(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.epochs.append(trainer.current_epoch)
+
+
+def told(
+    stage: ScriptedStage, aim: Aim, shards: Path, folder: Path, **settings: Any
+) -> tuple[list[int], Best]:
+    """Epochs at which a listener was told, and who told it."""
+    recorder = Recorder()
+    best = Best(aim, [recorder])
+    fit(stage, shards, folder, best, **({"max_epochs": len(stage.scores)} | settings))
+    return recorder.epochs, best
 
 
 @pytest.mark.parametrize(
@@ -30,99 +43,180 @@ class Recorder(OnImprovement):
     ],
     ids=["a tie is no improvement", "negative", "nan is never the best"],
 )
-def test_only_a_better_score_than_all_before_counts(
+def test_listeners_are_told_of_a_better_score_than_all_before_alone(
     tiny_shards: Path, tmp_path: Path, scores: list[float], epochs: list[int]
 ) -> None:
-    recorder = Recorder()
-    fit(ScriptedStage(scores), tiny_shards, tmp_path, recorder, max_epochs=len(scores))
-    assert recorder.epochs == epochs
+    assert told(ScriptedStage(scores), AIM, tiny_shards, tmp_path)[0] == epochs
+
+
+def test_where_smaller_is_better_the_smallest_is_the_best(tiny_shards: Path, tmp_path: Path) -> None:
+    stage = ScriptedStage([30.0, 12.5, 14.0, math.nan, 12.5, 3.0])
+    assert told(stage, Aim("val/score", smaller_is_better=True), tiny_shards, tmp_path)[0] == [0, 1, 5]
+
+
+@pytest.mark.parametrize("smaller_is_better", [False, True])
+def test_the_tie_break_decides_between_equals_and_the_earliest_stays_among_those_equal_in_both(
+    tiny_shards: Path, tmp_path: Path, smaller_is_better: bool
+) -> None:
+    # Epoch 1 wins the tie, 2 is equal in both, 3 is better in the second figure of a worse first one.
+    scores, second = [0.5, 0.5, 0.5, 0.4, 0.5], [0.1, 0.3, 0.3, 0.9, 0.2]
+    stage = ScriptedStage([-score if smaller_is_better else score for score in scores], second=second)
+    aim = Aim("val/score", smaller_is_better, tie_break="val/second")
+    assert told(stage, aim, tiny_shards, tmp_path)[0] == [0, 1]
+
+
+def test_a_second_figure_that_is_nan_wins_no_tie_and_loses_the_next(
+    tiny_shards: Path, tmp_path: Path
+) -> None:
+    aim = Aim("val/score", tie_break="val/second")
+    stage = ScriptedStage([0.5, 0.5, 0.5], second=[math.nan, 0.1, math.nan])
+    assert told(stage, aim, tiny_shards, tmp_path)[0] == [0, 1]
+
+
+def test_listeners_are_told_in_their_order(tiny_shards: Path, tmp_path: Path) -> None:
+    order: list[str] = []
+
+    class Named:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def improved(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            order.append(self.name)
+
+    best = Best(AIM, [Named("first"), Named("second")])
+    fit(ScriptedStage([0.2, 0.1]), tiny_shards, tmp_path, best, max_epochs=2)
+    assert order == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("patience", "epochs"), [(None, 6), (2, 5), (1, 2)], ids=["none", "two in a row", "one"]
+)
+def test_patience_ends_a_run_after_as_many_validations_in_a_row_without_a_better_one(
+    tiny_shards: Path, tmp_path: Path, patience: int | None, epochs: int
+) -> None:
+    stage = ScriptedStage([0.5, 0.4, 0.6, 0.6, 0.5, 0.9])
+    told(stage, Aim("val/score", patience=patience), tiny_shards, tmp_path)
+    assert len(stage.states) == epochs
 
 
 def test_the_sanity_check_is_no_improvement(tiny_shards: Path, tmp_path: Path) -> None:
-    recorder = Recorder()
-    fit(ScriptedStage([0.1]), tiny_shards, tmp_path, recorder, max_epochs=1, num_sanity_val_steps=2)
-    assert recorder.best == pytest.approx(0.1) != SANITY_SCORE
+    epochs, best = told(ScriptedStage([0.1]), AIM, tiny_shards, tmp_path, num_sanity_val_steps=2)
+    assert epochs == [0]
+    assert best.best == (pytest.approx(0.1), 0.0) != (SANITY_SCORE, 0.0)
 
 
 def test_a_dry_run_improves_nothing(tiny_shards: Path, tmp_path: Path) -> None:
-    recorder = Recorder()
-    fit(ScriptedStage([0.1]), tiny_shards, tmp_path, recorder, fast_dev_run=True)
-    assert recorder.epochs == []
+    assert told(ScriptedStage([0.1]), AIM, tiny_shards, tmp_path, fast_dev_run=True)[0] == []
 
 
 def test_validation_outside_a_fit_is_no_improvement(tiny_shards: Path, tmp_path: Path) -> None:
     recorder = Recorder()
     stage = ScriptedStage([0.1, 0.9])
-    trainer = fit(stage, tiny_shards, tmp_path, recorder, max_epochs=1)
+    trainer = fit(stage, tiny_shards, tmp_path, Best(AIM, [recorder]), max_epochs=1)
     stage.scores = [0.9, 0.9]
-    trainer.validate(stage, trainer.datamodule, verbose=False)  # type: ignore[attr-defined]
+    trainer.validate(stage, scripted_data(tiny_shards), verbose=False)
     assert trainer.callback_metrics["val/score"] == pytest.approx(0.9)
     assert recorder.epochs == [0]
 
 
-def test_a_run_that_goes_on_from_a_checkpoint_remembers_the_best(tiny_shards: Path, tmp_path: Path) -> None:
-    first = fit(ScriptedStage([0.5, 0.7]), tiny_shards, tmp_path, Recorder(), max_epochs=2)
+def test_a_run_that_goes_on_remembers_the_best_and_how_long_it_has_waited(
+    tiny_shards: Path, tmp_path: Path
+) -> None:
+    first = fit(ScriptedStage([0.7, 0.5]), tiny_shards, tmp_path, Best(AIM, []), max_epochs=2)
     first.save_checkpoint(tmp_path / "half.ckpt")
-    again = Recorder()
-    trainer = pl.Trainer(
-        default_root_dir=tmp_path,
-        callbacks=[again],
-        max_epochs=4,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
+    for scores, patience, epochs, last in (
+        ([0.7, 0.5, 0.6, 0.8], None, [3], 4),
+        ([0.7, 0.5, 0.6, 0.8], 2, [], 3),  # the second without a better one, over both runs
+    ):
+        recorder = Recorder()
+        stage = ScriptedStage(scores)
+        best = Best(Aim("val/score", patience=patience), [recorder])
+        trainer = scripted_trainer(tmp_path, best, max_epochs=4)
+        trainer.fit(stage, scripted_data(tiny_shards), ckpt_path=tmp_path / "half.ckpt", weights_only=True)
+        assert recorder.epochs == epochs
+        assert trainer.current_epoch == last
+
+
+def test_the_best_checkpoint_is_the_state_of_the_best_validation_and_measures_it(
+    tiny_shards: Path, tmp_path: Path
+) -> None:
+    stage = ScriptedStage([0.2, 0.5, 0.3])
+    trainer = fit(stage, tiny_shards, tmp_path, Best(AIM, [BestCheckpoint()]))
+    path = tmp_path / "checkpoints" / "best.ckpt"
+    assert [file.name for file in path.parent.iterdir()] == ["best.ckpt"]
+    kept = torch.load(path, weights_only=True)["state_dict"]
+    assert all(torch.equal(kept[f"network.{name}"], tensor) for name, tensor in stage.states[1].items())
+    marks = [mark(state) for state in stage.states]
+    assert len(set(marks)) == 3
+    (tested,) = trainer.test(
+        stage, scripted_data(tiny_shards), ckpt_path=path, verbose=False, weights_only=True
     )
-    stage = ScriptedStage([0.5, 0.7, 0.6, 0.8])
-    trainer.fit(stage, first.datamodule, ckpt_path=tmp_path / "half.ckpt")  # type: ignore[attr-defined]
-    assert again.epochs == [3]
+    assert tested["test/mark"] == pytest.approx(marks[1], rel=1e-6)
 
 
-def test_a_figure_that_nothing_logs_is_refused_with_those_there_are(
+def test_a_run_that_goes_on_from_its_best_checkpoint_ends_as_one_that_never_stopped(
     tiny_shards: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=r"^monitor: nothing logs 'val/scroe'; .*: val/score$"):
-        fit(ScriptedStage([0.1]), tiny_shards, tmp_path, Recorder("val/scroe"), max_epochs=1)
+    whole = ScriptedStage([0.2, 0.5, 0.3])
+    fit(whole, tiny_shards, tmp_path, Best(AIM, [BestCheckpoint()]))
+    again, recorder = ScriptedStage([0.2, 0.5, 0.3]), Recorder()
+    trainer = scripted_trainer(tmp_path, Best(AIM, [recorder]))
+    path = tmp_path / "checkpoints" / "best.ckpt"
+    trainer.fit(again, scripted_data(tiny_shards), ckpt_path=path, weights_only=True)
+    assert trainer.global_step == 9
+    assert recorder.epochs == []
+    assert mark(again.network.state_dict()) == mark(whole.network.state_dict())
 
 
-class Painter(PicturesOnImprovement):
-    """Notes what it would draw."""
-
-    best_picture = "best.png"
-
-    def __init__(self) -> None:
-        super().__init__("val/score", rows=2)
-        self.drawn: list[tuple[int, Path]] = []
-
-    def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, path: Path) -> None:
-        self.drawn.append((trainer.current_epoch, path))
+FIGURES = {
+    "val/fid/n256_val_judge_64px": 12.0,
+    "val/fid_from_z_image/n256_val_judge_64px": 9.0,
+    "val/fid_of_class_means/n256_val_judge_64px": 80.0,
+    "val/recall": 0.5,
+}
 
 
-def test_the_best_picture_goes_into_the_runs_folder_at_each_improvement(
+def test_a_beginning_finds_the_figure_whose_name_ends_in_its_protocol_and_no_other() -> None:
+    assert Aim("val/fid", smaller_is_better=True).score(FIGURES) == (-12.0, 0.0)
+    assert Aim("val/fid_from_z_image").score(FIGURES) == (9.0, 0.0)
+    assert Aim("val/recall", tie_break="val/fid").score(FIGURES) == (0.5, 12.0)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "told"),
+    [
+        ("val/scroe", r"nothing logs 'val/scroe'"),
+        ("val/fi", r"nothing logs 'val/fi'"),
+        ("val", r"4 figures begin with 'val'"),
+    ],
+)
+def test_a_name_that_no_figure_or_more_than_one_has_is_refused_with_those_there_are(
+    monitor: str, told: str
+) -> None:
+    known = ", ".join(sorted(FIGURES))
+    with pytest.raises(
+        InputError, match=rf"^run\.best: {told}; set it to one of the held-out figures: {known}$"
+    ):
+        Aim(monitor).score(FIGURES)
+
+
+def test_a_figure_that_nothing_logs_stops_the_run_at_its_first_validation(
     tiny_shards: Path, tmp_path: Path
 ) -> None:
-    painter, logger = Painter(), CSVLogger(tmp_path, "run")
-    fit(ScriptedStage([0.2, 0.1, 0.3]), tiny_shards, tmp_path, painter, logger=logger)
-    best = Path(logger.log_dir) / "best.png"
-    assert painter.drawn == [(0, best), (2, best)]
+    for aim in (Aim("val/scroe"), Aim("val/score", tie_break="val/scroe")):
+        with pytest.raises(InputError, match=r"^run\.best: nothing logs 'val/scroe'; .*: val/score$"):
+            told(ScriptedStage([0.1]), aim, tiny_shards, tmp_path)
 
 
-def test_only_the_first_rank_draws(
-    tiny_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_held_out_figures_are_those_of_the_last_validation_and_none_of_training(
+    tiny_shards: Path, tmp_path: Path
 ) -> None:
-    painter, logger = Painter(), CSVLogger(tmp_path, "run")
-    trainer = fit(ScriptedStage([0.2]), tiny_shards, tmp_path, painter, logger=logger, max_epochs=1)
-    monkeypatch.setattr(pl.Trainer, "is_global_zero", False)
-    painter.draw_as("other.png", trainer, trainer.lightning_module)
-    assert [path.name for _, path in painter.drawn] == ["best.png"]
+    stage = ScriptedStage([0.1, 0.2], extra={"val/other": 4.0, "train/seen": 1.0})
+    trainer = fit(stage, tiny_shards, tmp_path, max_epochs=2)
+    assert held_out(trainer) == pytest.approx({"val/score": 0.2, "val/other": 4.0})
 
 
-def test_without_a_folder_nothing_is_drawn(tmp_path: Path) -> None:
-    painter, trainer = Painter(), pl.Trainer(default_root_dir=tmp_path, logger=False, accelerator="cpu")
-    painter.draw_as("other.png", trainer, ScriptedStage([0.2]))
-    assert painter.drawn == []
-    painter.on_fit_start(trainer, ScriptedStage([0.2]))
-    painter.draw_as("other.png", trainer, ScriptedStage([0.2]))
-    assert painter.drawn == [(0, tmp_path / "other.png")]
+def test_callbacks_with_something_to_do_at_each_best_validation_are_known_by_it() -> None:
+    assert isinstance(SampleGrid(), Improving)
+    assert isinstance(BestCheckpoint(), Improving)
+    assert not isinstance(pl.Callback(), Improving)

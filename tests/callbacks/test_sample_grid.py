@@ -1,82 +1,139 @@
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
+from torch import Tensor
 
-from drawing import tiny_data, tiny_gan, tiny_generator, tiny_judge, tiny_trainer
+from drawing import instance_data, pair_data, tiny_gan, tiny_generator, tiny_trainer
+from scripted import ScriptedStage, scripted_data, scripted_trainer
+from sound2scene import artifacts, images
 from sound2scene.callbacks import sample_grid
-from sound2scene.callbacks.generation_metrics import GenerationMetrics
+from sound2scene.callbacks.improvement import Aim, Best
 from sound2scene.callbacks.sample_grid import SampleGrid
+from sound2scene.data.shards.read import ShardDataset
+from sound2scene.methods.sound2scene import FrozenGenerator, SoundToScene
+from sound2scene.types import InputError
 from tiny import tiny_stage
 
 
-def pixels(path: Path) -> np.ndarray:  # type: ignore[type-arg]
-    return np.asarray(Image.open(path).convert("RGB"))
+class Grid(NamedTuple):
+    """What a grid was asked to show."""
+
+    shown: list[int]
+    drawn_BJCHW: Tensor
+    sounds: bool
+
+
+@pytest.fixture
+def grids(monkeypatch: pytest.MonkeyPatch) -> list[Grid]:
+    """The grids that are drawn, in their order."""
+    found: list[Grid] = []
+    plain = sample_grid.draw_grid
+
+    def spy(split: Any, shown: list[int], drawn_BJCHW: Tensor, sounds: bool) -> Figure:
+        found.append(Grid(shown, drawn_BJCHW, sounds))
+        return plain(split, shown, drawn_BJCHW, sounds)
+
+    monkeypatch.setattr(sample_grid, "draw_grid", spy)
+    return found
 
 
 def test_first_fakes_come_before_the_first_step_and_the_same_latents_after_each_validation(
-    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path, grids: list[Grid]
 ) -> None:
-    shown: list[tuple[str, list[int], torch.Tensor]] = []
-    plain = sample_grid.draw_grid
-
-    def spy(
-        shards: Any, positions: list[int], drawn_BJCHW: torch.Tensor, path: Path, *rest: Any, **more: Any
-    ) -> None:
-        shown.append((path.name, positions, drawn_BJCHW))
-        plain(shards, positions, drawn_BJCHW, path, *rest, **more)
-
-    monkeypatch.setattr(sample_grid, "draw_grid", spy)
-    stage = tiny_gan(tiny_image_encoder, tmp_path / "features")
-    metrics = GenerationMetrics(str(tiny_judge(tmp_path / "judge")), splits=1, cache=str(tmp_path / "cache"))
-    grid = SampleGrid("val/generation_score", rows=3, draws=2)
-    run = tiny_trainer(tmp_path, callbacks=[metrics, grid], logger=CSVLogger(tmp_path, "run"), max_epochs=2)
+    stage = tiny_gan()
+    data = instance_data(tiny_shards, tiny_image_encoder, tmp_path / "features")
+    logger = CSVLogger(tmp_path, "run")
+    run = tiny_trainer(tmp_path, callbacks=[SampleGrid(rows=3, draws=2)], logger=logger, max_epochs=2)
     first = stage.average.module.linear.weight.detach().clone()
-    run.fit(stage, tiny_data(tiny_shards))
-    folder = Path(str(run.log_dir))
+    run.fit(stage, data)
     names = {"step_0000000.png", "step_0000003.png", "step_0000006.png"}
-    assert {path.name for path in (folder / "samples").iterdir()} == names
-    assert [name for name, _, _ in shown if name.startswith("step")] == sorted(names)
-    assert all(positions == [0, 1, 2] for _, positions, _ in shown)  # one of each class
-    begin, end = shown[0][2], next(drawn for name, _, drawn in shown if name == "step_0000006.png")
-    assert begin.shape == (3, 2, 3, 32, 32)
-    assert begin.dtype == torch.uint8
-    assert not torch.equal(begin, end)  # the generator has learned
-    assert not torch.equal(begin[:, 0], begin[:, 1])  # draws have noise of their own
-    assert (folder / "generated.png").exists()
+    assert {path.name for path in (Path(logger.log_dir) / "samples").iterdir()} == names
+    assert len(grids) == 3
+    assert all(grid.shown == [0, 1, 2] for grid in grids)  # one of each class
+    assert not any(grid.sounds for grid in grids)
+    begin_BJCHW, _, end_BJCHW = (grid.drawn_BJCHW for grid in grids)
+    assert begin_BJCHW.shape == (3, 2, 3, 32, 32)
+    assert begin_BJCHW.dtype == torch.uint8
+    assert not torch.equal(begin_BJCHW, end_BJCHW)  # the generator has learned
+    assert not torch.equal(begin_BJCHW[:, 0], begin_BJCHW[:, 1])  # draws have noise of their own
     assert not torch.equal(first, stage.average.module.linear.weight)
     # The last grid again, from the same clips, noise and weights.
-    batch = tiny_data(tiny_shards)
-    batch.features = run.datamodule.features  # type: ignore[attr-defined]
-    again = sample_grid.images.to_pixel(stage.sample(batch.examples("val", [0, 1, 2]), 1))
-    assert torch.equal(again, end[:, 1])
+    stage.eval()
+    again_BCHW = images.to_pixel(stage.sample(data.examples("val", [0, 1, 2]), [0, 0, 0], 1))
+    assert torch.equal(again_BCHW, end_BJCHW[:, 1])
 
 
-def test_an_alignments_grid_shows_the_sounds_too(
+def test_a_picture_of_a_grid_is_the_one_that_the_command_draws_for_its_sound_at_seed_0(
+    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path, grids: list[Grid]
+) -> None:
+    generator = str(tiny_generator(tmp_path / "generator", tiny_image_encoder))
+    stage = tiny_stage(drawing=FrozenGenerator(generator))
+    data = pair_data(tiny_shards, tiny_image_encoder, tmp_path / "features")
+    run = tiny_trainer(
+        tmp_path, callbacks=[SampleGrid(rows=4, draws=3)], logger=CSVLogger(tmp_path, "run"), max_epochs=1
+    )
+    run.fit(stage, data)
+    network, kind, preset, notes = stage.exports()
+    card = {"kind": kind, "preset": preset, "notes": notes}
+    scene = SoundToScene(str(artifacts.save(network, tmp_path / "audio", card=card)), generator, "cpu")
+    split, last = ShardDataset(tiny_shards, "val"), grids[-1]
+    assert last.sounds
+    waveforms = [torch.from_numpy(split.waveform(position)) for position in last.shown]
+    expected_BJCHW = scene.draw(scene.encode(torch.stack(waveforms)), draws=3, seed=0)
+    # Batches of other sizes may differ in the last bit of a float.
+    assert (last.drawn_BJCHW.int() - expected_BJCHW.int()).abs().max() <= 1
+    assert (expected_BJCHW[:, 0].int() - expected_BJCHW[:, 1].int()).abs().max() > 1
+
+
+def test_an_alignments_best_grid_shows_the_sounds_too(
     tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:
     generator = tiny_generator(tmp_path / "generator", tiny_image_encoder)
-    stage = tiny_stage(tiny_image_encoder, tmp_path / "features", generator=str(generator))
-    grid = SampleGrid("val/recall", rows=2, draws=3)
-    logger = CSVLogger(tmp_path, "run")
-    run = tiny_trainer(tmp_path, callbacks=[grid], logger=logger, limit_train_batches=1)
-    run.fit(stage, tiny_data(tiny_shards, read=["waveform"]))
-    picture = pixels(Path(str(run.log_dir)) / "generated.png")
-    assert picture.std() > 10
+    stage = tiny_stage(drawing=FrozenGenerator(str(generator)))
+    grid, logger = SampleGrid(rows=2, draws=3), CSVLogger(tmp_path, "run")
+    best = Best(Aim("val/instance/audio_to_image/recall_at_1"), [grid])
+    run = tiny_trainer(tmp_path, callbacks=[grid, best], logger=logger, limit_train_batches=1)
+    run.fit(stage, pair_data(tiny_shards, tiny_image_encoder, tmp_path / "features"))
+    with Image.open(Path(logger.log_dir) / "generated.png") as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    assert pixels.std() > 10
     # two rows of five panels: sound, real, three generated
-    assert picture.shape[1] > 2 * picture.shape[0]
+    assert pixels.shape[1] > 2 * pixels.shape[0]
 
 
 def test_a_dry_run_writes_nothing(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> None:
-    stage = tiny_gan(tiny_image_encoder, tmp_path / "features")
-    metrics = GenerationMetrics(str(tiny_judge(tmp_path / "judge")), splits=1, cache=str(tmp_path / "cache"))
-    grid = SampleGrid("val/generation_score")
-    run = tiny_trainer(
-        tmp_path, callbacks=[metrics, grid], logger=CSVLogger(tmp_path, "run"), fast_dev_run=True
-    )
-    run.fit(stage, tiny_data(tiny_shards))
+    grid = SampleGrid()
+    best = Best(Aim("val/never"), [grid])
+    logger = CSVLogger(tmp_path, "run")
+    run = tiny_trainer(tmp_path, callbacks=[grid, best], logger=logger, fast_dev_run=True)
+    run.fit(tiny_gan(), instance_data(tiny_shards, tiny_image_encoder, tmp_path / "features"))
     assert not list(tmp_path.rglob("*.png"))
+
+
+def test_drawing_leaves_the_stage_in_the_mode_it_was_in(
+    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path, grids: list[Grid]
+) -> None:
+    stage = tiny_gan()
+    data = instance_data(tiny_shards, tiny_image_encoder, tmp_path / "features")
+    run = tiny_trainer(tmp_path, limit_train_batches=1, limit_val_batches=0)
+    run.fit(stage, data)
+    for mode in (True, False):
+        stage.train(mode)
+        SampleGrid(rows=2, draws=1).draw(run, stage)
+        assert stage.training is mode
+    assert len(grids) == 2
+    assert torch.equal(grids[0].drawn_BJCHW, grids[1].drawn_BJCHW)
+
+
+def test_a_stage_that_draws_nothing_is_told_which_callback_to_remove(
+    tiny_shards: Path, tmp_path: Path
+) -> None:
+    run = scripted_trainer(tmp_path, SampleGrid())
+    with pytest.raises(InputError, match=r"^ScriptedStage draws no pictures; remove SampleGrid$"):
+        run.fit(ScriptedStage([0.2]), scripted_data(tiny_shards))

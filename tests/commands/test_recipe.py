@@ -2,7 +2,6 @@ import csv
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ import yaml
 from forked import command as cli_command
 from forked import run_pair
 from killed_run import fit
-from scripted import Spy
-from sound2scene import cli
+from scripted import Spy, mark
+from sound2scene import artifacts, cli
 from sound2scene.callbacks import provenance
 from sound2scene.commands.recipe import Run
 from sound2scene.data.shards.read import Folder, ShardDataset
@@ -27,6 +26,9 @@ SHARED = str(REPOSITORY / "experiments" / "trainer.yaml")
 SEED = 7
 CLIPS, BATCH, EPOCHS = 18, 4, 3
 STEPS = CLIPS // BATCH * EPOCHS
+PIXELS = {"class_path": "sound2scene.data.reading.ReadPictures", "init_args": {"preset": "pixels32"}}
+BEST = {"monitor": "val/score"}
+RECALL = "val/instance/audio_to_image/recall_at_10"
 
 
 def command(*arguments: object) -> int:
@@ -66,7 +68,7 @@ def scripted_recipe(folder: Path, shards: Path, scores: list[float], **run: Any)
         "model": {"class_path": "scripted.ScriptedStage", "init_args": {"scores": scores}},
         "data": {
             "class_path": "sound2scene.data.clips.ClipDataModule",
-            "init_args": {"shards": str(shards), "batch_size": 6, "workers": 0, "read": []},
+            "init_args": {"shards": str(shards), "batch_size": 6, "workers": 0, "read": PIXELS},
         },
     }
     path = folder / "scripted.yaml"
@@ -134,7 +136,7 @@ def test_every_step_and_every_validation_is_in_the_log(run_folder: Path) -> None
     with (run_folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows if row["train/loss"]] == list(range(STEPS))
-    assert len([row for row in rows if row["val/recall"]]) == EPOCHS
+    assert len([row for row in rows if row[RECALL]]) == EPOCHS
     first = next(float(row["progress/kclips"]) for row in rows if row["progress/kclips"])
     assert first == pytest.approx(10 * BATCH / 1000)
 
@@ -145,12 +147,59 @@ def test_a_killed_run_has_a_recent_state_and_a_finished_one_its_last(run_folder:
         assert state["global_step"] == step, name
 
 
-def test_the_best_checkpoint_is_the_one_with_the_highest_figure(tiny_shards: Path, tmp_path: Path) -> None:
-    path = scripted_recipe(tmp_path, tiny_shards, [0.2, 0.5, 0.3], monitor="val/score")
+def test_the_best_checkpoint_is_the_state_of_the_best_validation_and_test_measures_it(
+    tiny_shards: Path, tmp_path: Path
+) -> None:
+    path = scripted_recipe(tmp_path, tiny_shards, [0.2, 0.5, 0.3], best=BEST)
     assert command("fit", "-c", path) == 0
     checkpoints = tmp_path / "runs/encoder/scripted/version_0/checkpoints"
-    assert {file.name for file in checkpoints.iterdir()} == {"epoch=1-step=6.ckpt", "last.ckpt"}
-    assert torch.load(checkpoints / "last.ckpt", weights_only=True)["global_step"] == 9
+    assert {file.name for file in checkpoints.iterdir()} == {"best.ckpt", "last.ckpt"}
+    found = {name: torch.load(checkpoints / f"{name}.ckpt", weights_only=True) for name in ("best", "last")}
+    assert (found["best"]["global_step"], found["last"]["global_step"]) == (6, 9)
+    assert command("test", "-c", path, "--ckpt_path", checkpoints / "best.ckpt") == 0
+    with (tmp_path / "runs/encoder/scripted/version_1/metrics.csv").open(newline="") as file:
+        (tested,) = csv.DictReader(file)
+    best, last = (mark(weights(found[name]["state_dict"])) for name in ("best", "last"))
+    assert float(tested["test/mark"]) == pytest.approx(best, rel=1e-6) != pytest.approx(last, rel=1e-6)
+
+
+def weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Those of the scripted stage's network."""
+    return {name.removeprefix("network."): tensor for name, tensor in state.items()}
+
+
+def test_the_artifact_of_a_run_carries_the_recipe_as_it_was_run_and_where_it_comes_from(
+    tiny_shards: Path, tmp_path: Path
+) -> None:
+    path = scripted_recipe(
+        tmp_path, tiny_shards, [0.2, 0.5, 0.3], best=BEST, export=str(tmp_path / "artifact")
+    )
+    assert command("fit", "-c", path) == 0
+    folder = tmp_path / "runs/encoder/scripted/version_0"
+    about = json.loads((folder / "provenance.json").read_text())
+    card = artifacts.read_card(tmp_path / "artifact")
+    assert card.origin.recipe == yaml.safe_load((folder / "recipe.yaml").read_text())
+    assert (card.origin.commit, card.origin.data_fingerprint) == (about["commit"], about["data"]["train"])
+    assert card.metrics == {"val/score": 0.5}
+    best = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    loaded = artifacts.load(tmp_path / "artifact").state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in weights(best).items())
+
+
+def test_every_listener_follows_the_same_judgement(tiny_shards: Path, tmp_path: Path) -> None:
+    path = scripted_recipe(
+        tmp_path,
+        tiny_shards,
+        [0.2, 0.1, 0.4, 0.1],
+        best=BEST | {"smaller_is_better": True, "patience": 2},
+        export=str(tmp_path / "artifact"),
+    )
+    assert command("fit", "-c", path) == 0
+    folder = tmp_path / "runs/encoder/scripted/version_0"
+    assert (folder / "table.md").read_text() == "score: 0.1000\n"
+    assert artifacts.read_card(tmp_path / "artifact").origin.notes["epoch"] == 1  # the earlier of two equals
+    assert torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["global_step"] == 6
+    assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 12
 
 
 def test_without_a_figure_to_choose_by_the_last_state_is_kept(tiny_shards: Path, tmp_path: Path) -> None:
@@ -160,20 +209,18 @@ def test_without_a_figure_to_choose_by_the_last_state_is_kept(tiny_shards: Path,
 
 
 def test_a_dry_run_leaves_artifacts_and_runs_alone(tiny_shards: Path, tmp_path: Path) -> None:
-    path = scripted_recipe(
-        tmp_path, tiny_shards, [0.5], monitor="val/score", export=str(tmp_path / "artifact")
-    )
+    path = scripted_recipe(tmp_path, tiny_shards, [0.5], best=BEST, export=str(tmp_path / "artifact"))
     assert command("fit", "-c", path, "--trainer.fast_dev_run", "true") == 0
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
 def test_predict_writes_the_latents_of_the_held_out_clips(
-    run_folder: Path, recipe: Path, tiny_shards: Path, tiny_image_encoder: Path
+    run_folder: Path, recipe: Path, tiny_shards: Path
 ) -> None:
     checkpoint = run_folder / "checkpoints/last.ckpt"
     assert command("predict", "-c", SHARED, "-c", recipe, "--ckpt_path", checkpoint) == 0
     (path,) = (recipe.parent / "runs").glob("align/tiny/*/embeddings_0.npz")
-    stage = tiny_stage(tiny_image_encoder, recipe.parent / "features").eval()
+    stage = tiny_stage().eval()
     stage.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
     shards = ShardDataset(tiny_shards, "val")
     waveform_BT = torch.stack(
@@ -187,7 +234,7 @@ def test_predict_writes_the_latents_of_the_held_out_clips(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (["--run.export", "somewhere", "--run.monitor", "null"], "run.export needs run.monitor"),
+        (["--run.export", "somewhere", "--run.best", "null"], "run.export needs run.best, the figure"),
         (["--trainer.logger", "false"], "trainer.logger: a run has its own logs; remove the key"),
         (["--trainer.accelerator", "tpu"], "trainer: .*(accelerator|torch_xla)"),
         (["--data.init_args.batch_size", "0"], "data.batch_size 0 must be at least 1"),
@@ -195,15 +242,18 @@ def test_predict_writes_the_latents_of_the_held_out_clips(
             ["--data.init_args.batch_size", "19"],
             "18 clips do not fill a batch of 19 .*; lower data.batch_size",
         ),
-        (["--data.init_args.image_preset", "sqeeze"], "sqeeze"),
+        (["--data.init_args.features.image_encoder", "nowhere"], "nowhere: no artifact .* there; check the"),
+        (["--data.init_args.features", "null"], "name data.init_args.features.image_encoder"),
+        (["--data.init_args.read", "ReadCrops", "--data.init_args.read.preset", "sqeeze"], "sqeeze"),
         (
             ["--model.init_args.audio_encoder.init_args.backbone", "resnet81"],
             "'resnet81' is unknown to timm; did you",
         ),
         (
-            ["--run.monitor", "val/recal", "--trainer.max_epochs", "1"],
-            "nothing logs 'val/recal'; .*val/recall",
+            ["--run.best.monitor", "val/recal", "--trainer.max_epochs", "1"],
+            f"run.best: nothing logs 'val/recal'; set it to one of the held-out figures: .*{RECALL}",
         ),
+        (["--run.monitor", RECALL], "recipe: command line: run.monitor is now run.best.monitor$"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_in_one_line(
@@ -242,35 +292,6 @@ def test_a_checkpoint_that_cannot_be_read_is_refused_by_name_and_never_run(
         assert (tmp_path / "exploded").exists(), "the bomb of this test would not have exploded"
 
 
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"]
-    return subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout
-
-
-def test_the_commit_is_that_of_the_package_and_of_no_checkout_around_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "src" / "sound2scene"
-    (package / "callbacks").mkdir(parents=True)
-    monkeypatch.setattr(provenance, "__file__", str(package / "callbacks" / "provenance.py"))
-    assert provenance.commit_of_code() == (None, 0)
-    (package / "__init__.py").touch()
-    (tmp_path / "notes.txt").write_text("one")
-    git(tmp_path, "init", "-q")
-    git(tmp_path, "add", "notes.txt")
-    git(tmp_path, "commit", "-qm", "someone else's")
-    assert provenance.commit_of_code() == (None, 0)
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "-qm", "the package's")
-    head = git(tmp_path, "rev-parse", "HEAD").strip()
-    assert provenance.commit_of_code() == (head, 0)
-    (tmp_path / "notes.txt").write_text("two")
-    (tmp_path / "untracked.txt").touch()
-    assert provenance.commit_of_code() == (head, 1)
-
-
 @pytest.fixture
 def no_account(tmp_path: Path) -> dict[str, str]:
     """An environment without a W&B account, and without a network."""
@@ -282,7 +303,7 @@ def no_account(tmp_path: Path) -> dict[str, str]:
 def test_two_processes_share_one_run_with_wandb_and_without_an_account(
     tiny_shards: Path, tmp_path: Path, no_account: dict[str, str]
 ) -> None:
-    path = scripted_recipe(tmp_path, tiny_shards, [0.2, 0.5], monitor="val/score", wandb=True)
+    path = scripted_recipe(tmp_path, tiny_shards, [0.2, 0.5], best=BEST, wandb=True)
     (tmp_path / "home").mkdir()
     for ended in run_pair(cli_command, *fit(path, "--trainer.devices=2"), environment=no_account):
         assert ended.status == 0, ended.err[-3000:]
