@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 
-from clips import write_picture
 from drawing import pair_data, tiny_trainer
+from drawn_clips import write_picture
 from scripted import ScriptedStage, scripted_trainer
 from sound2scene.callbacks.improvement import Aim, Best
 from sound2scene.callbacks.retrieval_pictures import RetrievalPictures

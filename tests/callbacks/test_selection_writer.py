@@ -1,6 +1,7 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -17,7 +18,7 @@ from sound2scene.moments import Moments, Scored
 from sound2scene.stages.selection import SelectionStage
 from sound2scene.types import InputError
 
-SCORER = {"name": "x", "fingerprint": None, "settings": {}}
+SCORER: dict[str, Any] = {"name": "x", "fingerprint": None, "settings": {}}
 
 
 class Failing(Middle):

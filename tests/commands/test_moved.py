@@ -174,13 +174,17 @@ def test_the_command_answers_an_old_recipe_key_by_key(
 ) -> None:
     """What someone meets who mends the old recipe of the toy alignment one answer after the other."""
     audio = {"class_path": "sound2scene.models.audio_encoder.AudioEncoder"}
-    model = {"audio_encoder": audio, "image_encoder": "some/encoder", "generator": "some/generator"}
+    model: dict[str, Any] = {
+        "audio_encoder": audio,
+        "image_encoder": "some/encoder",
+        "generator": "some/generator",
+    }
     recipe: dict[str, Any] = {
         "run": {"name": "align/mine", "monitor": "val/recall"},
         "model": {"class_path": ALIGN, "init_args": model},
         "data": {"class_path": "sound2scene.data.module.ClipDataModule"},
     }
-    data = {"shards": "some/shards", "read": ["waveform"], "sound_augment": None}
+    data: dict[str, Any] = {"shards": "some/shards", "read": ["waveform"], "sound_augment": None}
     recipe["data"]["init_args"] = data
     path = tmp_path / "mine.yaml"
 
