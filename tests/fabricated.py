@@ -11,9 +11,12 @@ from torch import nn
 
 from drawn_clips import write_pairs, write_picture, write_sound
 from sound2scene import artifacts, cli
+from sound2scene.data.selection.file import Selection
+from sound2scene.data.video.find import find_videos
 from sound2scene.models.biggan import Generator
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.models.judge import Judge
+from sound2scene.moments import Choice
 from tiny import NET
 
 CLIPS = 8  # of each split
@@ -51,10 +54,14 @@ def toy(work: Path) -> None:
 
 
 def videos(work: Path) -> None:
-    """A folder of videos, one folder a class; VGGSound's with its table and boxes."""
+    """A folder of videos, one folder a class, with chosen moments; VGGSound's with its table and boxes."""
     found = sorted((work / "data" / "toy" / "videos").glob("*/*.mp4"))
     for number, path in enumerate(found[: 2 * CLIPS]):
         _copied(path, work / "videos" / CLASSES[number % 2] / path.name)
+    chosen = {key: Choice((5.0,), (), 10.0) for key in find_videos(work / "videos")}
+    Selection({"name": "middle", "fingerprint": None, "settings": {}}, chosen, {}).save(
+        work / "selection.json"
+    )
     rows, boxes = [], []
     for number, path in enumerate(found[: 3 * CLIPS]):
         split = "test" if number < CLIPS else "train"

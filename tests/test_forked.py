@@ -15,6 +15,9 @@ def loaded() -> None:
 def speak() -> None:
     print(os.environ["WHO"], os.environ["LOCAL_RANK"])
     print("oh", file=sys.stderr)
+
+
+def end() -> None:
     raise SystemExit(3)
 
 
@@ -31,8 +34,9 @@ def test_a_process_begins_with_the_package_imported() -> None:
 
 def test_status_output_and_environment_are_those_of_each_process() -> None:
     ended = run_pair(speak, environment=os.environ | {"WHO": "rank"})
-    assert ended == ((3, "rank 0\n", "oh\n"), (3, "rank 1\n", "oh\n"))
+    assert ended == ((0, "rank 0\n", "oh\n"), (0, "rank 1\n", "oh\n"))
     assert "WHO" not in os.environ
+    assert run(end).status == 3
 
 
 def test_a_killed_process_has_the_signal_for_its_status() -> None:

@@ -45,4 +45,4 @@ def test_the_recipe_parses_and_carries_its_own_name(path: Path, capsys: pytest.C
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_the_recipe_states_its_question_and_is_listed(path: Path) -> None:
     assert path.read_text().startswith("# Question: ")
-    assert f"| `{path.parent.name}/{path.stem}` |" in (EXPERIMENTS / "README.md").read_text()
+    assert f"| `{path.parent.name}/{path.stem}` |" in (path.parent / "README.md").read_text()

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import fabricated
+from random_inception import write_inception
 from sound2scene import cli
 from test_recipes import EXPERIMENTS, RECIPES
 from tiny import NET
@@ -44,11 +45,17 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fabricated.build(tmp_path_factory.mktemp("fabricated"))
 
 
+@pytest.fixture(scope="session")
+def inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of the network that recipes of photographs are measured by."""
+    return write_inception(tmp_path_factory.mktemp("inception") / "weights.pth")
+
+
 def name_of(path: Path) -> str:
     return f"{path.parent.name}/{path.stem}"
 
 
-def sizes(path: Path, folder: Path) -> Path:
+def sizes(path: Path, folder: Path, inception: Path) -> Path:
     """What is made small for a test: networks, batches and lengths, and nothing else."""
     recipe = yaml.safe_load(path.read_text())
     network: dict[str, Any] = {
@@ -78,20 +85,23 @@ def sizes(path: Path, folder: Path) -> Path:
         network["localizer"]["init_args"] |= {"classes": len(fabricated.CLASSES)}
     if name_of(path) == "encoder/imagenet_400ep_bs256":
         network["queue"] = {"init_args": {"length": 8, "dim": 4}}
-    trainer = {
+    trainer: dict[str, Any] = {
         "max_epochs": 1,
         "limit_train_batches": 1,
         "limit_val_batches": 2,
         "check_val_every_n_epoch": 1,
     }
     trainer |= {"accelerator": "cpu", "enable_progress_bar": False}
+    if "InceptionExtractor" in path.read_text():  # whose weights would be downloaded
+        trainer["callbacks"] = recipe["trainer"]["callbacks"]
+        trainer["callbacks"][0]["init_args"]["network"]["init_args"] = {"weights": str(inception)}
     content = {"trainer": trainer, "model": {"init_args": network}, "data": {"init_args": data}}
     file = folder / f"{path.parent.name}-{path.stem}.yaml"
     file.write_text(yaml.safe_dump(content))
     return file
 
 
-def arguments(path: Path, work: Path, folder: Path, devices: int) -> list[str]:
+def arguments(path: Path, folder: Path, inception: Path, devices: int) -> list[str]:
     hardware = [
         "--trainer.devices",
         str(devices),
@@ -100,7 +110,14 @@ def arguments(path: Path, work: Path, folder: Path, devices: int) -> list[str]:
         "--trainer.sync_batchnorm",
         "false",
     ]
-    files = ["-c", str(EXPERIMENTS / "trainer.yaml"), "-c", str(path), "-c", str(sizes(path, folder))]
+    files = [
+        "-c",
+        str(EXPERIMENTS / "trainer.yaml"),
+        "-c",
+        str(path),
+        "-c",
+        str(sizes(path, folder, inception)),
+    ]
     return ["fit", *files, *hardware, "--run.folder", str(folder / "runs")]
 
 
@@ -119,18 +136,20 @@ def took_a_step(path: Path, folder: Path) -> None:
     ],
 )
 def test_the_recipe_starts_and_takes_a_step(
-    path: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, work: Path, inception: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(work)
-    monkeypatch.setattr(sys, "argv", ["sound2scene", *arguments(path, work, tmp_path, 1)])
+    monkeypatch.setattr(sys, "argv", ["sound2scene", *arguments(path, tmp_path, inception, 1)])
     assert cli.main() == 0
     took_a_step(path, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in RECIPES if name_of(path) in PROCESSES], ids=name_of)
-def test_the_recipe_of_many_processes_takes_a_step_on_two(path: Path, work: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "sound2scene.cli", *arguments(path, work, tmp_path, 2)]
+def test_the_recipe_of_many_processes_takes_a_step_on_two(
+    path: Path, work: Path, inception: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "sound2scene.cli", *arguments(path, tmp_path, inception, 2)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

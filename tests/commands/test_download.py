@@ -44,7 +44,7 @@ def test_the_status_says_whether_all_came(
 
     def run(visit: downloads.Visit, names: list[ClipName]) -> tuple[Counter[tuple[str, str]], bool]:
         asked.extend(names)
-        assert visit.retries == 0
+        assert visit.fetcher.retries == 0
         assert visit.fetcher.height == 240
         return Counter(counts), whole
 

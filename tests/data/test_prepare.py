@@ -234,6 +234,7 @@ def check_kills(folder: Path, kills: int, videos: int, longest_s: float) -> None
     assert not list((folder / "killed").rglob(".*"))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_twice_and_goes_on_equals_an_undisturbed_one(tmp_path: Path) -> None:
     check_kills(tmp_path, kills=2, videos=16, longest_s=0.3)
 

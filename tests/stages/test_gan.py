@@ -230,7 +230,7 @@ def test_real_pictures_of_another_side_are_refused_with_both(
         ReadInstances(48, 3),
         tiny_features(tiny_image_encoder, tmp_path / "features"),
     )
-    told = r"^data\.init_args\.read\.init_args\.side is 48 and generator\.resolution 32; make them the same$"
+    told = r"^data\.init_args\.read\.init_args\.side is 48, generator\.resolution 32; make them the same$"
     with pytest.raises(InputError, match=told):
         tiny_trainer(tmp_path).fit(tiny_gan(), large)
 

@@ -15,7 +15,6 @@ from sound2scene.data.batches.resumable import ResumableDataModule
 from sound2scene.data.batches.sampler import Draw, WholeSplitSampler
 from sound2scene.data.reading import Reading, ReadPairs
 from sound2scene.data.shards.read import Folder, ShardDataset
-from sound2scene.data.shards.report import covered
 from sound2scene.distributed import world
 from sound2scene.lightning import device_of
 from sound2scene.protocols import Pictures
@@ -158,15 +157,15 @@ class ClipDataModule(SplitDataModule):
 
     def open(self, split: str) -> ShardDataset:
         """Open a split of the shards."""
-        return ShardDataset(self.shards, split)
+        return ShardDataset(self.folder, split)
 
     def fingerprints(self) -> dict[str, str]:
         """Fingerprint of the data of each split."""
-        return {split: card["fingerprint"] for split, card in self.folder.card["splits"].items()}
+        return self.folder.fingerprints()
 
     def coverage(self) -> dict[str, dict[str, int]]:
         """Clips prepared, found and expected in each split of the source; empty where it was not counted."""
-        return covered(self.folder.card)
+        return self.folder.coverage()
 
 
 def clips_of(data: object) -> SplitDataModule:

@@ -13,7 +13,8 @@ from sound2scene.weights import fill, state_of
 # The file that Sound2Scene's `README.md` links, past the page on which Google Drive asks back before it gives
 # a large file. The repository has no licence file (commit 2cc5fff).
 SOUND2SCENE = Published(
-    "https://drive.usercontent.google.com/download?id=1MfQo9Y6cBwSo9sYkwj2gG9kNa_1fuaUJ&export=download&confirm=t",
+    "https://drive.usercontent.google.com/download"
+    "?id=1MfQo9Y6cBwSo9sYkwj2gG9kNa_1fuaUJ&export=download&confirm=t",
     "sound2scene.pth",
     "Sound2Scene weights: postech-ami/Sound2Scene, which published them, states no licence; its successor "
     "kaist-ami/Sound2Scene, which links the same file, puts its code under the MIT licence and is silent on "

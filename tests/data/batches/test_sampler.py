@@ -16,6 +16,7 @@ from sound2scene.data.batches.sampler import (
     fixed_sample,
 )
 from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.reading import ReadPictures
 from sound2scene.types import Batch, InputError
 
 GLOBAL_BATCH = 6
@@ -30,7 +31,7 @@ def loader(
     with pytest.MonkeyPatch.context() as patch:
         for asking in (module, resumable):
             patch.setattr(asking, "world", lambda: (rank, ranks))
-        data = ClipDataModule(str(dataset), GLOBAL_BATCH // ranks, workers, seed)
+        data = ClipDataModule(str(dataset), GLOBAL_BATCH // ranks, workers, seed, ReadPictures("small64"))
         made: DataLoader[Batch] = getattr(data, f"{split}_dataloader")()
     return made
 

@@ -250,7 +250,7 @@ def test_ctrl_c_ends_in_a_line_and_leaves_nothing_under_way(web: VideoServer, tm
     wait_for(run, lambda: web.asked[B.video] == 2)
     os.kill(run.pid, signal.SIGINT)
     status, out, err = run.wait()
-    assert status == 1
+    assert status == 130
     assert out.splitlines() == [f"{folder}: 1 ok, 0 dead, 0 failed", "stopped; run again to go on"]
     assert "Traceback" not in err
     assert names(folder) == [f"{A.in_ms()}.mp4", LEDGER]
