@@ -39,6 +39,25 @@ def process_pool(workers: int, preload: Sequence[str] = ()) -> ProcessPoolExecut
     return ProcessPoolExecutor(workers, mp_context=_context(preload), initializer=_end_with_parent)
 
 
+@contextmanager
+def spread(workers: int, preload: Sequence[str] = ()) -> Iterator[Callable[..., Iterator[Any]]]:
+    """A `map` over so many processes; over this one, which starts none, where one is enough.
+
+    Args:
+        workers: Number of processes.
+        preload: Modules that the work needs; see :func:`process_pool`.
+    """
+    if workers <= 1:
+        yield map
+        return
+    with process_pool(workers, preload) as pool:
+        try:
+            yield pool.map
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
 def run_within(
     limit_s: float, stop: threading.Event, job: Callable[..., T], *arguments: Any, load: str = ""
 ) -> T:

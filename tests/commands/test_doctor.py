@@ -91,10 +91,12 @@ def test_the_command_ends_with_0_and_prints_every_finding(
     assert table.endswith("nothing is missing\n")
 
 
+@pytest.mark.slow
 def test_a_broken_installation_ends_the_command_with_1(broken: subprocess.CompletedProcess[str]) -> None:
     assert (broken.returncode, broken.stderr) == (1, "")
 
 
+@pytest.mark.slow
 def test_an_old_torch_is_found_by_the_package_metadata(broken: subprocess.CompletedProcess[str]) -> None:
     torch = missing(broken)["torch"]
     assert "2.0.0, outside" in torch["found"]
@@ -110,6 +112,7 @@ def test_a_torch_that_does_not_load_is_a_finding_not_a_traceback(tmp_path: Path)
     assert "libcuda.so.1" in missing(done)["import torch"]["found"]
 
 
+@pytest.mark.slow
 def test_a_torchaudio_that_does_not_load_is_a_finding_not_a_traceback(
     broken: subprocess.CompletedProcess[str],
 ) -> None:

@@ -300,6 +300,7 @@ def no_account(tmp_path: Path) -> dict[str, str]:
     return kept | closed | {"HOME": str(tmp_path / "home")}
 
 
+@pytest.mark.slow
 def test_two_processes_share_one_run_with_wandb_and_without_an_account(
     tiny_shards: Path, tmp_path: Path, no_account: dict[str, str]
 ) -> None:

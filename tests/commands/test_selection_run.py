@@ -111,6 +111,7 @@ def assert_kills_leave_no_trace(
     assert COUNT + drawn <= len(scored) <= COUNT + drawn + len(kills)  # at most one in flight at each kill
 
 
+@pytest.mark.slow
 def test_kills_at_any_moment_leave_no_trace(
     folder: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +276,7 @@ class Watching(nn.Module):
         return Scored(moments.second_S.float())
 
 
+@pytest.mark.slow
 def test_a_network_scores_in_eval_mode_for_the_sheet_too_and_keeps_the_mode_it_came_in(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -98,6 +98,7 @@ def test_the_better_copy_becomes_a_generator_with_the_widths_of_its_tensors(
     assert drawn_BCHW.abs().max() <= 1
 
 
+@pytest.mark.slow
 def test_what_training_goes_on_from_lies_beside_it(folder: Path, tmp_path: Path) -> None:
     beside = artifacts.training_folder(import_icgan(folder, tmp_path / "artifact"))
     live, judged = artifacts.load(beside / "generator", fold=False), artifacts.load(beside / "discriminator")

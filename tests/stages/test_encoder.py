@@ -47,6 +47,7 @@ def measured(shards: Path, folder: Path, encoder: EncoderStage) -> dict[str, flo
     return dict(figures)
 
 
+@pytest.mark.slow
 def test_training_finds_the_classes_that_an_untrained_encoder_does_not(tmp_path: Path) -> None:
     # Eight held-out pictures of each of three classes, so that five neighbours can be of one class; chance is
     # 1/3.

@@ -112,6 +112,7 @@ def test_gradients_of_the_parts_add_up_to_the_batchs(data: ClipDataModule, tmp_p
         torch.testing.assert_close(steps[3][name], step, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_training_brings_fakes_nearer_to_the_reals(data: ClipDataModule, tmp_path: Path) -> None:
     one = tiny_gan()
     tiny_trainer(tmp_path, max_epochs=0).fit(one, data)

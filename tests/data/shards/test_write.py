@@ -42,6 +42,7 @@ def killed_in_the_middle(folder: Path, jobs: Jobs) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_killed_run_that_goes_on_equals_an_undisturbed_one(tmp_path: Path) -> None:
     whole, trace = tmp_path / "whole", tmp_path / "trace"
     jobs = {

@@ -194,6 +194,7 @@ def test_leftovers_go_and_what_is_not_ours_stays(web: VideoServer, tmp_path: Pat
     assert names(tmp_path) == [f"{A.in_ms()}.mp4", LEDGER, "mine.txt"]
 
 
+@pytest.mark.slow
 def test_clips_are_a_wait_apart(web: VideoServer, tmp_path: Path) -> None:
     web.behaviour |= {A.video: 404, B.video: 404, C.video: 404}
     visit(web, tmp_path).run([A])
@@ -211,6 +212,7 @@ def test_workers_fetch_side_by_side(
     assert [entry["state"] for entry in entries(tmp_path)] == ["failed"] * 4
 
 
+@pytest.mark.slow
 def test_a_run_in_which_nothing_comes_any_more_is_given_up(
     web: VideoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,6 +227,7 @@ def test_a_run_in_which_nothing_comes_any_more_is_given_up(
     assert not web.asked[more.video]
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_no_clip_half_written_and_the_next_goes_on(
     web: VideoServer, tmp_path: Path
 ) -> None:
@@ -313,6 +316,7 @@ def test_lines_of_many_threads_stay_whole(tmp_path: Path) -> None:
     assert len({entry["clip"] for entry in entries(tmp_path)}) == 400
 
 
+@pytest.mark.slow
 def test_what_failed_before_is_asked_for_after_all_others(
     web: VideoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

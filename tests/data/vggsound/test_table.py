@@ -9,6 +9,7 @@ from sound2scene.data.vggsound.table import Row, check_classes, read_classes, re
 from sound2scene.types import InputError
 
 
+@pytest.mark.slow
 def test_every_name_of_the_table_comes_back_from_every_spelling(
     real_data: Path,
 ) -> None:

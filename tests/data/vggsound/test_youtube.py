@@ -155,6 +155,7 @@ def test_youtube_is_asked_through_its_extractor_alone_and_others_through_none_th
             assert not list(downloader.cookiejar)
 
 
+@pytest.mark.slow
 def test_neither_settings_nor_plug_ins_of_the_user_are_read(web: VideoServer, tmp_path: Path) -> None:
     trace, folder = tmp_path / "trace", tmp_path / "videos"
     plugin = tmp_path / "config" / "yt-dlp" / "plugins" / "mine" / "yt_dlp_plugins" / "extractor" / "mine.py"

@@ -309,6 +309,7 @@ def test_damaged_files_end_in_a_result_or_a_typed_line(tmp_path: Path) -> None:
     assert not [line for line in lines if "\n" in line or "damaged: " not in line]
 
 
+@pytest.mark.slow
 def test_real_videos_decode_and_every_step_shows_the_frame_of_its_timestamp(real_data: Path) -> None:
     paths = sorted(p for p in (real_data / "videos").glob("*.*") if p.suffix != ".csv")
     assert len(paths) == 28

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from sound2scene.data.shards.index import Index, Location
 from sound2scene.data.shards.report import count_kinds, report_files
 from sound2scene.data.shards.shard import JobT, MakeClip, Sidecar, write_shard
 from sound2scene.files import sweep, write
-from sound2scene.processes import process_pool
+from sound2scene.processes import spread
 from sound2scene.types import CLIP_S, SAMPLE_RATE_HZ, InputError, Rejected
 
 # A killed run's processes may write for so long after it; what is younger may be another run's that is alive.
@@ -155,17 +156,14 @@ def _write_shards(
     sidecars: dict[str, list[Sidecar]] = {split: [] for split in splits}
     total = sum(map(len, splits.values()))
     with (
-        process_pool(plan.workers, [make_clip.__module__]) as pool,
+        spread(min(plan.workers, len(chunks)), [make_clip.__module__]) as each,
         tqdm(total=total, desc=f"shards of {plan.name}", unit="clip") as bar,
     ):
-        pending = [pool.submit(write_shard, path, jobs, make_clip, digest) for _, path, jobs in chunks]
-        try:
-            for (split, _, jobs), future in zip(chunks, pending, strict=True):
-                sidecars[split].append(future.result())
-                bar.update(len(jobs))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        _, paths, parts = zip(*chunks, strict=True) if chunks else ((), (), ())
+        written = each(write_shard, paths, parts, repeat(make_clip), repeat(digest))
+        for (split, _, jobs), sidecar in zip(chunks, written, strict=True):
+            sidecars[split].append(sidecar)
+            bar.update(len(jobs))
     return sidecars
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,7 @@ from sound2scene.data.settings import TOY_HELD_OUT_CLIPS
 from sound2scene.data.toy import pictures, sounds
 from sound2scene.data.toy.truth import KINDS, SoundSource, Truth, draw_truth
 from sound2scene.files import replacing, sweep, write
-from sound2scene.processes import process_pool
+from sound2scene.processes import spread
 from sound2scene.types import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE_HZ, InputError
 
 __all__ = ["KINDS", "SoundSource", "Truth", "draw_truth", "read_truth", "render", "write_videos"]
@@ -119,19 +118,6 @@ def clip_counts(train: int) -> dict[str, int]:
     return {"train": train, "val": TOY_HELD_OUT_CLIPS, "test": TOY_HELD_OUT_CLIPS}
 
 
-Each = Callable[[Callable[[Truth], None], Iterable[Truth]], Iterator[None]]
-
-
-@contextmanager
-def _processes(workers: int) -> Iterator[Each]:
-    """A map over processes, or within this one where one is enough."""
-    if workers <= 1:
-        yield map
-        return
-    with process_pool(workers, [__name__]) as pool:
-        yield partial(pool.map, chunksize=4)
-
-
 def write_videos(
     folder: Path, clips: Mapping[str, int], mixed: int, seed: int, workers: int | None = None
 ) -> None:
@@ -156,7 +142,7 @@ def write_videos(
     truths.setdefault("test", []).extend(draw_truth(seed, "test", index, sources=2) for index in range(mixed))
     total = sum(map(len, truths.values()))
     progress = tqdm(total=total, desc="toy videos", unit="clip")
-    with progress, _processes(min(total, workers or os.cpu_count() or 1)) as each:
+    with progress, spread(min(total, workers or os.cpu_count() or 1), [__name__]) as each:
         for split, wanted in truths.items():
             (folder / split).mkdir(exist_ok=True)
             missing = [truth for truth in wanted if not video_path(folder, truth).exists()]
