@@ -1,4 +1,4 @@
-"""The words that every floor shares: the shape legend, one clip, one batch, and the protocols parts satisfy.
+"""The words that every floor shares: the shape legend, one clip, and the batches.
 
 Shape legend. A tensor that crosses a function border ends in its axes:
 
@@ -213,7 +213,7 @@ class Export(NamedTuple):
 
     Attributes:
         network: Module whose weights are written.
-        kind: Of the artifact: "audio-encoder", "image-encoder" ...
+        kind: Kind of the artifact: "audio-encoder", "image-encoder" ...
         preset: Spectrogram or image preset that the network was trained with.
         notes: What else its user must know, for the card.
     """

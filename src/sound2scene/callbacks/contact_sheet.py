@@ -31,7 +31,7 @@ class ContactSheet(pl.Callback):
     They are decoded and scored once more, on the first rank: a run that goes on has not seen the others.
 
     Args:
-        parts: Of the selection; the sheet has the name of its file, as PNG.
+        parts: Selection in the making; the sheet has the name of its file, as PNG.
         videos: File of each key.
         scorer: Who chose.
     """

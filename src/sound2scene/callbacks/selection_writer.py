@@ -16,7 +16,7 @@ class SelectionWriter(BasePredictionWriter):
     """Appends each prediction, a key and what was found, to this rank's part; the first rank merges them.
 
     Args:
-        parts: Of the selection; all ranks must see the same folder.
+        parts: Selection in the making; all ranks must see the same folder.
     """
 
     def __init__(self, parts: Parts) -> None:

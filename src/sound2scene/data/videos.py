@@ -81,7 +81,7 @@ class VideoDataModule(ResumableDataModule):
             prepare()
 
     def fingerprints(self) -> dict[str, str]:
-        """Of the names, sizes and labels of each split's files."""
+        """Fingerprint of the names, sizes and labels of each split's files."""
         return {split: self._fingerprint(split) for split in ("train", "val")}
 
     def _fingerprint(self, split: str) -> str:

@@ -26,8 +26,8 @@ class SheetRow(NamedTuple):
         pixels_CHW: Frame there, uint8.
         middle: Second of the other frame.
         middle_CHW: That frame, uint8.
-        score_S: Of every step.
-        level_S: Of the sound, dB re full scale.
+        score_S: Score of every step.
+        level_S: Level of the sound at every step, dB re full scale.
         heat_HW: Where it sounds at the chosen step, in [0, 1], as large as the frame; None where no one
             looked.
     """

@@ -37,8 +37,8 @@ class EncoderStage(pl.LightningModule):
         loss: Swapped prediction: temperature, epsilon, iterations.
         queue: Earlier vectors that small batches share their codes with; None for none.
         frozen_steps: Steps at the start in which the prototypes do not learn (published: about one epoch).
-        optimizer: Of encoder, projection and prototypes.
-        schedule: Of its rate, by step.
+        optimizer: Optimizer for encoder, projection and prototypes.
+        schedule: Schedule of the learning rate, by step.
     """
 
     def __init__(

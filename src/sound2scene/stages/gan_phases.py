@@ -15,7 +15,7 @@ class Phases:
     Attributes:
         discriminator_steps: Batches, each a step of the discriminator, to one step of the generator.
         accumulate: Parts in which a batch passes the networks; their gradients add up to one step.
-        ema_decay: Of the averaged generator, per generator step.
+        ema_decay: Decay of the averaged generator, per generator step.
         ema_start_kimg: Until then the average equals the live generator.
         r1_weight: Weight of the slope penalty at real pictures; 0 leaves it out.
         r1_every: Discriminator steps between two penalties, each weighted by their number.

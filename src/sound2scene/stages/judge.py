@@ -24,9 +24,9 @@ class JudgeStage(pl.LightningModule):
     Args:
         judge: Network to train; as many classes as the data has.
         image_preset: The `pixels*` chain at the resolution of the generator that it is to judge.
-        optimizer: Of the judge.
-        schedule: Of its rate.
-        smoothing: Of the labels.
+        optimizer: Optimizer for the judge.
+        schedule: Schedule of the learning rate.
+        smoothing: Share of each label that is spread over all classes.
 
     Raises:
         InputError: At the start, if the judge has another number of classes than the data, or a split has no

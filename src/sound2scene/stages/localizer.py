@@ -36,8 +36,8 @@ class LocalizerStage(pl.LightningModule):
         mode: `contrastive` needs no label; `classification` is the published way.
         instances: How the moments of a video make up its class, in the mode `classification`.
         threshold: From which share of its range on a map points to the source, or "median" as on VGG-SS.
-        optimizer: Of the network.
-        schedule: Of its rate.
+        optimizer: Optimizer for the network.
+        schedule: Schedule of the learning rate.
 
     Raises:
         InputError: At the start, if the classes do not fit or a mode lacks them.

@@ -20,7 +20,7 @@ from sound2scene.data.batches.reader import (
     seeded,
     shared_stack,
 )
-from sound2scene.data.batches.sampler import Draw, clip_seed
+from sound2scene.data.batches.sampler import Draw, augmentation_seed
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.types import CropBatch, FeatureBatch, InputError, PairBatch, PictureBatch
 
@@ -154,7 +154,7 @@ def test_inside_the_seeded_part_torch_draws_what_the_clips_seed_gives() -> None:
     before = torch.get_rng_state()
     with seeded(4, Draw(2, 9)):
         found = torch.rand(5)
-    expected = torch.rand(5, generator=torch.Generator().manual_seed(clip_seed(4, Draw(2, 9))))
+    expected = torch.rand(5, generator=torch.Generator().manual_seed(augmentation_seed(4, Draw(2, 9))))
     assert torch.equal(found, expected)
     assert torch.equal(torch.get_rng_state(), before)
 

@@ -12,7 +12,7 @@ from sound2scene.data.batches.sampler import (
     EpochSampler,
     Progress,
     WholeSplitSampler,
-    clip_seed,
+    augmentation_seed,
     fixed_sample,
 )
 from sound2scene.data.clips import ClipDataModule
@@ -129,7 +129,7 @@ def test_another_global_batch_is_refused_within_an_epoch_alone() -> None:
 
 def test_the_augmentation_seeds_of_clips_and_epochs_are_all_different() -> None:
     grid = list(itertools.product(range(5), range(20), range(200)))
-    seeds = [clip_seed(seed, Draw(epoch, position)) for seed, epoch, position in grid]
+    seeds = [augmentation_seed(seed, Draw(epoch, position)) for seed, epoch, position in grid]
     assert len(set(seeds)) == len(grid)
     assert all(0 <= seed < 2**63 for seed in seeds)
 

@@ -38,9 +38,9 @@ class FeatureCache:
 
     Args:
         root: Folder of all caches.
-        encoder_fingerprint: Of the frozen image encoder's weights.
+        encoder_fingerprint: Fingerprint of the frozen image encoder's weights.
         preset: Image chain that fed it.
-        data_fingerprint: Of the split.
+        data_fingerprint: Fingerprint of the split.
         clips: N.
     """
 

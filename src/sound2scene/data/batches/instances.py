@@ -21,7 +21,7 @@ from sound2scene import images
 from sound2scene.data.batches.features import FeatureCache
 from sound2scene.data.batches.frozen_encoder import mirrored
 from sound2scene.data.batches.reader import feature, open_picture, shared_stack
-from sound2scene.data.batches.sampler import Draw, clip_seed
+from sound2scene.data.batches.sampler import Draw, augmentation_seed
 from sound2scene.protocols import Pictures
 from sound2scene.types import InstanceBatch
 
@@ -68,7 +68,7 @@ class InstanceReader(Dataset[_Instance]):
         return len(self.split)
 
     def __getitem__(self, draw: Draw) -> _Instance:
-        dice = torch.Generator().manual_seed(clip_seed(self.seed, draw))
+        dice = torch.Generator().manual_seed(augmentation_seed(self.seed, draw))
         near_K = self.around.neighbours_NK[draw.position]
         picture = open_picture(self.split, int(near_K[_throw(len(near_K), dice)]))
         if _throw(2, dice):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sound2scene.data.batches.sampler import Draw, clip_seed
+from sound2scene.data.batches.sampler import Draw, augmentation_seed
 from sound2scene.data.video.decode import decode
 from sound2scene.data.video.errors import VideoError
 from sound2scene.moments import Known, MomentBatch, Moments, WholeVideo, windows
@@ -89,7 +89,7 @@ class MomentReader(Dataset[_Drawn]):
         return len(self.entries)
 
     def __getitem__(self, draw: Draw) -> _Drawn:
-        dice = torch.Generator().manual_seed(clip_seed(self.seed, draw))
+        dice = torch.Generator().manual_seed(augmentation_seed(self.seed, draw))
         rejected: list[tuple[str, str]] = []
         for step in range(min(_TRIES, len(self))):
             entry = self.entries[(draw.position + step) % len(self)]

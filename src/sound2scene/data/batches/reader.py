@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, default_collate
 
 from sound2scene import images
 from sound2scene.data.batches.features import FeatureCache
-from sound2scene.data.batches.sampler import Draw, clip_seed
+from sound2scene.data.batches.sampler import Draw, augmentation_seed
 from sound2scene.protocols import Pictures, Sounds
 from sound2scene.types import CropBatch, FeatureBatch, PairBatch, PictureBatch
 
@@ -41,7 +41,7 @@ def names(split: Pictures, positions: Sequence[int]) -> tuple[list[str], Tensor,
 def seeded(seed: int, draw: Draw) -> Iterator[None]:
     """Torch's own generator at the seed of one draw of a clip, for random changes that ask it."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(clip_seed(seed, draw))  # leaves a GPU's generator alone
+        torch.default_generator.manual_seed(augmentation_seed(seed, draw))  # leaves a GPU's generator alone
         yield
 
 

@@ -48,7 +48,7 @@ class ResumableDataModule(pl.LightningDataModule):
     Args:
         batch_size: Items per process.
         workers: Loader processes per process.
-        seed: Of order and augmentation.
+        seed: Seed of order and augmentation.
 
     Raises:
         InputError: If a number makes no sense.

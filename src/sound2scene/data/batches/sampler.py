@@ -36,8 +36,8 @@ class EpochSampler(DistributedSampler[Draw]):
     Args:
         clips: In the split.
         batch_size: Per rank.
-        seed: Of the shuffles.
-        rank: Of this process.
+        seed: Seed of the shuffles.
+        rank: Number of this process.
         ranks: Number of processes.
         where: Asked whenever a pass begins: the epoch and the batch to begin at. None: batch 0 of the epoch
             that `set_epoch` told.
@@ -129,7 +129,7 @@ class Progress:
         self.start = dict(state)
 
 
-def clip_seed(seed: int, draw: Draw) -> int:
+def augmentation_seed(seed: int, draw: Draw) -> int:
     """Seed of one clip's augmentation: the same on any rank, in any worker, after any restart."""
     return seed_of(seed, draw.epoch, draw.position)
 

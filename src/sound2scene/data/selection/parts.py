@@ -22,7 +22,7 @@ class Parts:
 
     Args:
         target: The finished file; its folder is made if missing.
-        scorer: Of `Selection`: what every line must have been scored with.
+        scorer: Who chooses, as in `Selection`: every line must have been scored with it.
 
     Raises:
         InputError: If what is there is damaged or was scored by another scorer or with other settings.
