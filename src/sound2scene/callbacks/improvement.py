@@ -105,7 +105,8 @@ class BestCheckpoint:
     def improved(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write it."""
         if trainer.log_dir is not None:  # a broadcast: every rank has to ask
-            trainer.save_checkpoint(Path(trainer.log_dir) / "checkpoints" / "best.ckpt")
+            path = Path(trainer.log_dir) / "checkpoints" / "best.ckpt"
+            trainer.save_checkpoint(path, weights_only=False)  # the optimizer too: runs go on from it
 
 
 def held_out(trainer: pl.Trainer) -> dict[str, float]:
