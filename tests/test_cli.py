@@ -139,10 +139,17 @@ def test_a_fault_of_the_program_keeps_its_traceback(
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent as a POSIX shell does")
 def test_ctrl_c_while_a_command_loads_is_one_line_and_status_130(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("print('loading', flush=True)\nimport time\ntime.sleep(600)\n")
-    command = [sys.executable, "-m", "sound2scene.cli", "verify", str(tmp_path)]
+    # A shell's background job is deaf to Ctrl-C, and so would this process be if these tests run in one.
+    hear = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    work = "from sound2scene import cli; sys.exit(cli.main(sys.argv[1:]))"
+    command = [sys.executable, "-c", f"{hear}; {work}", "verify", str(tmp_path)]
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     run = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert run.stdout is not None
     assert run.stdout.readline() == "loading\n"

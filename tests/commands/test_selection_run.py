@@ -319,7 +319,7 @@ def test_what_is_on_disk_is_read_once_at_the_start_and_what_was_written_never_ag
 def test_ctrl_c_is_one_line_and_status_130_and_keeps_what_is_done(
     folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job is deaf to it
     given = [str(folder), "-o", str(tmp_path / "s.json"), "--accelerator", "cpu", "--workers", "0"]
     try:
         assert cli.main(["select", *given, "--scorer", "listening.Interrupted"]) == 130
