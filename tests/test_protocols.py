@@ -8,7 +8,7 @@ from drawing import DISCRIMINATOR, GENERATOR, tiny_generator
 from sound2scene.data.clips import ClipDataModule
 from sound2scene.data.pictures import PictureFolder
 from sound2scene.data.shards.read import ShardDataset
-from sound2scene.data.videos import VideoDataModule
+from sound2scene.data.videos import MomentsDataModule
 from sound2scene.methods.sound2scene import FrozenGenerator
 from sound2scene.models.biggan import Generator
 from sound2scene.models.discriminator import Discriminator
@@ -75,7 +75,7 @@ def test_data_of_clips_and_of_videos_tells_and_documents_itself(tiny_shards: Pat
         def entries(self, split: str) -> list[object]:
             return []
 
-    for data in (ClipDataModule(str(tiny_shards)), VideoDataModule(Splits())):  # type: ignore[arg-type]
+    for data in (ClipDataModule(str(tiny_shards)), MomentsDataModule(Splits())):  # type: ignore[arg-type]
         assert isinstance(data, Telling)
         assert isinstance(data, Documented)
 

@@ -53,6 +53,7 @@ OLD_CLASSES = {
     "sound2scene.data.video_splits.FolderVideos": "sound2scene.data.splits.FolderVideos",
     "sound2scene.data.video_splits.ToyVideos": "sound2scene.data.splits.ToyVideos",
     "sound2scene.data.video_splits.VGGSoundVideos": "sound2scene.data.splits.VGGSoundVideos",
+    "sound2scene.data.videos.VideoDataModule": "sound2scene.data.videos.MomentsDataModule",
 }
 PICTURES = "sound2scene.callbacks.retrieval_pictures.RetrievalPictures"
 

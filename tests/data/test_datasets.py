@@ -54,7 +54,7 @@ def test_a_setting_has_one_default_for_the_datamodule_and_the_function(corpus: s
     of_module = defaults(MODULES[corpus])
     if "moments" in of_function:
         of_function |= of_function.pop("moments")._asdict()
-        of_module |= defaults(datasets.MomentsDataModule)
+        of_module |= defaults(datasets.VideoCorpusDataModule)
     shared = of_function.keys() & of_module.keys()
     assert len(shared) >= 2
     assert {name: of_function[name] for name in shared} == {name: of_module[name] for name in shared}

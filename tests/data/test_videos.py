@@ -6,7 +6,7 @@ import pytest
 from sound2scene.data.batches.moments import Entry
 from sound2scene.data.splits import ToyVideos
 from sound2scene.data.toy import world as toy
-from sound2scene.data.videos import VideoDataModule
+from sound2scene.data.videos import MomentsDataModule
 from sound2scene.moments import MomentBatch, WholeVideo
 from sound2scene.protocols import Documented, Telling
 from sound2scene.types import DataFacts
@@ -60,9 +60,9 @@ def test_clips_of_two_sources_measure_nothing(world: Path) -> None:
 
 
 def test_the_videos_measured_are_always_the_same_and_not_every_nth() -> None:
-    data = VideoDataModule(Listed(), workers=0, measured=16)
+    data = MomentsDataModule(Listed(), workers=0, measured=16)
     measured = [int(entry.key) for entry in data.entries("val")]
-    assert measured == [int(entry.key) for entry in VideoDataModule(Listed(), measured=16).entries("val")]
+    assert measured == [int(entry.key) for entry in MomentsDataModule(Listed(), measured=16).entries("val")]
     assert measured == sorted(set(measured))
     assert len(measured) == 16
     assert len({number % 4 for number in measured}) == 4  # classes that take turns are all there
@@ -70,7 +70,7 @@ def test_the_videos_measured_are_always_the_same_and_not_every_nth() -> None:
 
 
 def test_batches_have_the_shapes_that_the_recipe_asked_for(world: Path) -> None:
-    data = VideoDataModule(
+    data = MomentsDataModule(
         ToyVideos(str(world)), batch_size=3, moments=2, workers=0, side_px=48, window_s=0.25
     )
     batches: list[MomentBatch] = list(data.train_dataloader())
@@ -89,20 +89,20 @@ def test_batches_have_the_shapes_that_the_recipe_asked_for(world: Path) -> None:
 
 
 def test_facts_are_the_classes() -> None:
-    data = VideoDataModule(Listed(), workers=0)
+    data = MomentsDataModule(Listed(), workers=0)
     assert isinstance(data, Telling)
     assert data.facts() == DataFacts(("bell", "drum"))
 
 
 def test_splits_that_can_be_written_are_told_to_and_others_are_left_alone() -> None:
     splits = Prepared()
-    VideoDataModule(splits, workers=0).prepare_data()
+    MomentsDataModule(splits, workers=0).prepare_data()
     assert splits.asked == 1
-    VideoDataModule(Listed(), workers=0).prepare_data()
+    MomentsDataModule(Listed(), workers=0).prepare_data()
 
 
 def test_the_fingerprint_changes_with_a_file(world: Path) -> None:
-    data = VideoDataModule(ToyVideos(str(world)), workers=0)
+    data = MomentsDataModule(ToyVideos(str(world)), workers=0)
     assert isinstance(data, Documented)
     before = data.fingerprints()
     assert before == data.fingerprints()

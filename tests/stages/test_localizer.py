@@ -8,7 +8,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from sound2scene.data.splits import ToyVideos
 from sound2scene.data.toy import world as toy
-from sound2scene.data.videos import VideoDataModule
+from sound2scene.data.videos import MomentsDataModule
 from sound2scene.moments import Known, MomentBatch, Moments, Scored, WholeVideo
 from sound2scene.stages.localizer import LocalizerStage
 from sound2scene.types import DataFacts, DivergedError, InputError
@@ -23,10 +23,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def data_of(world: Path, batch_size: int, **settings: Any) -> VideoDataModule:
+def data_of(world: Path, batch_size: int, **settings: Any) -> MomentsDataModule:
     """Toy videos as `tiny_localizer` looks at them and hears them."""
     settings = {"workers": 0, "side_px": 32, "window_s": 0.5} | settings
-    return VideoDataModule(ToyVideos(str(world)), batch_size, **settings)
+    return MomentsDataModule(ToyVideos(str(world)), batch_size, **settings)
 
 
 def trainer(folder: Path, **settings: Any) -> pl.Trainer:

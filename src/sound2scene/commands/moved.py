@@ -16,6 +16,7 @@ CLASSES = {
     "sound2scene.data.video_sources.VEGASVideosDataModule": "sound2scene.data.datasets.VEGASDataModule",
     "sound2scene.data.video_sources.": "sound2scene.data.datasets.",
     "sound2scene.data.video_splits.": "sound2scene.data.splits.",
+    "sound2scene.data.videos.VideoDataModule": "sound2scene.data.videos.MomentsDataModule",
 }
 KEYS = {
     "run.monitor": "run.best.monitor",

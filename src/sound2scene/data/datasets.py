@@ -128,7 +128,7 @@ class ManifestDataModule(CorpusDataModule):
         return prepare.prepare_manifest(self.shards, self.source, self.val_share, self.draw_seed)
 
 
-class MomentsDataModule(CorpusDataModule):
+class VideoCorpusDataModule(CorpusDataModule):
     """Shards that are made of videos, of which moments become pictures.
 
     Args:
@@ -152,7 +152,7 @@ class MomentsDataModule(CorpusDataModule):
         self.moments = MomentSettings(selection, frame, side_px)
 
 
-class VGGSoundDataModule(MomentsDataModule):
+class VGGSoundDataModule(VideoCorpusDataModule):
     """VGGSound in its official splits.
 
     Args:
@@ -162,7 +162,7 @@ class VGGSoundDataModule(MomentsDataModule):
         shards: Folder of the shards.
         classes: File with the class names to take, or `50` for the published ones; None takes all 309.
         val_share: Share of the training videos held out for validation.
-        settings: Settings of MomentsDataModule and ClipDataModule.
+        settings: Settings of VideoCorpusDataModule and ClipDataModule.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ class VGGSoundDataModule(MomentsDataModule):
         )
 
 
-class VEGASDataModule(MomentsDataModule):
+class VEGASDataModule(VideoCorpusDataModule):
     """VEGAS, split by a hash of the clips' names.
 
     Args:
@@ -192,7 +192,7 @@ class VEGASDataModule(MomentsDataModule):
         five: Whether to take only the five classes of the paper's table.
         val_share: Share of the clips held out for validation.
         test_share: Share of the clips held out for the test.
-        settings: Settings of MomentsDataModule and ClipDataModule.
+        settings: Settings of VideoCorpusDataModule and ClipDataModule.
     """
 
     def __init__(
@@ -213,7 +213,7 @@ class VEGASDataModule(MomentsDataModule):
         )
 
 
-class VideosDataModule(MomentsDataModule):
+class VideosDataModule(VideoCorpusDataModule):
     """Any folder of videos.
 
     Args:
@@ -223,7 +223,7 @@ class VideosDataModule(MomentsDataModule):
             a path its class; None knows no classes.
         val_share: Share of the clips held out for validation, where `labels` has no split `val`.
         test_share: Share of the clips held out for the test, where `labels` has no splits.
-        settings: Settings of MomentsDataModule and ClipDataModule.
+        settings: Settings of VideoCorpusDataModule and ClipDataModule.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ class VideoSplits(Protocol):
         ...
 
 
-class VideoDataModule(ResumableDataModule):
+class MomentsDataModule(ResumableDataModule):
     """Streams videos to a localizer: drawn moments to train on, whole videos to measure on.
 
     Args:
