@@ -61,6 +61,14 @@ def test_synced_files_are_synced_before_they_get_their_name(
     assert steps == ["replace", "sync", "replace"]
 
 
+def test_a_file_is_synced_through_a_handle_that_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda file: os.write(file, b""))  # refused where it may only read
+    files.write(tmp_path / "synced", "x", sync=True)
+    assert (tmp_path / "synced").read_text() == "x"
+
+
 def test_the_sweep_takes_old_leftovers_and_leaves_young_ones_and_files(tmp_path: Path) -> None:
     old, young, file = (tmp_path / name for name in (".1.partial", ".2.partial", "kept"))
     for path in (old, young, file):
@@ -69,3 +77,55 @@ def test_the_sweep_takes_old_leftovers_and_leaves_young_ones_and_files(tmp_path:
         os.utime(path, (time.time() - 4000, time.time() - 4000))
     files.sweep(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {".2.partial", "kept"}
+
+
+def leave_behind(path: Path) -> None:
+    files.partial_name(path).write_text("half")
+    files.partial_name(path).mkdir()
+
+
+def test_what_a_dead_process_left_goes_at_once_and_what_a_live_one_writes_stays(tmp_path: Path) -> None:
+    dead = get_context("fork").Process(target=leave_behind, args=(tmp_path / "a",))
+    dead.start()
+    dead.join()
+    assert len(os.listdir(tmp_path)) == 2
+    mine, folder = files.partial_name(tmp_path / "b"), files.partial_name(tmp_path / "c")
+    mine.write_text("under way")
+    (folder / "below").mkdir(parents=True)
+    files.sweep(tmp_path)
+    assert set(os.listdir(tmp_path)) == {mine.name, folder.name}
+
+
+def test_a_process_that_nobody_has_buried_is_dead(tmp_path: Path) -> None:
+    if (child := os.fork()) == 0:
+        leave_behind(tmp_path / "a")
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    files.sweep(tmp_path)
+    os.waitpid(child, 0)
+    assert os.listdir(tmp_path) == []
+
+
+def test_leftovers_of_another_machine_go_after_an_hour_folders_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(files, "_host", lambda: "0" * 12)
+        elsewhere.setattr(os, "getpid", lambda: 2**31 - 1)
+        file, young, folder = (files.partial_name(tmp_path / name) for name in "abc")
+    file.write_text("half")
+    young.write_text("half")
+    (folder / "below").mkdir(parents=True)
+    for path in (file, folder):
+        os.utime(path, (time.time() - 4000, time.time() - 4000))
+    files.sweep(tmp_path)
+    assert os.listdir(tmp_path) == [young.name]
+
+
+def test_a_link_under_the_name_of_a_leftover_goes_and_what_it_points_at_stays(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("x")
+    (tmp_path / ".1.partial").symlink_to(tmp_path / "kept")
+    files.sweep(tmp_path, older_s=-1)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert (tmp_path / "kept" / "file").exists()

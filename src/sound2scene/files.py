@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
+import re
+import shutil
+import sys
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 PARTIAL = ".partial"
 STALE_S = 3600  # no live writer takes so long over one file
+_WRITER = re.compile(rf"\.(?P<host>[0-9a-f]{{12}})-(?P<pid>[0-9]{{1,10}})-[0-9a-f]{{32}}{re.escape(PARTIAL)}")
+
+
+def partial_name(path: str | os.PathLike[str]) -> Path:
+    """A new hidden name beside `path` for a file or folder under way; it tells :func:`sweep` who writes it.
+
+    The name of `path` is no part of it, so that a long one does not grow beyond what a file system takes.
+    """
+    return Path(path).with_name(f".{_host()}-{os.getpid()}-{uuid.uuid4().hex}{PARTIAL}")
 
 
 @contextmanager
@@ -26,8 +41,7 @@ def replacing(path: str | os.PathLike[str], sync: bool = False) -> Iterator[Path
             loses its power keeps the old file or has the new one.
     """
     path = Path(path)
-    # Apart from the name, so that a long one does not grow beyond what a file system takes.
-    partial = path.with_name(f".{uuid.uuid4().hex}{PARTIAL}")
+    partial = partial_name(path)
     try:
         yield partial
         if sync:
@@ -44,13 +58,56 @@ def write(path: str | os.PathLike[str], content: bytes | str, sync: bool = False
 
 
 def sweep(folder: str | os.PathLike[str], older_s: float = STALE_S) -> None:
-    """Remove what killed writers left in a folder; younger files may belong to live ones."""
+    """Remove the files and folders that killed writers left in a folder.
+
+    Those of a process of this machine that is no more go at once; of what others write, whether they live
+    cannot be known, and it goes when it is old.
+
+    Args:
+        folder: Folder in which to look; not in folders below it.
+        older_s: Age in seconds at which any leftover goes.
+    """
     for leftover in Path(folder).glob(f".*{PARTIAL}"):
         with suppress(FileNotFoundError):
-            if time.time() - leftover.stat().st_mtime > older_s:
-                leftover.unlink()
+            if _is_dead(leftover.name) or time.time() - leftover.lstat().st_mtime > older_s:
+                _remove(leftover)
+
+
+def _remove(leftover: Path) -> None:
+    if leftover.is_dir() and not leftover.is_symlink():
+        shutil.rmtree(leftover, ignore_errors=True)
+    else:
+        leftover.unlink()
+
+
+def _is_dead(name: str) -> bool:
+    """Whether the writer that a name tells of ran here and runs no more; never true where nobody can say."""
+    writer = _WRITER.fullmatch(name)
+    # On Windows, the question whether a process lives would end it.
+    if writer is None or writer["host"] != _host() or sys.platform == "win32":
+        return False
+    try:
+        os.kill(int(writer["pid"]), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:
+        return False
+    with suppress(OSError):  # a dead process whose parent never asked how it ended keeps its number
+        state = Path("/proc", writer["pid"], "stat").read_bytes()
+        return state.rpartition(b") ")[2][:1] in b"ZX"
+    return False
+
+
+@cache
+def _host() -> str:
+    """What process numbers are unique in: this machine since its start, or this container of it."""
+    parts = [platform.node()]
+    with suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
+        parts.append(str(Path("/proc/self/ns/pid").stat().st_ino))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb") as file:
+    with path.open("r+b") as file:  # some systems sync no file that is open for reading alone
         os.fsync(file.fileno())

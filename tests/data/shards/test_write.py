@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import drawn_clips
-from forked import Forked
+from forked import Forked, run
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.data.shards.write import Plan, write_dataset
-from sound2scene.files import PARTIAL
+from sound2scene.files import PARTIAL, partial_name
 from sound2scene.types import InputError
 
 PLAN = Plan("drawn", ["bell", "drum"], clips_per_shard=2, workers=2)
@@ -42,6 +42,11 @@ def killed_in_the_middle(folder: Path, jobs: Jobs) -> Path:
     return folder
 
 
+def leave_half_a_shard(path: Path) -> None:
+    """What a kill within a write leaves."""
+    partial_name(path).write_bytes(b"half a shard")
+
+
 @pytest.mark.slow
 def test_a_killed_run_that_goes_on_equals_an_undisturbed_one(tmp_path: Path) -> None:
     whole, trace = tmp_path / "whole", tmp_path / "trace"
@@ -53,7 +58,7 @@ def test_a_killed_run_that_goes_on_equals_an_undisturbed_one(tmp_path: Path) -> 
     done = list(killed.glob("*/*.part.json"))
     assert 2 <= len(done) < 14
     assert not (killed / "dataset.json").exists()
-    (killed / "train" / f".0{PARTIAL}").write_bytes(b"half a shard")  # what a kill within a write leaves
+    run(leave_half_a_shard, killed / "train" / "000000.tar")
     drawn = len(trace.read_text().splitlines())
     write_dataset(killed, jobs, drawn_clips.draw_and_tell, PLAN)
     # Nothing that stood was drawn again.

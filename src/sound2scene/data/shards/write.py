@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,9 +27,6 @@ from sound2scene.data.shards.shard import JobT, MakeClip, Sidecar, write_shard
 from sound2scene.files import sweep, write
 from sound2scene.processes import spread
 from sound2scene.types import CLIP_S, SAMPLE_RATE_HZ, InputError, Rejected
-
-# A killed run's processes may write for so long after it; what is younger may be another run's that is alive.
-_LAST_GASP_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ def write_dataset(
         InputError: If the folder holds a dataset of other jobs, finished or not, a key stands twice, or a
             label is not among the classes.
     """
-    root, start_s = Path(folder), time.time()
+    root = Path(folder)
     digest = _digest(splits, plan)
     _refuse_others(root, digest)
     if not (root / "dataset.json").exists():
@@ -86,7 +82,7 @@ def write_dataset(
     for sidecar in root.glob("*/*.part.json"):
         sidecar.unlink()
     for written in (root, *(root / split for split in splits)):
-        sweep(written, older_s=max(0.0, time.time() - start_s - _LAST_GASP_S))
+        sweep(written)
     return root
 
 
