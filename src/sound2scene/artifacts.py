@@ -1,30 +1,30 @@
 """An artifact is a folder with one network: `weights.safetensors` and a readable `card.json`.
 
-Stages meet only through artifacts. A card is untrusted input: loading builds only classes of
-`sound2scene.models`, reads only safetensors, and refuses weights other than those the card was written for.
+Stages meet only through artifacts. A card is untrusted input: loading builds only the classes of
+:mod:`sound2scene.networks`, reads only safetensors, and refuses weights other than those the card was written
+for.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import platform
-import re
 import shutil
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from sound2scene import files, networks
 from sound2scene.card import FORMAT, Card
 from sound2scene.protocols import Foldable
 from sound2scene.types import InputError
@@ -32,25 +32,14 @@ from sound2scene.types import InputError
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
 OPTIMIZERS = "optimizers.safetensors"
-_CLASS_PATH = re.compile(r"(sound2scene\.models(?:\.[a-z_][a-z0-9_]*)+)\.([A-Za-z_][A-Za-z0-9_]*)")
 _CARD_BYTES = 1 << 20
 _PACKAGES = ("sound2scene", "torch", "timm", "safetensors")
+_OLD = ".old"
+_TRIES = 20  # where another writer, or a reader that recovers, gets in the way
 
-
-def fingerprint(network: nn.Module) -> str:
-    """SHA-256 of a network: its class, its constructor arguments if it states them, and every tensor.
-
-    A tensor enters with its name, dtype, shape and bytes. The hash does not depend on the device, the mode
-    (train or eval) or the order of the state dict, and changes with any bit of any tensor; caches of the
-    network's outputs are kept under it. The arguments count because they can change what a network computes
-    without changing a tensor (`final_relu`).
-    """
-    arguments = getattr(network, "arguments", {})
-    digest = hashlib.sha256(json.dumps([_class_path(network), arguments], sort_keys=True).encode())
-    for name, tensor in sorted(_tensors(network).items()):
-        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+# Offered here, beside what they are needed for.
+admit = networks.admit
+fingerprint = networks.fingerprint
 
 
 def save(
@@ -63,7 +52,7 @@ def save(
     """Write a network as an artifact, all or nothing.
 
     Args:
-        network: A network of `sound2scene.models`, on any device.
+        network: Network with float32 weights, on any device.
         folder: Folder to write to; an artifact in it is replaced, any other non-empty folder is refused.
         card: Entries of the card, at least `kind`; class, fingerprint, time and versions are filled in.
         arguments: Constructor arguments of the network; needed only if it has no attribute `arguments`.
@@ -72,8 +61,9 @@ def save(
         The folder.
 
     Raises:
-        InputError: If the folder holds anything else or cannot be written, or the card has an unknown key or
-            a value that JSON cannot hold.
+        InputError: If the folder holds anything else or cannot be written, the card has an unknown key or
+            a value that JSON cannot hold, the network does not state its arguments, or a weight is NaN,
+            infinite or not in float32.
     """
     assert not getattr(network, "is_folded", False), (
         "folded for inference: save the network that it was folded from"
@@ -85,8 +75,21 @@ def save(
         raise InputError(f"{folder}: holds something other than an artifact; choose a new folder")
     stated = getattr(network, "arguments", arguments)
     assert arguments is None or arguments == stated, "the network would be built again with other arguments"
+    tensors = networks.tensors_of(network)
+    if fault := networks.fault_of(tensors):
+        raise InputError(f"{folder}: not written: {fault}; train with a mixed precision and a lower rate")
+    _write(tensors, _filled(network, card, stated, folder), folder)
+    return folder
+
+
+def _filled(network: nn.Module, card: Mapping[str, Any], stated: Any, folder: Path) -> Card:
+    if stated is None:
+        raise InputError(
+            f"{type(network).__name__} does not say how it was built; keep its constructor's arguments as a "
+            "dictionary in its attribute `arguments`"
+        )
     filled = {
-        "class_path": _class_path(network),
+        "class_path": networks.class_path(network),
         "arguments": stated,
         "fingerprint": fingerprint(network),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -98,10 +101,7 @@ def save(
         text = json.dumps({**card, **filled}, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"{folder / CARD}: {error}; give plain finite values") from None
-    whole = Card.from_json(text, str(folder / CARD))
-    _class(whole, folder)
-    _write(_tensors(network), whole, folder)
-    return folder
+    return Card.from_json(text, str(folder / CARD))
 
 
 def read_card(folder: str | os.PathLike[str]) -> Card:
@@ -111,15 +111,20 @@ def read_card(folder: str | os.PathLike[str]) -> Card:
         InputError: If the folder is not an artifact or its card cannot be used.
     """
     path = Path(folder) / CARD
-    if not path.is_file() or not (Path(folder) / WEIGHTS).is_file():
-        raise InputError(
-            f"{folder}: no artifact ({CARD}, {WEIGHTS}) there; check the path, or train or import it first"
-        )
-    if path.stat().st_size > _CARD_BYTES:
-        raise InputError(
-            f"{path}: larger than {_CARD_BYTES} bytes, not a card; export or import the artifact again"
-        )
-    return Card.from_json(path.read_bytes(), str(path))
+    for _ in range(_TRIES):
+        _recover(Path(folder))
+        with suppress(FileNotFoundError, NotADirectoryError):
+            size = path.stat().st_size
+            if size > _CARD_BYTES:
+                raise InputError(
+                    f"{path}: {size} bytes, and a card has {_CARD_BYTES} at most; export or import the "
+                    "artifact again"
+                )
+            if path.is_file() and (Path(folder) / WEIGHTS).is_file():
+                return Card.from_json(path.read_bytes(), str(path))
+    raise InputError(
+        f"{folder}: no artifact ({CARD}, {WEIGHTS}) there; check the path, or train or import it first"
+    )
 
 
 def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = True) -> nn.Module:
@@ -133,30 +138,43 @@ def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = T
             further.
 
     Raises:
-        InputError: If the artifact is missing, damaged or of another kind, or its weights and card do not
-            match.
+        InputError: If the artifact is missing, damaged or of another kind, its weights and card do not
+            match, a weight is NaN or infinite, or the card names a class that is not ours and was not
+            admitted (see :func:`sound2scene.networks.admit`).
     """
     card = read_card(folder)
     if kind is not None and card.kind != kind:
         raise InputError(
             f"{folder}: holds a network of kind {card.kind!r}, not {kind!r}; give another artifact's path"
         )
-    weights = Path(folder) / WEIGHTS
+    try:
+        network = _network(Path(folder), card)
+    except InputError:
+        if read_card(folder) == card:
+            raise
+        return load(folder, kind, fold)  # it was replaced while it was read
+    return network.folded() if fold and isinstance(network, Foldable) else network
+
+
+def _network(folder: Path, card: Card) -> nn.Module:
+    weights = folder / WEIGHTS
     try:
         tensors = load_file(weights)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{weights}: damaged ({error}); export or import the artifact again") from None
+    if fault := networks.fault_of(tensors):
+        raise InputError(f"{weights}: {fault}; train or import the artifact again")
+    network_class = networks.class_of(card.class_path, card.kind, str(folder / CARD))
     try:
-        network = _build(_class(card, Path(folder)), card.arguments, tensors)
-    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        network = networks.build(network_class, card.arguments, tensors)
+    except (TypeError, ValueError, RuntimeError, AssertionError, OverflowError) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{folder}: {reason}; export or import the artifact again") from None
     if fingerprint(network) != card.fingerprint:
         raise InputError(
             f"{folder}: {WEIGHTS} is not what {CARD} was written for (fingerprints differ); import it again"
         )
-    network.eval()
-    return network.folded() if fold and isinstance(network, Foldable) else network
+    return network.eval()
 
 
 def training_folder(folder: str | os.PathLike[str]) -> Path:
@@ -220,67 +238,49 @@ def check_same_encoder(stated: str, expected: str, folder: str | os.PathLike[str
         )
 
 
-def _build(
-    network_class: type[nn.Module], arguments: dict[str, Any], tensors: dict[str, Tensor]
-) -> nn.Module:
-    """A network with these tensors, if possible without random ones first (orthogonal ones take 20 s)."""
-    try:
-        with torch.device("meta"):
-            network = network_class(**arguments)
-        # A buffer that is not in the state dict has to be computed by the constructor.
-        whole = network.state_dict().keys() >= {name for name, _ in network.named_buffers()}
-    except RuntimeError:  # the constructor needs the value of a tensor
-        whole = False
-    if not whole:
-        network = network_class(**arguments)
-    # Clones, because these tensors are a view of the file.
-    network.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
-    return network
-
-
-def _class_path(network: nn.Module) -> str:
-    return f"{type(network).__module__}.{type(network).__qualname__}"
-
-
-def _tensors(network: nn.Module) -> dict[str, Tensor]:
-    # Clones, because safetensors refuses tensors that share memory.
-    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
-
-
-def _class(card: Card, folder: Path) -> type[nn.Module]:
-    match = _CLASS_PATH.fullmatch(card.class_path)
-    try:
-        found = getattr(importlib.import_module(match[1]), match[2], None) if match else None
-    except ImportError:
-        found = None
-    if (
-        isinstance(found, type)
-        and issubclass(found, nn.Module)
-        and found.__module__.startswith("sound2scene.models.")
-    ):
-        return found
-    raise InputError(
-        f"{folder / CARD}: class {card.class_path!r} is no network of sound2scene.models; mend 'class_path'"
-    )
-
-
 def _write(tensors: dict[str, Tensor], card: Card, folder: Path) -> None:
-    """Write beside the folder, then swap the two; the old artifact comes back if that fails."""
-    partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.partial")
-    old = partial.with_suffix(".old")
+    """Write beside the folder, then swap the two; whoever is killed between leaves it to :func:`_recover`."""
+    partial = files.partial_name(folder)
     try:
-        partial.mkdir(parents=True)
-        save_file(tensors, partial / WEIGHTS)
-        (partial / CARD).write_text(card.to_json(), encoding="utf-8")
-        if folder.exists():
-            folder.rename(old)
-        partial.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        files.sweep(folder.parent)
+        partial.mkdir()
+        with files.replacing(partial / WEIGHTS, sync=True) as path:
+            save_file(tensors, path)
+        files.write(partial / CARD, card.to_json(), sync=True)
+        _swap(partial, folder)
     except (OSError, SafetensorError) as error:
         raise InputError(
             f"{folder}: cannot be written ({error}); free space or choose another folder"
         ) from None
     finally:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
+        _recover(folder)
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+
+
+def _swap(partial: Path, folder: Path) -> None:
+    """Give a new artifact its name; for an instant nothing has it, and the old one waits under another."""
+    for left in reversed(range(_TRIES)):
+        with suppress(FileNotFoundError):  # there is none, or another writer has just moved it
+            folder.rename(folder.with_name(f"{_aside(folder)}.{uuid.uuid4().hex}{_OLD}"))
+        try:
+            partial.rename(folder)
+            return
+        except OSError:
+            # Another writer, or a reader that recovered the old one, may have been quicker.
+            if not left or not folder.exists():
+                raise
+
+
+def _recover(folder: Path) -> None:
+    """Bring the old artifact back where a writer was killed before the new one had its name."""
+    for old in folder.parent.glob(f"{_aside(folder)}.*{_OLD}"):
+        with suppress(OSError):  # there is an artifact, or another reader was quicker
+            old.rename(folder)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _aside(folder: Path) -> str:
+    """Begin of the hidden name of an artifact that is being replaced; short for a long name, too."""
+    return f".{hashlib.sha256(folder.name.encode(errors='surrogateescape')).hexdigest()[:16]}"

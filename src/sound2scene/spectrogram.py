@@ -142,15 +142,16 @@ class LogMelSpectrogram(Spectrogram):
         from torchaudio.functional import melscale_fbanks
 
         super().__init__(torch.hann_window(self._SEGMENT, dtype=torch.float64), density_floor)
-        bands_FM = melscale_fbanks(
-            self._SEGMENT // 2 + 1,
-            0.0,
-            SAMPLE_RATE_HZ / 2,
-            self.shape[0],
-            SAMPLE_RATE_HZ,
-            norm="slaney",
-            mel_scale="slaney",
-        )
+        with torch.device("cpu"):  # a network that is built without memory first looks at no values
+            bands_FM = melscale_fbanks(
+                self._SEGMENT // 2 + 1,
+                0.0,
+                SAMPLE_RATE_HZ / 2,
+                self.shape[0],
+                SAMPLE_RATE_HZ,
+                norm="slaney",
+                mel_scale="slaney",
+            )
         bin_width_hz = SAMPLE_RATE_HZ / self._SEGMENT
         self._bands_FM: Tensor
         self.register_buffer("_bands_FM", bands_FM * bin_width_hz, persistent=False)

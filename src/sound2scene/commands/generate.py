@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from sound2scene.commands.parser import Command, Option, Output, Seed
+from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +31,7 @@ def generate(
     audio_encoder: Path = Path("artifacts/toy/audio-encoder"),
     generator: Path = Path("experiments/artifacts/toy/generator"),
     device: str | None = None,
+    admit: Admit = None,
 ) -> int:
     """Draw pictures of sound files; status 1 if a file could not be read.
 
@@ -43,9 +44,12 @@ def generate(
         audio_encoder: Artifact of the audio encoder.
         generator: Artifact of a generator for the same image encoder.
         device: Device, as torch names it; by default a GPU where there is one.
+        admit: Packages of your own whose classes cards may name; loading one runs its code.
     """
+    from sound2scene import artifacts
     from sound2scene.methods.sound2scene import SoundToScene
 
+    artifacts.admit(*(admit or ()))
     scene = SoundToScene(str(audio_encoder), str(generator), device)
     drawn = draw_files(scene, files, draws=draws, seed=seed, truncation=truncation)
     written, rejected = write_pictures(drawn, folder)

@@ -65,6 +65,7 @@ class Option:
 
 Output = Annotated[Path, Option("-o", "--output")]
 Seed = Annotated[int, Option(between=(0, 2**63 - 1))]
+Admit = Annotated[list[str] | None, Option(metavar="PACKAGE")]
 Share = Annotated[float, Option(between=(0, 1))]
 
 

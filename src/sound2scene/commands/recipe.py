@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
+from sound2scene import artifacts
 from sound2scene.callbacks.embeddings import EmbeddingWriter
 from sound2scene.callbacks.export import ExportArtifact
 from sound2scene.callbacks.improvement import Aim, Best, BestCheckpoint, Improving
@@ -46,6 +47,7 @@ class Run:
         wandb: Also log to Weights & Biases: offline unless the environment says `WANDB_MODE=online`, so that
             nothing asks for an account.
         project: Project of Weights & Biases.
+        admit: Packages of your own whose classes the cards of artifacts may name; loading one runs its code.
     """
 
     name: str = "unnamed"
@@ -55,6 +57,7 @@ class Run:
     checkpoint_steps: int = 200
     wandb: bool = False
     project: str = "sound2scene"
+    admit: list[str] = field(default_factory=list)
 
     def loggers(self) -> list[Logger]:
         """The CSV log, first because it makes the run folder, and W&B where it was asked for."""
@@ -140,6 +143,7 @@ class RecipeCLI(LightningCLI):
         given = self.config[str(self.subcommand)]
         if given.trainer.logger is not None:
             raise InputError("trainer.logger: a run has its own logs; remove the key (run.wandb adds W&B)")
+        artifacts.admit(*given.run.admit)
         # Lightning would unpickle a checkpoint that comes from an address.
         given.weights_only = True if given.weights_only is None else given.weights_only
 

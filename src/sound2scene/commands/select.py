@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from sound2scene.commands.parser import Command, Option, Output, Seed
+from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
 
 
 def select(
@@ -21,6 +21,7 @@ def select(
     accelerator: str = "auto",
     devices: str = "auto",
     nodes: Annotated[int, Option(at_least=1)] = 1,
+    admit: Admit = None,
 ) -> int:
     """Choose the moments of videos that show what is heard; status 1 if no video has one.
 
@@ -38,11 +39,14 @@ def select(
         accelerator: Kind of device, as Lightning names it: cpu, gpu, auto.
         devices: Number of devices, or auto for all.
         nodes: Machines that share the work.
+        admit: Packages of your own whose classes a localizer's card may name; loading one runs its code.
     """
+    from sound2scene import artifacts
     from sound2scene.commands.selection_run import describe, scorer_of, select_moments
     from sound2scene.data.video.find import find_videos
     from sound2scene.distributed import world
 
+    artifacts.admit(*(admit or ()))
     found, who = find_videos(videos), scorer_of(scorer, localizer, seed)
     name = scorer if "." in scorer else None  # two objects of one class are two scorers
     machine = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes}
