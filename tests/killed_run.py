@@ -2,7 +2,9 @@
 
 import os
 import signal
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -12,20 +14,26 @@ import forked
 TRAINER = Path(__file__).resolve().parents[1] / "experiments" / "trainer.yaml"
 
 
-class PowerCut(pl.Callback):
-    """Kills the process that trains.
+class Interrupted(pl.Callback):
+    """Sends the process that trains a signal in the middle of a batch, or some time after its beginning.
 
     Args:
-        after: Batches before it strikes.
+        after: Batches before it comes.
+        number: The signal.
+        delay_s: Time to wait with it.
     """
 
-    def __init__(self, after: int) -> None:
-        self.left = after
+    def __init__(self, after: int, number: int = signal.SIGKILL, delay_s: float | None = None) -> None:
+        self.left, self.number, self.delay_s = after, number, delay_s
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *rest: object) -> None:
+    def on_train_batch_start(self, trainer: pl.Trainer, *rest: object) -> None:
         self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self.left != 0:
+            return
+        if self.delay_s is None:
+            os.kill(os.getpid(), self.number)
+        else:
+            threading.Timer(self.delay_s, os.kill, (os.getpid(), self.number)).start()
 
 
 def fit(recipe: Path, *more: str) -> tuple[str, ...]:
@@ -47,12 +55,22 @@ def run_on_two(recipe: Path, *more: str) -> None:
 
 def run_killed_and_on(recipe: Path, saved: Path, batches: int) -> None:
     """Kill a run after some batches, when its checkpoint `saved` is there, and go on from that to the end."""
-    cut = ["--trainer.callbacks+=killed_run.PowerCut", f"--trainer.callbacks.after={batches}"]
-    ended = forked.run(forked.command, *fit(recipe, *cut))
+    ended = run_interrupted(recipe, after=batches)
     assert ended.status == -signal.SIGKILL, ended.err[-3000:]
     assert 0 < torch.load(saved, weights_only=True)["global_step"] < batches
-    (saved.parent / "last.ckpt").unlink(missing_ok=True)
-    run(recipe, "--ckpt_path", str(saved))
+    go_on(saved.parents[1])
+
+
+def run_interrupted(recipe: Path, **when: Any) -> forked.Ended:
+    """Start a run that gets a signal; see `Interrupted`."""
+    more = [f"--trainer.callbacks.{name}={value}" for name, value in when.items()]
+    return forked.run(forked.command, *fit(recipe, "--trainer.callbacks+=killed_run.Interrupted", *more))
+
+
+def go_on(folder: Path) -> None:
+    """Go on with the run of a folder to its end, without the callback that stopped it."""
+    ended = forked.run(forked.command, "fit", "--resume", str(folder), "--trainer.callbacks", "null")
+    assert ended.status == 0, ended.err[-3000:]
 
 
 def weights(folder: Path, name: str) -> dict[str, torch.Tensor]:

@@ -1,3 +1,4 @@
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -6,12 +7,14 @@ import pytest
 import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
+from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from sound2scene.lightning import (
+    ResumedLog,
     allow_unused_parameters,
     batches_begun,
     batches_trained,
@@ -22,6 +25,7 @@ from sound2scene.lightning import (
     is_dry_run,
     moved,
     plain_optimizers,
+    steps_logged,
 )
 from sound2scene.types import CropBatch, DataFacts, FeatureBatch, InputError
 
@@ -214,3 +218,36 @@ def test_a_batch_moves_with_all_its_tensors_and_stays_what_it_is() -> None:
     assert isinstance(crops, CropBatch)
     assert [part.device for part in crops.crops] == [away, away]
     assert moved(batch, torch.device("cpu")).index_B is batch.index_B
+
+
+def test_a_log_that_goes_on_keeps_what_does_not_come_again(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"log_every_n_steps": 1, "max_epochs": 1}
+
+    class Logging(Stage):
+        def training_step(self, batch: Tensor, batch_index: int) -> Tensor:
+            self.log("loss", float(self.global_step))
+            return super().training_step(batch, batch_index)
+
+    trainer = trainer_for(tmp_path, logger=CSVLogger(tmp_path, "", "run"), **settings)
+    trainer.fit(Logging(), Numbers())
+    path = tmp_path / "run" / "metrics.csv"
+    whole = path.read_text()
+    assert whole.count("\n") == 6
+    log = ResumedLog(tmp_path / "run", 3)
+    assert log.log_dir == str(tmp_path / "run")
+    log.log_metrics({"loss": 7.0, "other": 1.0}, 3)
+    log.save()
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["0", "1", "2", "3"]
+    assert [row["loss"] for row in rows] == ["0.0", "1.0", "2.0", "7.0"]
+
+
+def test_the_steps_of_a_state_within_an_epoch_are_those_that_were_logged(tmp_path: Path) -> None:
+    class Saving(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
+            trainer.save_checkpoint(tmp_path / f"{trainer.global_step}.ckpt", weights_only=False)
+
+    trainer_for(tmp_path, max_epochs=1, callbacks=[Saving()]).fit(Stage(), Numbers())
+    for step in (1, 3):
+        assert steps_logged(torch.load(tmp_path / f"{step}.ckpt", weights_only=True)) == step

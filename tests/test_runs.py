@@ -46,7 +46,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(shards: Path, tmp_path: Path) -> None:
     run(judge_recipe(tmp_path / "whole", shards, batch_size=4))
     broken = judge_recipe(tmp_path / "broken", shards, batch_size=4)
-    saved = broken.parent / "runs/judge/tiny/version_0/checkpoints/latest.ckpt"
+    saved = broken.parent / "runs/judge/tiny/version_0/checkpoints/last.ckpt"
     run_killed_and_on(broken, saved, batches=9)
     expected, found = weights(tmp_path / "whole", "last"), weights(tmp_path / "broken", "last")
     assert expected.keys() == found.keys()

@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
 
-from sound2scene.commands.parser import INTERRUPTED, Command, Parser, UsageError, bind, summary
+from sound2scene.commands.parser import INTERRUPTED, TERMINATED, Command, Parser, UsageError, bind, summary
 
 PROG = "sound2scene"
 RECIPES = {
@@ -77,7 +77,9 @@ def _told(error: BaseException) -> tuple[str, int] | None:
     # Lightning answers Ctrl-C with an exit of its own.
     ended = error.__context__ if isinstance(error, SystemExit) else error
     if isinstance(ended, KeyboardInterrupt):
-        return "stopped by Ctrl-C", INTERRUPTED
+        return "; ".join(["stopped by Ctrl-C", *map(str, ended.args)]), INTERRUPTED
+    if type(error).__name__ == "SIGTERMException":  # Lightning's, which may not be imported here
+        return "; ".join(["stopped by SIGTERM", *map(str, error.args)]), TERMINATED
     if isinstance(error, UsageError):
         return str(error), 2
     if not isinstance(error, Exception):
@@ -90,8 +92,7 @@ def _told(error: BaseException) -> tuple[str, int] | None:
 def _run_recipe(arguments: list[str]) -> None:
     from sound2scene.commands import recipe
 
-    # Lightning warns of arguments that are not those of the process.
-    recipe.main(None if arguments == sys.argv[1:] else arguments)
+    recipe.main(arguments)
 
 
 def _command(word: str) -> Command:

@@ -6,11 +6,17 @@ moves one of them fails here, by name.
 
 from __future__ import annotations
 
+import csv
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.loggers.logger import rank_zero_experiment
 from lightning_fabric.utilities import move_data_to_device
+from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.strategies import DDPStrategy
 from torch.optim import Optimizer
 
@@ -32,6 +38,44 @@ def facts_of(trainer: pl.Trainer) -> DataFacts:
     """What the data tells of itself; nothing where it tells nothing."""
     data = data_of(trainer)
     return data.facts() if isinstance(data, Telling) else DataFacts()
+
+
+def steps_logged(checkpoint: Mapping[str, Any]) -> int:
+    """Steps whose figures do not come again after a checkpoint; Lightning counts its last one afterwards."""
+    return int(checkpoint["loops"]["fit_loop"]["epoch_loop.state_dict"]["_batches_that_stepped"]) + 1
+
+
+class ResumedLog(CSVLogger):
+    """The log of a run that goes on in its own folder: what was logged before its checkpoint stays.
+
+    Lightning's would begin with an empty file.
+
+    Args:
+        folder: Folder of the run.
+        steps: Steps whose figures stay; what a killed run logged beyond its checkpoint comes again.
+    """
+
+    def __init__(self, folder: Path, steps: int) -> None:
+        super().__init__(folder.parent, "", folder.name)
+        self._kept: list[dict[str, Any]] = []
+        path = Path(self.log_dir) / "metrics.csv"
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                self._kept = [row for row in csv.DictReader(file) if int(row["step"]) < steps]
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """Writer of the file."""
+        is_new = self._experiment is None
+        with warnings.catch_warnings():
+            # It warns that it deletes the file, which is written again here.
+            warnings.filterwarnings("ignore", "Experiment logs directory")
+            writer = super().experiment
+        if is_new:
+            writer.metrics = [*self._kept]
+            writer.save()
+        return writer
 
 
 def device_of(trainer: pl.Trainer) -> torch.device:

@@ -143,7 +143,7 @@ def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(
         folder.mkdir()
         tiny_recipe(folder / "recipe.yaml", shards, tiny_image_encoder, checkpoint_steps=4)
     run(whole / "recipe.yaml")
-    saved = broken / "runs/align/tiny/version_0/checkpoints/latest.ckpt"
+    saved = broken / "runs/align/tiny/version_0/checkpoints/last.ckpt"
     run_killed_and_on(broken / "recipe.yaml", saved, batches=9)
     expected, found = weights(whole, "last"), weights(broken, "last")
     assert expected.keys() == found.keys()
@@ -162,7 +162,7 @@ def gradients_after_one_step(
     more += ["--model.init_args.schedule", "null", "--trainer.max_steps", "1", "--run.checkpoint_steps", "1"]
     more += ["--data.init_args.batch_size", str(8 // processes)]
     (run if processes == 1 else run_on_two)(recipe, *more)
-    return weights(folder, "latest")
+    return weights(folder, "last")
 
 
 @pytest.mark.slow

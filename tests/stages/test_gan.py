@@ -291,7 +291,7 @@ def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(
         gan_recipe(tmp_path / name / "recipe.yaml", shards, tiny_image_encoder, augment=["translation"])
     run(tmp_path / "whole" / "recipe.yaml")
     broken = tmp_path / "broken"
-    saved = broken / "runs/gan/tiny/version_0/checkpoints/latest.ckpt"
+    saved = broken / "runs/gan/tiny/version_0/checkpoints/last.ckpt"
     run_killed_and_on(broken / "recipe.yaml", saved, batches=9)
     expected, found = checkpoint(tmp_path / "whole", "last"), checkpoint(broken, "last")
     assert expected.keys() == found.keys()
@@ -309,7 +309,7 @@ def test_two_processes_with_synchronised_norms_take_the_step_of_the_whole_batch(
         more = ["--trainer.max_steps", "1", "--run.checkpoint_steps", "1"]
         more += ["--data.init_args.batch_size", str(8 // processes)]
         (run if processes == 1 else run_on_two)(recipe, *more)
-    one, two = checkpoint(tmp_path / "1", "latest"), checkpoint(tmp_path / "2", "latest")
+    one, two = checkpoint(tmp_path / "1", "last"), checkpoint(tmp_path / "2", "last")
     assert one.keys() == two.keys()
     assert int(one["images"]) == int(two["images"]) == 8
     for name, weight in one.items():

@@ -175,7 +175,7 @@ def test_a_loss_that_is_not_finite_names_step_and_videos() -> None:
     stage = LocalizerStage(tiny_localizer())
     with torch.no_grad():
         stage.localizer.audio.project.bias.fill_(float("nan"))
-    with pytest.raises(DivergedError, match="contrastive loss is nan for v0, v1, v2, v3"):
+    with pytest.raises(DivergedError, match="contrastive loss is nan for clips v0, v1, v2, v3"):
         stage.training_step(drawn(), 0)
 
 

@@ -6,6 +6,7 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from sound2scene import files
+from sound2scene import checkpoints, files
 from sound2scene.lightning import data_of, is_dry_run
 from sound2scene.protocols import Documented
 
@@ -81,8 +82,48 @@ class Provenance(pl.Callback):
         if trainer.is_global_zero and log_dir and not is_dry_run(trainer):
             folder = Path(log_dir)
             folder.mkdir(parents=True, exist_ok=True)
+            if (folder / "provenance.json").exists():  # of a run that goes on in its own folder
+                about["resumed"] = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
             files.write(folder / "recipe.yaml", self.recipe_yaml)
             files.write(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
+
+
+class Resuming(pl.Callback):
+    """Writes into each checkpoint what it belongs to, and compares the one that a run starts from.
+
+    Args:
+        checkpoint: What the run starts from, as `sound2scene.checkpoints.read` gives it; None for nothing.
+        path: Its file, for messages.
+        origins: Where the run comes from; filled before this callback's turn.
+    """
+
+    def __init__(self, checkpoint: Mapping[str, Any] | None, path: str, origins: Origins) -> None:
+        self.checkpoint, self.path, self.origins = checkpoint, path, origins
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Compare, before anything is restored.
+
+        Raises:
+            InputError: If the checkpoint is another stage's, of other sizes or, to go on with, of another
+                recipe or other data.
+        """
+        if self.checkpoint is None:
+            return
+        checkpoints.check_fits(self.checkpoint, pl_module, self.path)
+        if stage == "fit":
+            model = self.origins.recipe.get("model", {})
+            checkpoints.check_resumes(self.checkpoint, model, self.origins.data, self.path)
+        self.checkpoint = None  # its memory is no longer needed
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Note stage, model and data."""
+        checkpoint[checkpoints.ORIGIN] = {
+            "stage": type(pl_module).__name__,
+            "model": self.origins.recipe.get("model", {}),
+            "data": self.origins.data,
+        }
 
 
 def commit_of_code() -> tuple[str | None, int]:

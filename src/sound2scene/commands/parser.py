@@ -18,6 +18,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as a shell reports it
+TERMINATED = 143  # and after SIGTERM
 
 Function = Callable[..., int | None]
 Command = Function | Mapping[str, Function]

@@ -6,7 +6,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,23 @@ import pytorch_lightning as pl
 import torch
 from jsonargparse import ArgumentError
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from sound2scene import artifacts
+from sound2scene import artifacts, checkpoints
 from sound2scene.callbacks.embeddings import EmbeddingWriter
 from sound2scene.callbacks.export import ExportArtifact
 from sound2scene.callbacks.improvement import Aim, Best, BestCheckpoint, Improving
-from sound2scene.callbacks.provenance import Origins, Provenance
+from sound2scene.callbacks.last_checkpoint import LastCheckpoint
+from sound2scene.callbacks.provenance import Origins, Provenance, Resuming
 from sound2scene.callbacks.report import Report
 from sound2scene.callbacks.throughput import Throughput
+from sound2scene.checkpoints import WholeCheckpointIO
 from sound2scene.commands.moved import answer
+from sound2scene.commands.resumption import resumption
+from sound2scene.lightning import ResumedLog, steps_logged
 from sound2scene.types import InputError
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
@@ -42,8 +47,8 @@ class Run:
         best: Held-out figure that tells which state is the best; None keeps the last state only.
         export: Folder of the artifact that holds the best state; None exports nothing. Needs `best`.
         folder: Folder of all runs.
-        checkpoint_steps: Steps between two writings of `checkpoints/latest.ckpt`, from which a killed run
-            goes on.
+        checkpoint_steps: Batches between two writings of `checkpoints/last.ckpt`, from which a killed run
+            goes on; it is also written after each validation.
         wandb: Also log to Weights & Biases: offline unless the environment says `WANDB_MODE=online`, so that
             nothing asks for an account.
         project: Project of Weights & Biases.
@@ -59,9 +64,18 @@ class Run:
     project: str = "sound2scene"
     admit: list[str] = field(default_factory=list)
 
-    def loggers(self) -> list[Logger]:
-        """The CSV log, first because it makes the run folder, and W&B where it was asked for."""
+    def loggers(
+        self, resumed: Path | None = None, checkpoint: Mapping[str, Any] | None = None
+    ) -> list[Logger]:
+        """The CSV log, first because it makes the run folder, and W&B where it was asked for.
+
+        Args:
+            resumed: Folder of the run that goes on; None makes a new one.
+            checkpoint: State from which it goes on.
+        """
         csv = CSVLogger(self.folder, self.name)
+        if resumed is not None and checkpoint is not None:
+            csv = ResumedLog(resumed, steps_logged(checkpoint))
         if not self.wandb:
             return [csv]
         os.environ.setdefault("WANDB_MODE", "offline")
@@ -97,17 +111,22 @@ class Run:
             listeners += [BestCheckpoint()] if checkpointing else []
             found += [report, Best(self.best, listeners)]
         if checkpointing:
-            # Two, because Lightning's `save_last` keeps no state that is not a new best.
-            steps = self.checkpoint_steps
-            found.append(
-                ModelCheckpoint(filename="latest", every_n_train_steps=steps, enable_version_counter=False)
-            )
-            found.append(ModelCheckpoint(filename="last", enable_version_counter=False))
+            found.append(LastCheckpoint(self.checkpoint_steps))
         return found
 
 
 class RecipeCLI(LightningCLI):
-    """`fit`, `validate`, `test` and `predict` on recipes; the constructors' signatures are the schema."""
+    """`fit`, `validate`, `test` and `predict` on recipes; the constructors' signatures are the schema.
+
+    Args:
+        resumed: Folder of the run that goes on; None starts a new one.
+        settings: Settings of LightningCLI.
+    """
+
+    def __init__(self, resumed: Path | None, **settings: Any) -> None:
+        self.resumed = resumed
+        self.checkpoint: dict[str, Any] | None = None
+        super().__init__(pl.LightningModule, pl.LightningDataModule, **settings)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The run, and one seed for everything."""
@@ -118,21 +137,23 @@ class RecipeCLI(LightningCLI):
         """Parse, and look at the checkpoint before anything else does.
 
         Raises:
-            InputError: If it is missing, damaged, or would run code.
+            InputError: If it is missing, damaged, would run code, is none, or none is given where one is
+                needed.
         """
         super().parse_arguments(parser, args)
-        path = str(self.config[self.config.subcommand].ckpt_path or "last")
-        if path in ("best", "last", "hpc") or "://" in path:
-            return
-        if not Path(path).exists():
-            raise InputError(f"{path}: no such checkpoint; check ckpt_path")
-        try:
-            if Path(path).is_file():
-                torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-        except Exception:  # what a damaged archive raises depends on where it is cut
+        subcommand = str(self.config.subcommand)
+        given = self.config[subcommand].ckpt_path
+        if given is None and subcommand != "fit":
             raise InputError(
-                f"{path}: damaged, or it would run code, which is refused; take another one"
-            ) from None
+                f"{subcommand}: needs a trained state; give --ckpt_path RUN/checkpoints/best.ckpt"
+            )
+        if given is not None and str(given).startswith(("best", "last", "hpc", "registry")):
+            raise InputError(
+                f"ckpt_path: {given!r} names no file; give the file, or go on with a run by "
+                "`sound2scene fit --resume RUNFOLDER`"
+            )
+        if given is not None:
+            self.checkpoint = checkpoints.read(str(given))
 
     def before_instantiate_classes(self) -> None:
         """Refuse what would be ignored in silence.
@@ -159,16 +180,27 @@ class RecipeCLI(LightningCLI):
         config.pop("config", None)
         run: Run = given.run
         own: list[pl.Callback] = given.trainer.callbacks or []
+        plugins = [*_several(given.trainer.plugins), WholeCheckpointIO()]
         origins = Origins(json.loads(parser.dump(config, skip_none=False, format="json")))
         ours = [
             Provenance(parser.dump(config, skip_none=False), origins),
+            Resuming(self.checkpoint, str(given.ckpt_path), origins),
             *run.callbacks(own, origins, given.trainer.enable_checkpointing is not False),
             *([EmbeddingWriter()] if self.subcommand == "predict" else []),
         ]
         try:
-            return super().instantiate_trainer(logger=run.loggers(), callbacks=[*own, *ours], **kwargs)
+            return super().instantiate_trainer(
+                logger=run.loggers(self.resumed, self.checkpoint),
+                callbacks=[*own, *ours],
+                plugins=plugins,
+                **kwargs,
+            )
         except (MisconfigurationException, ModuleNotFoundError) as error:
             raise InputError(f"trainer: {' '.join(str(error).split())}") from None
+
+
+def _several(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, (list, tuple)) else [] if given is None else [given]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -178,10 +210,15 @@ def main(arguments: list[str] | None = None) -> None:
         InputError: If the recipe is not one, or names what is not there.
     """
     torch.set_float32_matmul_precision("high")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    # Of arguments that are not those of the process; after `--resume` they are not.
+    warnings.filterwarnings("ignore", "LightningCLI's args parameter is intended")
+    resumed = None
+    if "--resume" in arguments:
+        resumed, arguments = resumption(arguments)
     try:
         RecipeCLI(
-            pl.LightningModule,
-            pl.LightningDataModule,
+            resumed,
             subclass_mode_model=True,
             subclass_mode_data=True,
             save_config_callback=None,
@@ -189,10 +226,10 @@ def main(arguments: list[str] | None = None) -> None:
             # `--trainer.max_epoch` is a misspelt key, as it is in a file, and no abbreviation.
             parser_kwargs={"exit_on_error": False, "allow_abbrev": False}
             | {name: {"exit_on_error": False} for name in SUBCOMMANDS},
-            args=arguments,
+            args=None if arguments == sys.argv[1:] else arguments,
         )
     except ArgumentError as error:
-        told = answer(sys.argv[1:] if arguments is None else arguments)
+        told = answer(arguments)
         reason = told or f"{_reason(error)}; `sound2scene fit --help` tells how to list the keys"
         raise InputError(f"recipe: {reason}") from None
     except ValueError as error:

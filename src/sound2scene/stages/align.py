@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from sound2scene import artifacts
 from sound2scene.distributed import gather
+from sound2scene.divergence import finite
 from sound2scene.lightning import facts_of
 from sound2scene.losses.infonce import L2InfoNCE
 from sound2scene.metrics.retrieval import Embeddings, instance_ranks, recalls
 from sound2scene.optimization import WarmupCosine, adam
 from sound2scene.protocols import AlignmentLoss, Drawing, whole_number
 from sound2scene.spectrogram import spectrogram as spectrogram_preset
-from sound2scene.types import DataFacts, DivergedError, EncoderFacts, Export, InputError, PairBatch, Retrieved
+from sound2scene.types import DataFacts, EncoderFacts, Export, InputError, PairBatch, Retrieved
 
 
 class AlignStage(pl.LightningModule):
@@ -98,11 +99,7 @@ class AlignStage(pl.LightningModule):
         """Loss over the global batch: every rank sees every pair, and its gradient reaches every rank."""
         z_audio_GD, z_image_GD = gather(self(batch.waveform_BT)), gather(batch.z_image_BD)
         loss: Tensor = self.loss(z_audio_GD, z_image_GD)
-        if not torch.isfinite(loss):
-            raise DivergedError(
-                f"step {self.global_step}: {type(self.loss).__name__} is {loss.item()} for clips "
-                f"{', '.join(batch.key)}"
-            )
+        finite(loss, type(self.loss).__name__, batch.key, self.global_step)
         pairs = len(z_audio_GD)
         self.log("train/loss", loss, prog_bar=True)
         for level in ("chance", "floor"):
@@ -114,7 +111,9 @@ class AlignStage(pl.LightningModule):
 
     def validation_step(self, batch: PairBatch, batch_index: int) -> None:
         """Collect; recall is over the whole split."""
-        self.embeddings.update(batch.index_B, batch.label_B, self(batch.waveform_BT), batch.z_image_BD)
+        z_audio_BD = finite(self(batch.waveform_BT), "z_audio", batch.key, self.global_step)
+        z_image_BD = finite(batch.z_image_BD, "z_image", batch.key, self.global_step)
+        self.embeddings.update(batch.index_B, batch.label_B, z_audio_BD, z_image_BD)
 
     test_step = validation_step
 
@@ -147,7 +146,7 @@ class AlignStage(pl.LightningModule):
 
     def predict_step(self, batch: PairBatch, batch_index: int) -> Tensor:
         """z_audio of a batch, (B, D)."""
-        return self.forward(batch.waveform_BT)
+        return finite(self(batch.waveform_BT), "z_audio", batch.key, self.global_step)
 
     def _given(self) -> Drawing:
         if self.drawing is None:

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sound2scene.distributed import gather, world
+from sound2scene.divergence import finite
 from sound2scene.losses.swapped import SwappedPrediction
 from sound2scene.metrics.retrieval import Embeddings, neighbour_accuracy
 from sound2scene.models.heads import FeatureQueue, PrototypeHead
 from sound2scene.optimization import LARC, WarmupCosine
 from sound2scene.protocols import whole_number
-from sound2scene.types import CropBatch, DivergedError, Export, InputError, PictureBatch
+from sound2scene.types import CropBatch, Export, InputError, PictureBatch
 
 CODED = 2  # the large crops
 
@@ -103,11 +104,7 @@ class EncoderStage(pl.LightningModule):
         share_K = (scores_VBK.detach() / self.loss.temperature).softmax(-1).mean((0, 1))
         share_K = gather(share_K[None]).mean(0)
         mean = gather(loss.detach()[None]).mean()
-        if not torch.isfinite(mean):
-            raise DivergedError(
-                f"step {self.global_step}: swapped prediction is {mean.item()} for clips "
-                f"{', '.join(batch.key)}"
-            )
+        finite(mean, "swapped prediction", batch.key, self.global_step)
         self.log("train/loss", mean, prog_bar=True)
         self.log("train/chance", self.loss.chance(len(share_K)))
         # exp of the entropy of their mean use: K when all are used alike, 1 when everything falls to one
@@ -120,7 +117,7 @@ class EncoderStage(pl.LightningModule):
 
     def validation_step(self, batch: PictureBatch, batch_index: int) -> None:
         """Collect plain features of the held-out pictures."""
-        z_image_BD = self.image_encoder(batch.image_BCHW)
+        z_image_BD = finite(self.image_encoder(batch.image_BCHW), "z_image", batch.key, self.global_step)
         self.embeddings.update(batch.index_B, batch.label_B, z_image_BD, z_image_BD)
 
     def on_validation_epoch_end(self) -> None:

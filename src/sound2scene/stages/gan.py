@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from sound2scene.distributed import world
+from sound2scene.divergence import finite
 from sound2scene.latent import draw_pictures, noise_rows
 from sound2scene.lightning import allow_unused_parameters, counted_optimizers, facts_of, plain_optimizers
 from sound2scene.losses.adversarial import HingeLoss, slope_penalty
@@ -27,7 +28,6 @@ from sound2scene.stages.gan_phases import Phases
 from sound2scene.stages.gan_start import start_networks, start_optimizers
 from sound2scene.types import (
     DataFacts,
-    DivergedError,
     EncoderFacts,
     Export,
     FeatureBatch,
@@ -208,17 +208,14 @@ class GanStage(pl.LightningModule):
             one.requires_grad_(one is network)
 
     def _finite(self, loss: Tensor, name: str, batch: InstanceBatch) -> Tensor:
-        if not torch.isfinite(loss):
-            raise DivergedError(
-                f"step {self.global_step}: {name} is {loss.item()} for clips {', '.join(batch.key)}"
-            )
-        return loss
+        return finite(loss, name, batch.key, self.global_step)
 
     @torch.no_grad()
     def sample(self, batch: FeatureBatch, seeds: Sequence[int], draw: int = 0) -> Tensor:
         """Pictures of the averaged generator for the z_image of a batch; see `protocols.Sampling`."""
         noise_BZ = noise_rows(self.generator, seeds, [draw] * len(seeds))
-        return draw_pictures(self.average, batch.z_image_BD.to(self.device), noise_BZ)
+        image_BCHW = draw_pictures(self.average, batch.z_image_BD.to(self.device), noise_BZ)
+        return finite(image_BCHW, "pictures", batch.key, self.global_step)
 
     def validation_step(self, batch: FeatureBatch, batch_index: int) -> None:
         """Nothing of its own: callbacks sample and measure."""

@@ -12,10 +12,11 @@ from torch.nn.functional import cross_entropy
 from torchmetrics.classification import MulticlassAccuracy
 
 from sound2scene.distributed import gather, world
+from sound2scene.divergence import finite
 from sound2scene.lightning import facts_of
 from sound2scene.models.judge import Judge
 from sound2scene.optimization import WarmupCosine, adam
-from sound2scene.types import DataFacts, DivergedError, Export, InputError, PictureBatch
+from sound2scene.types import DataFacts, Export, InputError, PictureBatch
 
 
 class JudgeStage(pl.LightningModule):
@@ -84,10 +85,7 @@ class JudgeStage(pl.LightningModule):
         known = gather((batch.label_B >= 0).sum(dtype=torch.float32)[None]).sum()
         loss = total * world()[1] / known.clamp(min=1)  # of which DDP takes the mean over processes
         mean = gather(loss.detach()[None]).mean()
-        if not torch.isfinite(mean):
-            raise DivergedError(
-                f"step {self.global_step}: cross-entropy is {mean.item()} for clips {', '.join(batch.key)}"
-            )
+        finite(mean, "cross-entropy", batch.key, self.global_step)
         if known:
             self.log("train/loss", mean, prog_bar=True)
         return loss
@@ -96,7 +94,9 @@ class JudgeStage(pl.LightningModule):
         """Count right answers."""
         known_B = batch.label_B >= 0
         if known_B.any():
-            self.accuracy.update(self.judge(batch.image_BCHW[known_B]).float(), batch.label_B[known_B])
+            keys = [key for key, is_known in zip(batch.key, known_B.tolist(), strict=True) if is_known]
+            scores_BK = self.judge(batch.image_BCHW[known_B]).float()
+            self.accuracy.update(finite(scores_BK, "scores", keys, self.global_step), batch.label_B[known_B])
 
     test_step = validation_step
 

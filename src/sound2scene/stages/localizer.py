@@ -10,13 +10,14 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 
 from sound2scene.distributed import gather, gather_lists, world
+from sound2scene.divergence import finite
 from sound2scene.lightning import facts_of
 from sound2scene.losses.localization import Instances, classification, contrastive
 from sound2scene.metrics.localization import Threshold, area_under_curve, ciou, success
 from sound2scene.models.localizer import Localizer
 from sound2scene.moments import MomentBatch, WholeVideo
 from sound2scene.optimization import WarmupCosine, adam
-from sound2scene.types import SAMPLE_RATE_HZ, DataFacts, DivergedError, Export, InputError
+from sound2scene.types import SAMPLE_RATE_HZ, DataFacts, Export, InputError
 
 # How often the best moment, the middle one and one drawn at random (in expectation) show what is heard.
 _INSIDE = {"top1": "inside", "middle": "middle", "random": "random"}
@@ -95,10 +96,7 @@ class LocalizerStage(pl.LightningModule):
             if self.mode == "contrastive"
             else self._classes(batch, *streams)
         )
-        if not torch.isfinite(loss):
-            raise DivergedError(
-                f"step {self.global_step}: {self.mode} loss is {loss.item()} for {', '.join(batch.key)}"
-            )
+        finite(loss, f"{self.mode} loss", batch.key, self.global_step)
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
@@ -149,6 +147,7 @@ class LocalizerStage(pl.LightningModule):
                 "make them the same"
             )
         found, second_S = self.localizer.score(batch.moments), batch.moments.second_S.cpu()
+        finite(found.score_S, "score", [batch.moments.key], self.global_step)
         self.seen["margin"].append(float(found.score_S.softmax(0).max() - 1 / len(found.score_S)))
         if batch.known.interval_s is not None:
             first_s, last_s = batch.known.interval_s

@@ -1,0 +1,115 @@
+import csv
+import json
+import random
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from forked import Ended
+from killed_run import go_on, run, run_interrupted, weights
+from sound2scene.commands.resumption import resumption
+from sound2scene.types import InputError
+from test_runs import judge_recipe
+from tiny import tiny_dataset
+
+BATCHES = 18
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}
+TOLD = {signal.SIGINT: "stopped by Ctrl-C", signal.SIGTERM: "stopped by SIGTERM"}
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of 27 clips to train on: six whole batches of four, and three left over."""
+    return tiny_dataset(tmp_path_factory.mktemp("resumption") / "shards", train=27)
+
+
+@pytest.fixture(scope="module")
+def whole(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was never stopped."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    run(judge_recipe(folder, shards, batch_size=4))
+    return folder
+
+
+def logged(folder: Path) -> list[dict[str, str]]:
+    """What a run logged, without what depends on the time."""
+    with (folder / "metrics.csv").open(newline="") as file:
+        rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
+    kept = [{key: value for key, value in row.items() if not key.startswith("speed/")} for row in rows]
+    return sorted((row for row in kept if row.keys() > {"epoch", "step"}), key=repr)
+
+
+def check_equals(whole: Path, stopped: Path, ended: Ended, number: signal.Signals) -> None:
+    """A run that was stopped by a signal goes on in its folder, and is as if it had never stopped."""
+    folder = stopped / "runs/judge/tiny/version_0"
+    assert ended.status == STATUS[number], ended.err[-2000:]
+    if number in TOLD:
+        told = f"sound2scene: {TOLD[number]}; go on with `sound2scene fit --resume {folder}`"
+        assert ended.err.splitlines()[-1] == told
+        assert "Traceback" not in ended.err
+    go_on(folder)
+    expected, found = weights(whole, "last"), weights(stopped, "last")
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert logged(folder) == logged(whole / "runs/judge/tiny/version_0")
+    assert "resumed" in json.loads((folder / "provenance.json").read_text())
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {"last.ckpt"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_stop_goes_on_as_if_it_never_had(
+    whole: Path, shards: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    recipe = judge_recipe(tmp_path / "run", shards, batch_size=4)
+    ended = run_interrupted(recipe, after=8, number=int(number))
+    state = torch.load(recipe.parent / "runs/judge/tiny/version_0/checkpoints/last.ckpt", weights_only=True)
+    assert state["global_step"] == 8  # the step under way was finished
+    check_equals(whole, recipe.parent, ended, number)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", STATUS)
+@pytest.mark.parametrize("moment", range(4))
+def test_a_run_that_is_stopped_at_any_moment_goes_on_as_if_it_never_had(
+    whole: Path, shards: Path, tmp_path: Path, number: signal.Signals, moment: int
+) -> None:
+    recipe = judge_recipe(tmp_path / "run", shards, batch_size=4)
+    dice = random.Random(moment)
+    ended = run_interrupted(
+        recipe, after=dice.randint(6, BATCHES - 3), number=int(number), delay_s=dice.uniform(0, 0.03)
+    )
+    check_equals(whole, recipe.parent, ended, number)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fit", "--resume"],
+        ["validate", "--resume", "runs"],
+        ["fit", "--resume", "runs", "--ckpt_path", "last.ckpt"],
+    ],
+)
+def test_only_fit_goes_on_and_only_from_its_own_state(arguments: list[str]) -> None:
+    with pytest.raises(InputError, match=r"^--resume: give `sound2scene fit --resume RUNFOLDER`, without"):
+        resumption(arguments)
+
+
+@pytest.mark.parametrize("missing", ["recipe.yaml", "checkpoints/last.ckpt"])
+def test_a_folder_without_a_state_is_an_error_and_no_new_run(tmp_path: Path, missing: str) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    for name in {"recipe.yaml", "checkpoints/last.ckpt"} - {missing}:
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=f"{missing}: not there, so nothing can go on from it; start"):
+        resumption(["fit", "--resume", str(tmp_path)])
+
+
+def test_further_keys_come_after_the_recipe_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    recipe, last = tmp_path / "recipe.yaml", tmp_path / "checkpoints" / "last.ckpt"
+    recipe.touch()
+    last.touch()
+    folder, arguments = resumption(["fit", "--resume", str(tmp_path), "--trainer.max_epochs", "9"])
+    assert folder == tmp_path
+    assert arguments == [*["fit", "-c", str(recipe), "--trainer.max_epochs", "9", "--ckpt_path", str(last)]]
