@@ -176,7 +176,9 @@ def mix(
 
 def is_silent(waveform_T: NDArray[np.float32], floor_db: float = -80.0) -> bool:
     """Whether the root mean square lies below `floor_db` re full scale (16-bit rounding noise: -101 dB)."""
-    return float(np.sqrt(np.mean(np.square(waveform_T, dtype=np.float64)))) < _factor(floor_db)
+    blocks = np.array_split(waveform_T, 1 + len(waveform_T) // 2**20)  # an hour in float64 takes 460 MB
+    energy = math.fsum(float(np.square(block_T, dtype=np.float64).sum()) for block_T in blocks)
+    return math.sqrt(energy / max(1, len(waveform_T))) < _factor(floor_db)
 
 
 def to_pcm16(waveform_T: NDArray[np.float32]) -> NDArray[np.int16]:

@@ -51,7 +51,7 @@ def test_the_diagonal_of_all_correlations_is_the_score_of_the_pairs() -> None:
 def test_a_score_depends_on_its_own_moment_alone() -> None:
     localizer = tiny_localizer().eval()
     whole = some_moments(30)
-    half = whole._replace(second_S=whole.second_S[:15], frames_SCHW=whole.frames_SCHW[:15])
+    half = whole._replace(second_S=whole.second_S[:15], frames_UCHW=whole.frames_UCHW[:15])
     torch.testing.assert_close(localizer.score(half).score_S, localizer.score(whole).score_S[:15])
 
 
