@@ -211,14 +211,19 @@ class Localizer(nn.Module):
         """
         device, steps = self.image.mean.device, len(moments.second_S)
         shown_S = torch.arange(steps) if moments.shown_S is None else moments.shown_S.cpu()
+        audio_SD = torch.cat(
+            [
+                self.heard(windows(moments.waveform_T, second_N, self.window_s).to(device))
+                for second_N in torch.split(moments.second_S, _CHUNK)
+            ]
+        )
         scores, maps, order = [], [], []
         for first in range(0, len(moments.frames_UCHW), _CHUNK):
             image_NDHW = self.looked(moments.frames_UCHW[first : first + _CHUNK].to(device))
             step_M = ((shown_S >= first) & (shown_S < first + _CHUNK)).nonzero()[:, 0]
             for step_N in torch.split(step_M, _CHUNK):
-                sounds_NT = windows(moments.waveform_T, moments.second_S[step_N], self.window_s)
                 at_N = (shown_S[step_N] - first).to(device)
-                found = self.agreement(image_NDHW[at_N], self.heard(sounds_NT.to(device)))
+                found = self.agreement(image_NDHW[at_N], audio_SD[step_N.to(device)])
                 order.append(step_N)
                 scores.append(found.score_N.cpu())
                 maps.append(found.map_NHW.cpu())

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import av
 import numpy as np
@@ -64,8 +64,7 @@ def cut(files: Sequence[Path], start_s: float, target: Path, height: int, length
     with _first(files, "sound") as (file, track):
         check_bytes(file.path)
         waveform_CT, rate_hz = _sound(file, track, start_s, length_s)
-        _check_length(file, track, start_s, waveform_CT.shape[1] / rate_hz, length_s)
-        heard = file.path
+        heard = _Taken.of(file, track, waveform_CT.shape[1] / rate_hz)
     with (
         _first(files, "picture") as (file, track),
         av.open(str(target.absolute()), "w", format="mp4") as output,
@@ -78,9 +77,11 @@ def cut(files: Sequence[Path], start_s: float, target: Path, height: int, length
         tones = output.add_stream("aac", rate=rate_hz, layout="mono" if len(waveform_CT) == 1 else "stereo")
         shown = chain([first] if first else [], frames)
         end_s = _write_pictures(output, pictures, shown, start_s, length_s)
-        _check_length(file, track, start_s, end_s, length_s)
-        if is_silent(sane(heard, waveform_CT).mean(axis=0)):
-            raise SilentError(f"{heard}: is silent from {start_s:.1f} s on for {length_s:g} s; leave it out")
+        _check_lengths([_Taken.of(file, track, end_s), heard], start_s, length_s)
+        if is_silent(sane(heard.path, waveform_CT).mean(axis=0)):
+            raise SilentError(
+                f"{heard.path}: is silent from {start_s:.1f} s on for {length_s:g} s; leave it out"
+            )
         frame = av.AudioFrame.from_ndarray(waveform_CT, format="fltp", layout=tones.layout.name)
         frame.sample_rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
         output.mux([*tones.encode(frame), *tones.encode(None)])
@@ -198,16 +199,43 @@ def _sound(file: Tracks, track: Track, start_s: float, length_s: float) -> tuple
     return waveform_CT[:, : max(0, min(end, wanted))], rate_hz
 
 
-def _check_length(file: Tracks, track: Track, start_s: float, found_s: float, wanted_s: float) -> None:
-    """Refuse a cut that lost its end, or that is too short."""
-    stream = track.stream
-    stated_s = float(stream.duration * (stream.time_base or 0)) if stream.duration else 0.0
-    stated_s = stated_s or (file.container.duration or 0) / av.time_base
-    if found_s < min(wanted_s, stated_s - start_s) - _LOST_S:
-        raise TruncatedError(
-            f"{file.path}: {stream.type} ends before the {stated_s:.1f} s it says; download it again"
-        )
-    if found_s < SHORTEST_S:
-        raise TooShortError(
-            f"{file.path}: {stream.type} ends before {start_s + SHORTEST_S:g} s; leave it out"
-        )
+class _Taken(NamedTuple):
+    """What came of a track for a cut, and what was promised.
+
+    Attributes:
+        path: File of the track.
+        kind: `video` or `audio`.
+        found_s: Seconds that came, from the start of the cut.
+        track_s: Length of the track by the word of the file; None where it tells of the whole alone.
+        file_s: Length of the whole.
+    """
+
+    path: Path
+    kind: str
+    found_s: float
+    track_s: float | None
+    file_s: float
+
+    @classmethod
+    def of(cls, file: Tracks, track: Track, found_s: float) -> _Taken:
+        stream = track.stream
+        track_s = float(stream.duration * (stream.time_base or 0)) if stream.duration else None
+        return cls(file.path, stream.type, found_s, track_s, (file.container.duration or 0) / av.time_base)
+
+
+def _check_lengths(parts: Sequence[_Taken], start_s: float, wanted_s: float) -> None:
+    """Refuse a cut that lost the end of a track, or in which one is too short."""
+    for part in parts:
+        stated_s, found_s = part.track_s, part.found_s
+        if stated_s is None:  # the length of a file is that of its longest track
+            stated_s = part.file_s
+            found_s = max(other.found_s for other in parts if other.path == part.path)
+        if found_s < min(wanted_s, stated_s - start_s) - _LOST_S:
+            raise TruncatedError(
+                f"{part.path}: {part.kind} ends before the {stated_s:.1f} s it says; download it again"
+            )
+    for part in parts:
+        if part.found_s < SHORTEST_S:
+            raise TooShortError(
+                f"{part.path}: {part.kind} ends before {start_s + SHORTEST_S:g} s; leave it out"
+            )

@@ -29,7 +29,6 @@ from sound2scene.types import InputError
 CLEARLY_S = 0.5  # what is less than this, or than 5 % of a track, is not called missing
 _CLEARLY = 0.05
 _ROUNDING_S = 0.002
-_MOVED_S = 0.1
 # One frame per packet, and a decoder that leaves out what no frame is predicted from without a trace in the
 # others (MPEG-4's then drops more than it was told). It saves a third of the decoding of the usual H.264.
 _CAN_SKIP = ("h264", "hevc")
@@ -243,23 +242,19 @@ def _track(path: Path, stream: VideoStream | AudioStream, origin_s: float) -> Tr
 def _origin_s(container: InputContainer) -> float:
     """Timestamp of second 0."""
     origin_s = (container.start_time or 0) / av.time_base
-    if not container.streams.audio or "mp4" not in container.format.name:
+    begins_s = [s.start_time * float(s.time_base or 0) for s in container.streams.video if s.start_time]
+    if not container.streams.audio or not begins_s or "mp4" not in container.format.name:
         return origin_s
     # In fragments without an edit list the packet that only prepares the decoder of the sound lies at 0,
-    # though the rest of the file begins later: its length tells where it belongs.
+    # though all else begins later: its length tells where it belongs.
     sound = container.streams.audio[0]
     entries = sound.index_entries
     if len(entries) < 3 or sound.start_time != entries[0].timestamp:
         return origin_s
     tick_s = float(sound.time_base or 0)
     first, second, third = (entries[number].timestamp * tick_s for number in range(3))
-    moved_s = (second - first) - (third - second)
-    if not _ROUNDING_S < moved_s < _MOVED_S:
-        return origin_s
-    others = [
-        s.start_time * float(s.time_base or 0) for s in container.streams.video if s.start_time is not None
-    ]
-    return max(origin_s, min([first + moved_s, *others]))
+    belongs_s = second - (third - second)
+    return belongs_s if first + _ROUNDING_S < belongs_s <= min(begins_s) else origin_s
 
 
 @contextmanager
