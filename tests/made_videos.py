@@ -23,8 +23,9 @@ def write_video(
     pictures: bool = True,
     tone: bool = True,
     index_first: bool = False,
+    tone_s: float = TONE_S,
 ) -> Path:
-    """h264 of 96 x 64 pixels with a key frame every 2 s or so, and stereo AAC that is silent up to TONE_S."""
+    """h264 of 96 x 64 pixels with a key frame every 2 s or so, and stereo AAC, silent up to `tone_s`."""
     options = {"movflags": "faststart"} if index_first else {}
     with av.open(str(path), "w", format=form, options=options) as container:
         if pictures:
@@ -36,7 +37,7 @@ def write_video(
         if tone:
             heard = container.add_stream("aac", rate=RATE_HZ, layout="stereo")
             time_T = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
-            wave_T = np.where(time_T >= TONE_S, 0.5 * np.sin(2 * np.pi * 1000 * time_T), 0).astype(np.float32)
+            wave_T = np.where(time_T >= tone_s, 0.5 * np.sin(2 * np.pi * 1000 * time_T), 0).astype(np.float32)
             sound = av.AudioFrame.from_ndarray(np.stack([wave_T, wave_T]), format="fltp", layout="stereo")
             sound.sample_rate, sound.pts, sound.time_base = RATE_HZ, 0, Fraction(1, RATE_HZ)
         packets = []

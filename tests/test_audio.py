@@ -13,7 +13,17 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 
-from sound2scene.audio import encode_flac, fit_length, gain, is_silent, load, mix, to_clip, to_pcm16
+from sound2scene.audio import (
+    OVERSHOOT,
+    encode_flac,
+    fit_length,
+    gain,
+    is_silent,
+    load,
+    mix,
+    to_clip,
+    to_pcm16,
+)
 from sound2scene.types import CLIP_SAMPLES, InputError
 
 TONE_HZ = 440
@@ -284,12 +294,160 @@ def test_a_pipe_is_refused() -> None:
         load(pipe)
 
 
-def test_huge_numbers_are_clipped_before_the_filter() -> None:
-    samples_TC = np.where(stereo_tone() > 0, np.float32(3e38), np.float32(-3e38))
-    for rate_hz in (16_000, 44_100):
-        waveform_T = to_clip(samples_TC[:, :1], rate_hz)
-        assert np.isfinite(waveform_T).all()
-        assert np.abs(waveform_T).max() == 1
+@pytest.mark.parametrize("scale", [1e38, 2**31, 2**23, 2**15, 128, 100, 7])
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100])
+def test_samples_of_another_scale_are_refused_and_never_become_a_square_wave(
+    scale: float, rate_hz: int
+) -> None:
+    data = encoded(stereo_tone(rate_hz, 0.5) * np.float32(scale), rate_hz, "WAV", "FLOAT")
+    with pytest.raises(
+        InputError, match=r"its samples reach \S+ where full scale is 1; write the file again"
+    ):
+        load(data)
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100])
+def test_the_overshoot_of_a_decoder_is_clipped(rate_hz: int) -> None:
+    samples_TC = stereo_tone(rate_hz)[:, :1] * np.float32(OVERSHOOT / 0.301)
+    waveform_T = to_clip(samples_TC, rate_hz)
+    assert np.abs(waveform_T).max() == 1
+    assert 0.5 < np.mean(np.abs(waveform_T) > 0.97) < 0.75  # 2/3 of a sine of height 2
+
+
+def tone_wav(header: bytes) -> bytes:
+    """A header and 2 s of 16 kHz mono 16-bit sound that never repeats."""
+    return header + to_pcm16(rising()).tobytes()
+
+
+def rising() -> NDArray[np.float32]:
+    t_T = np.arange(32_000) / 16_000
+    return (0.5 * np.sin(2 * np.pi * (200 + 150 * t_T) * t_T)).astype(np.float32)
+
+
+def header(
+    riff: int, data: int, order: str = "<", between: bytes = b"", name: bytes = b"RIFF", form: bytes = b""
+) -> bytes:
+    form = form or struct.pack(f"{order}HHIIHH", 1, 1, 16_000, 32_000, 2, 16)
+    return (
+        name
+        + struct.pack(f"{order}I", riff)
+        + b"WAVE"
+        + (b"ds64" + struct.pack("<IQQQI", 28, 0, 0, 0, 0) if name == b"RF64" else b"")
+        + b"fmt "
+        + struct.pack(f"{order}I", len(form))
+        + form
+        + between
+        + b"data"
+        + struct.pack(f"{order}I", data)
+    )
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        header(0, 0),
+        header(36, 0),
+        header(0xFFFF_FFFF, 0xFFFF_FFFF),
+        header(16_036, 16_000),
+        header(16_037, 16_001),
+        header(64_036, 64_000),
+        header(0x7FFF_FFFF, 0x7FFF_F000),
+        header(0, 0, between=b"LIST" + struct.pack("<I", 5) + b"INFOx\0"),
+        header(0xFFFF_FFFF, 0xFFFF_FFFF, name=b"RF64"),
+    ],
+    ids=["killed", "killed early", "pipe", "short", "odd", "right", "long", "list before", "rf64 killed"],
+)
+def test_a_wav_file_gives_its_whole_sound_whatever_length_its_header_states(head: bytes) -> None:
+    np.testing.assert_array_equal(load(tone_wav(head), clip_s=2.0), to_pcm16(rising()) / np.float32(32_768))
+
+
+def test_a_wav_file_of_the_other_byte_order_gives_its_whole_sound() -> None:
+    data = header(16_036, 16_000, ">", name=b"RIFX") + to_pcm16(rising()).astype(">i2").tobytes()
+    np.testing.assert_array_equal(load(data, clip_s=2.0), to_pcm16(rising()) / np.float32(32_768))
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        b"LIST" + struct.pack("<I", 7_001) + bytes(7_002),
+        b"TAG" + b"x" * 9_000,
+        bytes(2_000),
+    ],
+    ids=["chunk", "tag", "padding"],
+)
+def test_what_is_no_sound_behind_a_wav_file_stays_out(behind: bytes) -> None:
+    sound_T = to_pcm16(rising()) / np.float32(32_768)
+    loaded_T = load(tone_wav(header(64_036, 64_000)) + behind, clip_s=4.0)
+    np.testing.assert_array_equal(loaded_T, np.tile(sound_T, 2))
+
+
+def test_an_empty_wav_file_with_chunks_behind_it_holds_no_samples() -> None:
+    with pytest.raises(InputError, match="holds no samples; give a file with sound"):
+        load(header(0, 0) + b"LIST" + struct.pack("<I", 7_000) + bytes(7_000))
+
+
+@pytest.mark.parametrize("frames", [1, 20, 40, 60_000], ids=str)
+def test_an_mp3_file_gives_its_whole_sound_whatever_its_xing_header_states(frames: int) -> None:
+    data = encoded(rising(), 16_000, "MP3")
+    at = data.index(b"Xing") if b"Xing" in data else data.index(b"Info")
+    lying = data[: at + 8] + struct.pack(">I", frames) + data[at + 12 :]
+    found_T, end_T = load(lying, clip_s=2.0)[:31_600], rising()[28_000:31_000]
+    # FFmpeg leaves out 20 ms where such a header puts the end.
+    matches = [np.corrcoef(found_T[28_000 - lag : 31_000 - lag], end_T)[0, 1] for lag in range(-5, 400)]
+    assert max(matches) > 0.95
+
+
+@pytest.mark.parametrize(("samples", "rate_hz"), [(1, 48_000), (1, 16_000), (50, 8_000), (400, 44_100)])
+def test_less_than_ten_milliseconds_are_refused_by_name(tmp_path: Path, samples: int, rate_hz: int) -> None:
+    path = tmp_path / "click.wav"
+    path.write_bytes(encoded(np.full(samples, 0.5, np.float32), rate_hz, "WAV"))
+    with pytest.raises(InputError, match=rf"click\.wav: holds {samples} samples? \(.+ s\); give a file with"):
+        load(path)
+
+
+def test_a_named_pipe_and_a_device_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(
+        InputError, match=r"pipe\.wav: cannot be opened \(is a named pipe and no regular file"
+    ):
+        load(tmp_path / "pipe.wav")
+    with pytest.raises(InputError, match=r"/dev/zero: cannot be opened \(is a device and no regular file"):
+        load("/dev/zero")
+
+
+HOSTILE_S = {
+    "killed_zero_data.wav": 2.0,
+    "pipe_ffffffff.wav": 2.0,
+    "short_header.wav": 2.0,
+    "rf64.wav": 2.0,
+    "xing_lies_long.mp3": 6.0,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_S)
+def test_hostile_sounds_come_whole(real_data: Path, name: str) -> None:
+    path = real_data / "hostile" / "audio" / name
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    waveform_T = load(path, clip_s=2 * HOSTILE_S[name])
+    half = len(waveform_T) // 2
+    if name.endswith("wav"):
+        np.testing.assert_array_equal(waveform_T[:half], waveform_T[half:])  # it repeats after its length
+    spectrum_F = np.abs(np.fft.rfft(waveform_T[:half]))
+    assert spectrum_F.argmax() == pytest.approx(TONE_HZ * HOSTILE_S[name], abs=2)
+    assert np.abs(waveform_T[half // 2 : half - 800]).max() == pytest.approx(0.3, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("one_48k.wav", r"holds 1 sample \("), ("float_int16_scale.wav", r"its samples reach \d+ where")],
+)
+def test_hostile_sounds_of_no_use_are_refused_by_name(real_data: Path, name: str, words: str) -> None:
+    path = real_data / "hostile" / "audio" / name
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    with pytest.raises(InputError, match=rf"{name}: {words}"):
+        load(path)
 
 
 def test_fit_length_repeats_then_cuts() -> None:

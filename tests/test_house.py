@@ -34,6 +34,7 @@ OF_THE_WHOLE = {
     "test_recipes.py",
     "test_recipes_start.py",
     "test_runs.py",
+    "data/video/test_hostile.py",
     "test_chain.py",
     "test_poison.py",
 }

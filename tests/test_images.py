@@ -1,6 +1,7 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.nn.functional import interpolate
 from torchvision import transforms
 
 from sound2scene.images import (
+    BACKGROUND,
     FORMATS,
     PRESETS,
     centre_square,
@@ -212,3 +214,162 @@ def test_damaged_bytes_give_a_picture_or_a_refusal_and_nothing_else(name: str) -
         else:
             assert image.mode == "RGB"
     assert refused > 0
+
+
+# --- As a viewer shows it
+# ------------------------------------------------------------------------------------------------------------
+
+RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
+UPRIGHT = (RED, GREEN, BLUE, GREY)  # top left, top right, bottom left, bottom right
+
+
+def squares() -> Image.Image:
+    """Grey with a red square top left, a green one top right and a blue one bottom left."""
+    image = Image.new("RGB", (64, 48), GREY)
+    for colour, place in ((RED, (0, 0)), (GREEN, (40, 0)), (BLUE, (0, 24))):
+        image.paste(colour, (*place, place[0] + 24, place[1] + 24))
+    return image
+
+
+def corners(image: Image.Image) -> tuple[tuple[int, ...], ...]:
+    """Colours of the corners, each to the nearest of the four."""
+    pixels_HWC = np.asarray(image).astype(int)
+    at = [pixels_HWC[y, x] for y in (4, -5) for x in (4, -5)]
+    return tuple(min(UPRIGHT, key=lambda c: np.abs(np.array(c) - pixel).sum()) for pixel in at)
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    ("orientation", "stored"),
+    [
+        (1, squares()),
+        (2, squares().transpose(Image.Transpose.FLIP_LEFT_RIGHT)),
+        (3, squares().transpose(Image.Transpose.ROTATE_180)),
+        (4, squares().transpose(Image.Transpose.FLIP_TOP_BOTTOM)),
+        (5, squares().transpose(Image.Transpose.TRANSPOSE)),
+        (6, squares().transpose(Image.Transpose.ROTATE_90)),  # to be turned clockwise
+        (7, squares().transpose(Image.Transpose.TRANSVERSE)),
+        (8, squares().transpose(Image.Transpose.ROTATE_270)),
+    ],
+)
+def test_a_picture_stands_upright_whatever_its_exif_orientation(
+    name: str, orientation: int, stored: Image.Image
+) -> None:
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    stored.save(file, name, exif=exif.tobytes())
+    image = decode_jpeg(file.getvalue(), "turned")
+    assert image.size == (64, 48)
+    assert corners(image) == UPRIGHT
+
+
+def test_exif_that_is_damaged_or_absurd_leaves_the_picture_as_it_is_stored() -> None:
+    for exif in (
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12",
+        b"Exif\0\0" + bytes(30),
+        b"Exif\0\0II*\0\xff\xff\xff\xff",
+    ):
+        file = io.BytesIO()
+        squares().save(file, "JPEG", exif=exif)
+        assert corners(decode_jpeg(file.getvalue(), "odd")) == UPRIGHT
+
+
+def png(bits: int, colour: int, row: bytes, width: int, hidden: bytes = b"") -> bytes:
+    """A PNG file of one row."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, 1, bits, colour, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + (chunk(b"tRNS", hidden) if hidden else b"")
+        + chunk(b"IDAT", zlib.compress(b"\0" + row))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_sixteen_bits_of_grey_are_scaled_and_not_clipped() -> None:
+    ramp = np.linspace(0, 65_535, 64).round().astype(">u2")
+    shown_W = np.asarray(decode_jpeg(png(16, 0, ramp.tobytes(), 64), "ramp"))[0, :, 1]
+    assert np.abs(shown_W - ramp.astype(float) / 257).max() <= 0.5 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (png(8, 4, bytes([9, 0, 100, 255]), 2), 100),
+        (png(16, 4, struct.pack(">4H", 9000, 0, 25_700, 65_535), 2), 100),
+        (png(8, 6, bytes([9, 80, 9, 0, 100, 100, 100, 255]), 2), 100),
+        (png(8, 0, bytes([9, 100]), 2, struct.pack(">H", 9)), 100),
+        (png(4, 0, b"\x36", 2, struct.pack(">H", 3)), 102),
+        (png(2, 0, b"\x60", 2, struct.pack(">H", 1)), 170),
+        (png(16, 0, struct.pack(">2H", 9000, 25_700), 2, struct.pack(">H", 9000)), 100),
+        (png(8, 2, bytes([9, 80, 9, 100, 100, 100]), 2, struct.pack(">3H", 9, 80, 9)), 100),
+        (
+            png(
+                16,
+                2,
+                struct.pack(">6H", 900, 8000, 900, *[25_700] * 3),
+                2,
+                struct.pack(">3H", 900, 8000, 900),
+            ),
+            100,
+        ),
+    ],
+    ids=["LA", "LA16", "RGBA", "L", "L4", "L2", "I16", "RGB", "RGB16"],
+)
+def test_transparent_parts_show_the_background_and_never_the_colour_under_them(
+    data: bytes, shown: int
+) -> None:
+    first, second = np.asarray(decode_jpeg(data, "hidden"))[0]
+    assert tuple(first) == BACKGROUND
+    assert tuple(second) == (shown,) * 3
+
+
+def test_a_palette_with_hidden_colours_shows_the_background_there() -> None:
+    image, file = squares().quantize(8), io.BytesIO()
+    image.save(file, "PNG", transparency=int(np.asarray(image)[4, 4]))
+    pixels_HWC = np.asarray(decode_jpeg(file.getvalue(), "palette"))
+    assert tuple(pixels_HWC[4, 4]) == BACKGROUND
+    assert np.abs(pixels_HWC[4, -5].astype(int) - GREEN).max() < 20
+
+
+def test_half_of_a_colour_is_mixed_with_the_background_and_none_is_written_into_a_jpeg() -> None:
+    image = Image.new("RGBA", (16, 16), (255, 0, 0, 51))
+    for data in (encoded(image, "PNG"), encode_jpeg(image)):
+        pixel = np.asarray(decode_jpeg(data, "thin"))[8, 8].astype(int)
+        assert np.abs(pixel - (255, 204, 204)).max() <= 3
+
+
+@pytest.mark.parametrize(
+    "name", ["exif3.jpg", "exif6.jpg", "exif6.png", "cmyk.jpg", "mpo.jpg", "palette_trans.png", "la.png"]
+)
+def test_hostile_pictures_show_their_squares(real_data: Path, name: str) -> None:
+    path = real_data / "hostile" / "img" / name
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    image = decode_jpeg(path.read_bytes(), name)
+    if name == "la.png":
+        grey_HW = np.asarray(image.convert("L")).astype(int)
+        assert [abs(int(grey_HW[12, 12]) - 76) < 3, abs(int(grey_HW[12, -13]) - 150) < 3] == [True, True]
+        return
+    expected = (RED, GREEN, BLUE, GREY)
+    if name == "palette_trans.png":
+        assert tuple(np.asarray(image)[12, -13]) == BACKGROUND
+        image.paste(GREEN, (image.width - 24, 0, image.width, 24))
+    assert corners(image) == expected
+
+
+def test_the_hostile_ramp_of_16_bits_is_the_one_of_8(real_data: Path) -> None:
+    folder = real_data / "hostile" / "img"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    eight, sixteen = (
+        np.asarray(decode_jpeg((folder / name).read_bytes(), name)).astype(int)
+        for name in ("ramp8.png", "ramp16.png")
+    )
+    assert np.abs(eight - sixteen).max() <= 1
+    with pytest.raises(InputError, match=r"trunc\.jpg: not a readable picture"):
+        decode_jpeg((folder / "trunc.jpg").read_bytes(), "trunc.jpg")

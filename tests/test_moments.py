@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from listening import Blind, Loudest
-from sound2scene.moments import Choice, Known, Scored, Scorer, windows
+from sound2scene.moments import Choice, Known, Moments, Scored, Scorer, windows
 from sound2scene.types import InputError
 
 
@@ -31,6 +31,40 @@ def test_each_step_of_a_tenth_of_a_second_moves_the_window_by_1600_samples() -> 
     waveform_T = torch.arange(48_000.0)
     second_S = torch.arange(10, 20, dtype=torch.float64) / 10
     assert windows(waveform_T, second_S, 0.5)[:, 0].diff().tolist() == [1600.0] * 9
+
+
+def test_windows_of_a_long_video_take_the_memory_of_themselves_alone() -> None:
+    found_ST = windows(torch.ones(16_000), torch.tensor([1e6], dtype=torch.float64), 0.5)
+    assert found_ST.shape == (1, 8_000)
+
+
+def repeated(steps: int, side_px: int = 4) -> Moments:
+    frames_UCHW = torch.arange(2, dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, side_px, side_px)
+    second_S, shown_S = torch.arange(steps, dtype=torch.float64) / 10, torch.arange(steps) * 2 // steps
+    return Moments("k", second_S, frames_UCHW, torch.zeros(steps * 1600), shown_S)
+
+
+def test_a_scorer_sees_the_frame_of_every_step_though_each_is_held_once() -> None:
+    moments = repeated(6)
+    assert moments.frames_SCHW.shape == (6, 3, 4, 4)
+    assert moments.frames_SCHW[:, 0, 0, 0].tolist() == [0, 0, 0, 1, 1, 1]
+    assert moments.frames_at(torch.tensor([5, 0]))[:, 0, 0, 0].tolist() == [1, 0]
+    own = Moments("k", moments.second_S, moments.frames_SCHW, moments.waveform_T)
+    assert torch.equal(own.frames_SCHW, moments.frames_SCHW)
+    assert torch.equal(own.frames_at(torch.tensor([5, 0])), moments.frames_at(torch.tensor([5, 0])))
+
+
+def test_frames_of_every_step_that_take_gigabytes_are_refused_in_one_line() -> None:
+    with pytest.raises(InputError, match=r"k: its frames at 36000 steps take 5168 MiB; cut it") as caught:
+        repeated(36_000, 224).frames_SCHW  # noqa: B018 (the look is the act)
+    assert caught.value.kind == "too_large"
+
+
+def test_a_map_of_a_step_is_spread_where_a_scorer_says_how() -> None:
+    map_SHW = torch.arange(8.0).view(2, 2, 2)
+    assert Scored(torch.zeros(2)).map_at(1) is None
+    assert torch.equal(Scored(torch.zeros(2), map_SHW).map_at(1), map_SHW[1])
+    assert torch.equal(Scored(torch.zeros(2), map_SHW, lambda maps: -maps).map_at(1), -map_SHW[1])
 
 
 def test_a_choice_survives_json_rounded_to_a_microsecond() -> None:

@@ -16,12 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sound2scene import wav
+from sound2scene.regular import open_regular
 from sound2scene.types import CLIP_S, SAMPLE_RATE_HZ, InputError
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
 Waveform = TypeVar("Waveform", NDArray[np.float32], Tensor)
 
+# A decoder of MP3 or AAC may overshoot full scale, by 3 dB or so; that is clipped. Beyond 6 dB the samples
+# have another scale, such as that of 16-bit integers, and clipping would make square waves of them.
+OVERSHOOT = 2.0
+
 _PCM16_FULL_SCALE = 32_768
+_SHORTEST_S = 0.01  # less is no sound, but the hum that its repetition would be
+_MENDED = ("WAV", "WAVEX", "RF64")  # these have been looked at by `wav.mended`
+_LOST_S = 0.05  # an MP3 file whose header denies more than this lies
 # Read past the cut, so that the resampling filter sees how the sound goes on there and not an artificial end.
 _MARGIN_S = 0.1
 
@@ -34,8 +43,9 @@ def load(source: Source, clip_s: float = CLIP_S) -> NDArray[np.float32]:
     """Read a sound as the paper's front end wants it, from any file that libsndfile or FFmpeg reads.
 
     Channels are averaged, the rate is converted to 16 kHz (soxr HQ), the sound is repeated end to end or cut
-    to `clip_s`, and clipped to +-1. No more of a long file is read than the clip needs. A file cut short is
-    used as far as it decodes without an error. Silence counts as sound: see `is_silent`.
+    to `clip_s`, and clipped to +-1, unless it goes beyond `OVERSHOOT`. No more of a long file is read than
+    the clip needs. A file cut short is used as far as it decodes without an error, and one whose header tells
+    of less than there is to its end. Silence counts as sound: see `is_silent`.
 
     The released loader (Sound2Scene, a2s_dataloader.py) agrees for 16 kHz mono sounds of 1 s or more. It
     neither resamples nor mixes down, and it repeats a sound only ten times, so that 0.1 s would become 1 s;
@@ -49,8 +59,8 @@ def load(source: Source, clip_s: float = CLIP_S) -> NDArray[np.float32]:
         waveform_T: float32 in [-1, 1], `clip_s` * 16,000 samples.
 
     Raises:
-        InputError: The file is missing, empty, damaged, not a sound file, has no audio stream or no samples,
-            or holds NaN or infinity.
+        InputError: The file is missing, empty, damaged, no regular file, no sound file, has no audio stream
+            or less than 10 ms of sound, holds NaN or infinity, or goes beyond `OVERSHOOT`.
     """
     if isinstance(source, bytes):
         return _load_stream(io.BytesIO(source), "sound in memory", clip_s)
@@ -58,7 +68,7 @@ def load(source: Source, clip_s: float = CLIP_S) -> NDArray[np.float32]:
         name = os.fspath(source)
         try:
             # Opened here because decoders treat a name that starts with "-" or "http:" in their own way.
-            stream = open(name, "rb")  # noqa: SIM115 (closed below; an OSError while reading is not one of opening)
+            stream = open_regular(name)  # closed below; an OSError while reading is not one of opening
         except OSError as error:
             raise InputError(
                 f"{name}: cannot be opened ({error.strerror}); give the path of a sound file"
@@ -83,22 +93,36 @@ def to_clip(
         waveform_T: float32 in [-1, 1], `clip_s` * 16,000 samples.
 
     Raises:
-        InputError: There are no samples, or one is NaN or infinite.
+        InputError: There is less than 10 ms of sound, a sample is NaN or infinite, or one lies beyond
+            `OVERSHOOT`.
     """
     import soxr
 
     if samples_TC.size == 0:
         raise InputError(f"{name}: holds no samples; give a file with sound")
+    if (count := len(samples_TC)) < _SHORTEST_S * sample_rate_hz:
+        raise InputError(
+            f"{name}: holds {count} sample{'s' * (count > 1)} ({count / sample_rate_hz:.5f} s); "
+            f"give a file with at least {_SHORTEST_S:g} s of sound"
+        )
     waveform_T = samples_TC.mean(1, dtype=np.float32)
-    finite_T = np.isfinite(waveform_T)
+    finite_T = np.isfinite(samples_TC).all(1)
     if not finite_T.all():
         first = int(finite_T.argmin())
         where = f"sample {first} ({first / sample_rate_hz:.3f} s) is {samples_TC[first].sum()}"
         raise InputError(f"{name}: {where}; write the file again without NaN and infinity")
+    if fault := beyond_scale(samples_TC):
+        raise InputError(f"{name}: {fault}; write the file again at full scale 1, or as 16 bits")
     if sample_rate_hz != SAMPLE_RATE_HZ:
-        # Clipped before the filter too: a float file may hold any number, and the filter must not overflow.
+        # Clipped before the filter too, so that what it rings about is what is heard.
         waveform_T = soxr.resample(waveform_T.clip(-1, 1), sample_rate_hz, SAMPLE_RATE_HZ, quality="HQ")
     return fit_length(waveform_T.clip(-1, 1), round(clip_s * SAMPLE_RATE_HZ))
+
+
+def beyond_scale(samples: NDArray[np.float32]) -> str | None:
+    """What is wrong with samples beyond `OVERSHOOT`, in words; None where nothing is."""
+    peak = max(float(samples.max(initial=0)), -float(samples.min(initial=0)))
+    return None if peak <= OVERSHOOT else f"its samples reach {peak:.4g} where full scale is 1"
 
 
 def fit_length(waveform_T: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
@@ -152,7 +176,9 @@ def mix(
 
 def is_silent(waveform_T: NDArray[np.float32], floor_db: float = -80.0) -> bool:
     """Whether the root mean square lies below `floor_db` re full scale (16-bit rounding noise: -101 dB)."""
-    return float(np.sqrt(np.mean(np.square(waveform_T, dtype=np.float64)))) < _factor(floor_db)
+    blocks = np.array_split(waveform_T, 1 + len(waveform_T) // 2**20)  # an hour in float64 takes 460 MB
+    energy = math.fsum(float(np.square(block_T, dtype=np.float64).sum()) for block_T in blocks)
+    return math.sqrt(energy / max(1, len(waveform_T))) < _factor(floor_db)
 
 
 def to_pcm16(waveform_T: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -187,25 +213,49 @@ def _load_stream(stream: BinaryIO, name: str, clip_s: float) -> NDArray[np.float
             raise InputError(f"{name}: is empty (0 bytes); copy or download it again")
     except OSError as error:
         raise InputError(f"{name}: cannot be searched ({error}); give a regular file") from error
-    for read in (_read_soundfile, _read_ffmpeg):
-        stream.seek(0)
-        try:
-            samples_TC, sample_rate_hz = read(stream, name, clip_s + _MARGIN_S)
-        except _NotSoundError:
-            continue
-        return to_clip(samples_TC, sample_rate_hz, clip_s, name)
-    raise InputError(
-        f"{name}: not a sound that libsndfile or FFmpeg reads; give a WAV, FLAC, OGG, MP3, M4A, MP4 ... file"
-    )
+    samples_TC, sample_rate_hz = _decoded(stream, name, clip_s + _MARGIN_S)
+    return to_clip(samples_TC, sample_rate_hz, clip_s, name)
 
 
-def _read_soundfile(stream: BinaryIO, name: str, seconds: float) -> tuple[NDArray[np.float32], int]:
+def _decoded(stream: BinaryIO, name: str, seconds: float) -> tuple[NDArray[np.float32], int]:
+    """The first `seconds` of a sound by libsndfile, or by FFmpeg where that one fails or falls short."""
+    sure, stream = False, wav.mended(stream, seconds)
+    try:
+        samples_TC, sample_rate_hz, sure = _read_soundfile(stream, seconds)
+    except _NotSoundError:
+        samples_TC, sample_rate_hz = np.zeros((0, 1), np.float32), SAMPLE_RATE_HZ
+    if sure:
+        return samples_TC, sample_rate_hz
+    stream.seek(0)
+    try:
+        others_TC, other_rate_hz = _read_ffmpeg(stream, name, seconds)
+    except (_NotSoundError, InputError) as error:
+        if len(samples_TC):
+            return samples_TC, sample_rate_hz
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{name}: not a sound that libsndfile or FFmpeg reads; "
+            "give a WAV, FLAC, OGG, MP3, M4A, MP4 ... file"
+        ) from None
+    more_s = len(others_TC) / other_rate_hz - len(samples_TC) / sample_rate_hz
+    if len(samples_TC) and more_s < _LOST_S:
+        return samples_TC, sample_rate_hz
+    return others_TC, other_rate_hz
+
+
+def _read_soundfile(stream: BinaryIO, seconds: float) -> tuple[NDArray[np.float32], int, bool]:
+    """Samples, their rate, and whether that is surely all of what was asked for and is there."""
     import soundfile
 
     try:
         with soundfile.SoundFile(stream) as file:
-            samples_TC = file.read(math.ceil(seconds * file.samplerate), dtype="float32", always_2d=True)
-            return samples_TC, file.samplerate
+            wanted = math.ceil(seconds * file.samplerate)
+            samples_TC = file.read(wanted, dtype="float32", always_2d=True)
+            # It believes what headers say: that there is nothing, or the number of frames of an MP3 file.
+            sure = len(samples_TC) == wanted or file.format in _MENDED
+            sure = sure or (len(samples_TC) > 0 and file.format != "MP3")
+            return samples_TC, file.samplerate, sure
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a .raw file, which states no rate
         raise _NotSoundError from error
 

@@ -10,13 +10,14 @@ own.
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -28,7 +29,22 @@ STD = (0.229, 0.224, 0.225)
 # Pillow's other readers are no use here, and some start programs (EPS starts Ghostscript).
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 
+# What shows through where a picture is transparent; the colours that are hidden there never do.
+BACKGROUND = (255, 255, 255)
+
 _BILINEAR = Image.Resampling.BILINEAR
+
+_ORIENTATION = 0x0112  # tag of EXIF
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_DAMAGED_EXIF = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error)
 
 
 def to_pixel(image_BCHW: Tensor) -> Tensor:
@@ -52,7 +68,10 @@ def to_model(image_BCHW: Tensor) -> Tensor:
 
 
 def decode_jpeg(data: bytes, name: str) -> Image.Image:
-    """An encoded picture as an RGB image.
+    """An encoded picture as an RGB image, as a viewer that obeys the file shows it.
+
+    It is turned and mirrored as its EXIF note of the orientation asks; 16 bits of grey are scaled to 8;
+    transparent parts show `BACKGROUND`.
 
     Args:
         data: Bytes of a whole JPEG file (or another of `FORMATS`).
@@ -63,18 +82,59 @@ def decode_jpeg(data: bytes, name: str) -> Image.Image:
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return image.convert("RGB")
+            depth = _bits_of_grey(image)
+            image.load()
+            return _upright(_flat(image, depth), _orientation(image))
     except UnidentifiedImageError:
         raise InputError(f"{name}: not a picture ({', '.join(FORMATS)}); remove or replace it") from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise InputError(f"{name}: not a readable picture ({error}); remove or replace it") from None
 
 
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(_ORIENTATION)
+    except _DAMAGED_EXIF:  # a viewer shows the picture as it is stored
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    turn = _UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def _bits_of_grey(image: Image.Image) -> int:
+    """Bits that a PNG file has for grey: Pillow widens them all, but not the number of the hidden one."""
+    raw = str(image.tile[0].args) if isinstance(image, ImageFile.ImageFile) and image.tile else ""
+    return {"L;2": 2, "L;4": 4}.get(raw, 8)
+
+
+def _flat(image: Image.Image, bits: int = 8) -> Image.Image:
+    """RGB of 8 bits, transparent parts filled with `BACKGROUND`."""
+    hidden = image.info.get("transparency")
+    if image.mode.startswith("I"):
+        grey_HW = np.asarray(image).astype(np.int64).clip(0, 65_535)
+        pixels_HWC = np.repeat(((grey_HW + 128) // 257)[..., None].astype(np.uint8), 3, axis=2)
+        if isinstance(hidden, int):
+            pixels_HWC[grey_HW == hidden] = BACKGROUND
+        return Image.fromarray(pixels_HWC)
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    if image.mode in ("1", "L") and isinstance(hidden, int):
+        image = image.convert("L")
+        image.info["transparency"] = hidden * 255 // (2**bits - 1)
+    elif image.mode == "RGB" and isinstance(hidden, tuple) and max(hidden) > 255:
+        image.info["transparency"] = tuple(value >> 8 for value in hidden)  # 16 bits a colour, read as 8
+    colours = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), colours).convert("RGB")
+
+
 def encode_jpeg(image: Image.Image | NDArray[np.uint8], quality: int = 95) -> bytes:
     """A picture (PIL, or uint8 HWC) as JPEG bytes."""
     buffer = io.BytesIO()
     pil = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    pil.convert("RGB").save(buffer, "JPEG", quality=quality)
+    _flat(pil).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 

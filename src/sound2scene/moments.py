@@ -1,21 +1,30 @@
 """The moments of a video: the types that decoding, localization and selection share.
 
 A *step* is a tenth of a second, the rate at which the published annotation counts frames; step i lies i
-tenths of a second after the start of the presentation. ``S`` in a name is the axis of a video's steps.
+tenths of a second after the start of the presentation. ``S`` in a name is the axis of a video's steps, ``U``
+that of the distinct frames which they show.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from sound2scene.types import SAMPLE_RATE_HZ, InputError
 
 STEP_HZ = 10.0
+
+
+LARGEST_BYTES = 2**31  # of frames that are repeated for each step; a scorer can look at the distinct ones
+
+
+class TooManyFramesError(InputError):
+    """The frames at every step of a video would take too much memory at once."""
+
+    kind = "too_large"
 
 
 class Moments(NamedTuple):
@@ -24,15 +33,37 @@ class Moments(NamedTuple):
     Attributes:
         key: Name of the video.
         second_S: Second of each step, float64, from 0.
-        frames_SCHW: Frame on screen at each step, uint8 RGB, squeezed to a square of the side that was asked
-            for.
+        frames_UCHW: The U distinct frames, in order, uint8 RGB, squeezed to a square of the side that was
+            asked for.
         waveform_T: Whole sound of the video, 16 kHz mono, float32; sample 0 is second 0.
+        shown_S: Which of the distinct frames is on screen at each step, int64; None where each step has its
+            own.
     """
 
     key: str
     second_S: Tensor
-    frames_SCHW: Tensor
+    frames_UCHW: Tensor
     waveform_T: Tensor
+    shown_S: Tensor | None = None
+
+    @property
+    def frames_SCHW(self) -> Tensor:  # noqa: N802 (it ends in its axes)
+        """Frame on screen at each step: those that stay take memory at every one.
+
+        Raises:
+            TooManyFramesError: If they take more than `LARGEST_BYTES`.
+        """
+        needed_bytes = len(self.second_S) * self.frames_UCHW[:1].nbytes
+        if needed_bytes > LARGEST_BYTES:
+            raise TooManyFramesError(
+                f"{self.key}: its frames at {len(self.second_S)} steps take {needed_bytes / 2**20:.0f} MiB; "
+                "cut it into parts, or let the scorer look at frames_UCHW and shown_S"
+            )
+        return self.frames_UCHW if self.shown_S is None else self.frames_UCHW[self.shown_S]
+
+    def frames_at(self, step_M: Tensor) -> Tensor:
+        """Frames on screen at M steps, (M, C, H, W)."""
+        return self.frames_UCHW[step_M if self.shown_S is None else self.shown_S[step_M]]
 
 
 class Scored(NamedTuple):
@@ -42,10 +73,19 @@ class Scored(NamedTuple):
         score_S: Score of each step, float32, finite; higher is better.
         map_SHW: Map of where in the picture the sound comes from, float32, of any scale and any number of
             cells; None if a scorer does not look at places.
+        spread: Brings maps of cells, (N, h, w), to maps of pixels; None where the cells of `map_SHW` lie side
+            by side as pixels do. Maps of every step as large as the frame would take more memory than those.
     """
 
     score_S: Tensor
     map_SHW: Tensor | None = None
+    spread: Callable[[Tensor], Tensor] | None = None
+
+    def map_at(self, step: int) -> Tensor | None:
+        """Map of one step, (H, W), spread; None without maps."""
+        if self.map_SHW is None:
+            return None
+        return self.map_SHW[step] if self.spread is None else self.spread(self.map_SHW[step : step + 1])[0]
 
 
 class Known(NamedTuple):
@@ -170,6 +210,8 @@ class Footage(NamedTuple):
 class Scorer(Protocol):
     """Scores the moments of a video, one video at a time, without gradient.
 
+    A scorer may look at the frame of every step (`Moments.frames_SCHW`), or once at each distinct one.
+
     Attributes:
         side_px: Side of the square frames that it takes.
     """
@@ -184,11 +226,12 @@ class Scorer(Protocol):
 def windows(waveform_T: Tensor, second_S: Tensor, window_s: float) -> Tensor:
     """The sound around each second, (S, window_s * 16,000), with silence beyond both ends."""
     samples = round(window_s * SAMPLE_RATE_HZ)
-    # First sample of each window in the padded sound, whose sample `samples // 2` is second 0.
-    first_S = (second_S * SAMPLE_RATE_HZ).round().long()
-    needed = int(first_S.max()) + samples if len(first_S) else samples
-    padded_T = pad(waveform_T, (samples // 2, max(0, needed - samples // 2 - len(waveform_T))))
-    return torch.stack([padded_T[first : first + samples] for first in first_S.tolist()])
+    window_ST = waveform_T.new_zeros(len(second_S), samples)
+    first_S = (second_S * SAMPLE_RATE_HZ).round().long() - samples // 2
+    for window_T, first in zip(window_ST, first_S.tolist(), strict=True):
+        heard_T = waveform_T[max(0, first) : max(0, first + samples)]
+        window_T[max(0, -first) :][: len(heard_T)] = heard_T
+    return window_ST
 
 
 def _numbers(values: Any) -> bool:

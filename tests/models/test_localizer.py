@@ -51,8 +51,29 @@ def test_the_diagonal_of_all_correlations_is_the_score_of_the_pairs() -> None:
 def test_a_score_depends_on_its_own_moment_alone() -> None:
     localizer = tiny_localizer().eval()
     whole = some_moments(30)
-    half = whole._replace(second_S=whole.second_S[:15], frames_SCHW=whole.frames_SCHW[:15])
+    half = whole._replace(second_S=whole.second_S[:15], frames_UCHW=whole.frames_UCHW[:15])
     torch.testing.assert_close(localizer.score(half).score_S, localizer.score(whole).score_S[:15])
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_a_frame_that_many_steps_show_is_looked_at_once_and_the_scores_stay(
+    in_order: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    localizer, held = tiny_localizer().eval(), some_moments(120)
+    shown_S = torch.arange(120) * 40 // 120
+    if not in_order:
+        shown_S = shown_S[torch.randperm(120, generator=torch.Generator().manual_seed(0))]
+    once = held._replace(frames_UCHW=held.frames_UCHW[:40], shown_S=shown_S)
+    repeated = held._replace(frames_UCHW=once.frames_SCHW)
+    looked: list[int] = []
+    look = localizer.looked
+    monkeypatch.setattr(localizer, "looked", lambda frames: looked.append(len(frames)) or look(frames))
+    found, expected = localizer.score(once), localizer.score(repeated)
+    assert (sum(looked[:2]), sum(looked[2:])) == (40, 120)
+    torch.testing.assert_close(found.score_S, expected.score_S, rtol=1e-5, atol=1e-5)
+    for step in (0, 7, 119):
+        torch.testing.assert_close(found.map_at(step), expected.map_at(step), rtol=1e-4, atol=1e-4)
+        assert found.map_at(step).shape == (32, 32)
 
 
 def test_unit_length_bounds_the_correlation() -> None:

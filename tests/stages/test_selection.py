@@ -57,6 +57,20 @@ def test_a_refused_video_is_handed_on() -> None:
     assert SelectionStage(Fixed([]), 1).predict_step(Footage("a", refused, 0.0), 0) == ("a", refused)
 
 
+def test_a_scorer_that_asks_for_too_much_memory_loses_that_video_alone() -> None:
+    class Looking(Fixed):
+        def score(self, moments: Moments) -> Scored:
+            return Scored(moments.frames_SCHW.float().mean((1, 2, 3)))
+
+    one_UCHW, shown_S = torch.zeros(1, 3, 224, 224, dtype=torch.uint8), torch.zeros(36_000, dtype=torch.int64)
+    held = moments(1)._replace(second_S=shown_S / 10, frames_UCHW=one_UCHW, shown_S=shown_S)
+    stage = SelectionStage(Looking([]), 1)
+    found = stage.predict_step(Footage("a", held, 3600.0), 0).found
+    assert isinstance(found, Refused)
+    assert found.kind == "too_large"
+    assert isinstance(stage.predict_step(Footage("b", moments(3), 0.3), 1).found, Choice)
+
+
 def test_a_network_among_scorers_moves_with_the_stage() -> None:
     class Network(torch.nn.Module):
         side_px = 8

@@ -92,9 +92,11 @@ def _frame(path: Path, second: float) -> Tensor:
 
 
 def _heat(scored: Scored, second: float) -> Tensor | None:
-    if scored.map_SHW is None:
+    map_HW = scored.map_at(min(round(second * STEP_HZ), len(scored.score_S) - 1))
+    if map_HW is None:
         return None
-    map_HW = scored.map_SHW[min(round(second * STEP_HZ), len(scored.map_SHW) - 1)].float().cpu()
-    large_HW = interpolate(map_HW[None, None], (SHOWN, SHOWN), mode="bilinear", align_corners=False)[0, 0]
+    large_HW = interpolate(
+        map_HW.float().cpu()[None, None], (SHOWN, SHOWN), mode="bilinear", align_corners=False
+    )[0, 0]
     low, high = large_HW.min(), large_HW.max()
     return (large_HW - low) / (high - low).clamp(min=1e-12)

@@ -9,6 +9,7 @@ Chen et al., "Localizing Visual Sounds the Hard Way" (CVPR 2021; LVS below).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal, NamedTuple, cast
 
 import torch
@@ -169,10 +170,17 @@ class Localizer(nn.Module):
 
     def streams(self, pixels_NCHW: Tensor, window_NT: Tensor) -> tuple[Tensor, Tensor]:
         """q^V of every place, (N, dim, h, w), and q^A, (N, dim), of N uint8 frames and windows of sound."""
-        image_NDHW, audio_ND = self.image(pixels_NCHW).float(), self.audio(window_NT).float()
-        if self.unit_length:
-            image_NDHW, audio_ND = normalize(image_NDHW, dim=1), normalize(audio_ND, dim=1)
-        return image_NDHW, audio_ND
+        return self.looked(pixels_NCHW), self.heard(window_NT)
+
+    def looked(self, pixels_NCHW: Tensor) -> Tensor:
+        """q^V of every place, (N, dim, h, w), of N uint8 frames."""
+        image_NDHW: Tensor = self.image(pixels_NCHW).float()
+        return normalize(image_NDHW, dim=1) if self.unit_length else image_NDHW
+
+    def heard(self, window_NT: Tensor) -> Tensor:
+        """q^A, (N, dim), of N windows of sound."""
+        audio_ND: Tensor = self.audio(window_NT).float()
+        return normalize(audio_ND, dim=1) if self.unit_length else audio_ND
 
     def pooled(self, correlation: Tensor) -> Tensor:
         """Correlations (..., h, w) pooled over places to one number each, (...)."""
@@ -197,17 +205,32 @@ class Localizer(nn.Module):
 
     @torch.no_grad()
     def score(self, moments: Moments) -> Scored:
-        """Agreement C_av and localization map, as large as the frame, of every step of a video."""
-        device = self.image.mean.device
-        windows_ST = windows(moments.waveform_T, moments.second_S, self.window_s)
-        parts = []
-        for frames, sounds in zip(
-            torch.split(moments.frames_SCHW, _CHUNK), torch.split(windows_ST, _CHUNK), strict=True
-        ):
-            found = self.agreement(*self.streams(frames.to(device), sounds.to(device)))
-            parts.append((found.score_N.cpu(), upsampled(found.map_NHW, self.side_px).cpu()))
-        scores, maps = zip(*parts, strict=True)
-        return Scored(torch.cat(scores), torch.cat(maps))
+        """Agreement C_av and localization map of every step of a video; `map_at` is as large as the frame.
+
+        A frame that several steps show is looked at once.
+        """
+        device, steps = self.image.mean.device, len(moments.second_S)
+        shown_S = torch.arange(steps) if moments.shown_S is None else moments.shown_S.cpu()
+        audio_SD = torch.cat(
+            [
+                self.heard(windows(moments.waveform_T, second_N, self.window_s).to(device))
+                for second_N in torch.split(moments.second_S, _CHUNK)
+            ]
+        )
+        scores, maps, order = [], [], []
+        for first in range(0, len(moments.frames_UCHW), _CHUNK):
+            image_NDHW = self.looked(moments.frames_UCHW[first : first + _CHUNK].to(device))
+            step_M = ((shown_S >= first) & (shown_S < first + _CHUNK)).nonzero()[:, 0]
+            for step_N in torch.split(step_M, _CHUNK):
+                at_N = (shown_S[step_N] - first).to(device)
+                found = self.agreement(image_NDHW[at_N], audio_SD[step_N.to(device)])
+                order.append(step_N)
+                scores.append(found.score_N.cpu())
+                maps.append(found.map_NHW.cpu())
+        at_S = torch.cat(order).argsort()
+        return Scored(
+            torch.cat(scores)[at_S], torch.cat(maps)[at_S], partial(upsampled, side_px=self.side_px)
+        )
 
 
 def _branch(kind: Any, dim: int, settings: Mapping[str, Any] | None) -> Any:

@@ -140,7 +140,7 @@ class LocalizerStage(pl.LightningModule):
         self.rejected |= {key for key, _ in batch.rejected}
         if batch.moments is None:
             return
-        side_px = batch.moments.frames_SCHW.shape[-1]
+        side_px = batch.moments.frames_UCHW.shape[-1]
         if side_px != self.localizer.side_px:
             raise InputError(
                 f"data.init_args.side_px is {side_px}, and the localizer looks at {self.localizer.side_px}; "
@@ -155,9 +155,10 @@ class LocalizerStage(pl.LightningModule):
             self.seen["inside"].append(float(first_s <= float(second_S[found.score_S.argmax()]) <= last_s))
             self.seen["middle"].append(float(first_s <= middle_s <= last_s))
             self.seen["random"].append(float(((second_S >= first_s) & (second_S <= last_s)).float().mean()))
-        if batch.known.boxes and batch.known.box_s is not None and found.map_SHW is not None:
-            step = int((second_S - batch.known.box_s).abs().argmin())
-            self.seen["ciou"].append(ciou(found.map_SHW[step], batch.known.boxes, self.threshold))
+        if batch.known.boxes and batch.known.box_s is not None:
+            map_HW = found.map_at(int((second_S - batch.known.box_s).abs().argmin()))
+            if map_HW is not None:
+                self.seen["ciou"].append(ciou(map_HW, batch.known.boxes, self.threshold))
 
     test_step = validation_step
 

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 
 from sound2scene.models.localizer import Localizer
-from sound2scene.moments import Choice, Footage, Moments, Refused, Scorer
+from sound2scene.moments import Choice, Footage, Moments, Refused, Scorer, TooManyFramesError
 from sound2scene.types import InputError
 
 
@@ -44,7 +44,11 @@ class SelectionStage(pl.LightningModule):
         """The choice for one video."""
         if isinstance(footage.found, Refused):
             return Found(footage.key, footage.found)
-        return Found(footage.key, best_moments(self.scorer, footage.found, footage.duration_s, self.top_k))
+        try:
+            found = best_moments(self.scorer, footage.found, footage.duration_s, self.top_k)
+        except TooManyFramesError as error:
+            return Found(footage.key, Refused(error.kind, str(error)))
+        return Found(footage.key, found)
 
 
 def best_moments(scorer: Scorer, moments: Moments, duration_s: float, top_k: int) -> Choice:

@@ -1,12 +1,15 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from drawn_clips import write_pairs, write_picture, write_sound
 from sound2scene import audio, images
+from sound2scene.data.batches.reader import open_picture
 from sound2scene.data.corpora.pairs import folder_jobs, holds_pairs, make_pair
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.data.shards.write import Plan, write_dataset
@@ -122,6 +125,34 @@ def test_any_other_picture_becomes_a_jpeg_whatever_its_suffix_says(
     assert clip.jpeg.startswith(b"\xff\xd8\xff")
     before, after = (images.decode_jpeg(data, "") for data in ((tmp_path / name).read_bytes(), clip.jpeg))
     assert np.abs(np.asarray(before, float) - np.asarray(after, float)).mean() < 12
+
+
+def test_a_picture_that_is_to_be_turned_is_upright_in_its_shard_too(tmp_path: Path) -> None:
+    stored = Image.new("RGB", (60, 40), (0, 0, 255))
+    stored.paste((255, 0, 0), (0, 0, 30, 40))  # red on the left, and on top once it is turned clockwise
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    jobs = []
+    for form in ("JPEG", "PNG"):
+        picture = tmp_path / f"{form}.any"
+        stored.save(picture, form, exif=exif.tobytes())
+        jobs.append(job(picture, write_sound(tmp_path / "a.wav")) | {"key": form})
+    folder = write_dataset(tmp_path / "shards", {"train": jobs}, make_pair, Plan("p", workers=1))
+    shards = ShardDataset(folder, "train")
+    for position in range(2):
+        image = open_picture(shards, position)
+        assert image.size == (40, 60)
+        assert image.getpixel((20, 10))[0] > 200
+        assert image.getpixel((20, 50))[2] > 200
+
+
+def test_a_named_pipe_as_picture_or_sound_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    sound, picture = write_sound(tmp_path / "a.wav"), write_picture(tmp_path / "a.png", form="PNG")
+    with pytest.raises(InputError, match=r"pipe: cannot be read \(is a named pipe and no regular file\)"):
+        make_pair(job(tmp_path / "pipe", sound))
+    with pytest.raises(InputError, match=r"pipe: cannot be opened \(is a named pipe and no regular file\)"):
+        make_pair(job(picture, tmp_path / "pipe"))
 
 
 def test_a_missing_half_is_rejected_and_a_missing_file_is_one_line(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ OK, THERE, NOT_FOUND = ("ok", ""), ("ok", "there before"), ("dead", "not_found")
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_video(tmp_path_factory.mktemp("source") / "source.mp4", 5.0)
+    return write_video(tmp_path_factory.mktemp("source") / "source.mp4", 5.0, tone_s=0.0)
 
 
 @pytest.fixture

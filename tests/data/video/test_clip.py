@@ -159,5 +159,7 @@ def test_half_a_file_is_truncated_though_what_is_left_decodes(tmp_path: Path) ->
     half = tmp_path / "half.mp4"
     half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     assert len(video.sound(half)) > 4 * SAMPLE_RATE_HZ
-    with pytest.raises(errors.TruncatedError, match=r"half\.mp4: \d\.\d s of its sound are missing"):
+    with pytest.raises(
+        errors.TruncatedError, match=r"half\.mp4: \d\.\d s of its (picture|sound) are missing"
+    ):
         make_video_clip(job(half))

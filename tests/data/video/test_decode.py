@@ -224,21 +224,6 @@ def test_second_0_is_the_start_of_the_presentation_and_late_sound_comes_late(tmp
     assert levels(early) == [0] * 10 + list(range(30))
 
 
-def test_rotation_is_obeyed_by_both_ways_to_a_frame(tmp_path: Path) -> None:
-    picture = np.zeros((64, 64, 3), np.uint8)
-    picture[:32, :32] = 255  # top left
-    path = clip(tmp_path / "v.mp4", TENTHS, picture=picture)
-    content = bytearray(path.read_bytes())
-    matrix = content.index(b"tkhd") + 4 + 40
-    one, minus = (1 << 16).to_bytes(4, "big"), (-1 & 0xFFFF_0000).to_bytes(4, "big")
-    # Of two tracks the first is the picture; [0 1; -1 0] turns a picture clockwise.
-    content[matrix : matrix + 20] = bytes(4) + one + bytes(4) + minus + bytes(4)
-    path.write_bytes(content)
-    for image_HWC in (video.frame_at(path, 1.0), video.decode(path, 32).frames_SHWC[10]):
-        quarters = [q.mean() for half in np.split(image_HWC, 2) for q in np.split(half, 2, axis=1)]
-        assert np.argmax(quarters) == 1  # top right
-
-
 def test_what_is_missing_has_its_own_error(tmp_path: Path) -> None:
     short = clip(tmp_path / "short.mp4", TENTHS[:10])
     brief = clip(tmp_path / "brief.mkv", TENTHS, sound_s=(0.0, 1.0))

@@ -21,7 +21,16 @@ class Deaf(Dataset[None]):
 def test_every_kind_is_an_input_error_of_its_own() -> None:
     assert all(issubclass(error, InputError) for error in ERRORS)
     kinds = {error.kind for error in ERRORS if error is not VideoError}
-    assert kinds == {"no_video", "no_audio", "silent", "too_short", "truncated", "undecodable"}
+    assert kinds == {
+        "no_video",
+        "no_audio",
+        "silent",
+        "scale",
+        "too_short",
+        "too_large",
+        "truncated",
+        "undecodable",
+    }
     assert len(kinds) == len(ERRORS) - 1
 
 

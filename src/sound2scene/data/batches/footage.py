@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
 from torch.utils.data import DataLoader, Dataset
 
+from sound2scene.data.batches.moments import as_moments
 from sound2scene.data.video.decode import decode
 from sound2scene.data.video.errors import VideoError
 from sound2scene.distributed import world
-from sound2scene.moments import Footage, Moments, Refused
+from sound2scene.moments import Footage, Refused
 
 
 class FootageDataset(Dataset[Footage]):
@@ -35,9 +35,7 @@ class FootageDataset(Dataset[Footage]):
             decoded = decode(path, self.side_px)
         except VideoError as error:
             return Footage(key, Refused(error.kind, str(error)), 0.0)
-        frames_SCHW = torch.from_numpy(decoded.frames_SHWC).permute(0, 3, 1, 2)
-        second_S, waveform_T = torch.from_numpy(decoded.second_S), torch.from_numpy(decoded.waveform_T)
-        return Footage(key, Moments(key, second_S, frames_SCHW, waveform_T), decoded.duration_s)
+        return Footage(key, as_moments(key, decoded), decoded.duration_s)
 
 
 class FootageModule(pl.LightningDataModule):

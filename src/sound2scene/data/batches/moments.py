@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sound2scene.data.batches.sampler import Draw, augmentation_seed
-from sound2scene.data.video.decode import decode
+from sound2scene.data.video.decode import Decoded, decode
 from sound2scene.data.video.errors import VideoError
 from sound2scene.moments import Known, MomentBatch, Moments, WholeVideo, windows
 from sound2scene.types import InputError
@@ -55,9 +55,16 @@ def read_moments(key: str, path: str | Path, side_px: int) -> Moments:
     Raises:
         VideoError: If it cannot be read; the kind says why.
     """
-    found = decode(Path(path), side_px)
-    frames_SCHW = torch.from_numpy(found.frames_SHWC).permute(0, 3, 1, 2)
-    return Moments(key, torch.from_numpy(found.second_S), frames_SCHW, torch.from_numpy(found.waveform_T))
+    return as_moments(key, decode(Path(path), side_px))
+
+
+def as_moments(key: str, decoded: Decoded) -> Moments:
+    """A decoded video as tensors."""
+    second_S, shown_S, waveform_T = map(
+        torch.from_numpy, (decoded.second_S, decoded.shown_S, decoded.waveform_T)
+    )
+    frames_UCHW = torch.from_numpy(decoded.frames_UHWC).permute(0, 3, 1, 2)
+    return Moments(key, second_S, frames_UCHW, waveform_T, shown_S)
 
 
 class _Drawn(NamedTuple):
@@ -111,7 +118,7 @@ class MomentReader(Dataset[_Drawn]):
         part_M = (torch.arange(self.moments) + torch.rand(self.moments, generator=dice)) / self.moments
         # float32 may round the last share up to 1.
         step_M = (part_M * len(found.second_S)).long().clamp(max=len(found.second_S) - 1)
-        frames_MCHW = found.frames_SCHW[step_M]
+        frames_MCHW = found.frames_at(step_M)
         if torch.rand((), generator=dice) < 0.5:
             frames_MCHW = frames_MCHW.flip(-1)
         window_MT = windows(found.waveform_T, found.second_S[step_M], self.look.window_s)

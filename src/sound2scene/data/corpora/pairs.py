@@ -13,6 +13,7 @@ from typing import NotRequired, TypedDict
 from sound2scene import audio, images
 from sound2scene.data.corpora.corpus import Jobs, shared_out
 from sound2scene.data.shards.shard import safe_key
+from sound2scene.regular import read_regular
 from sound2scene.types import Clip, InputError, Rejected
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -43,7 +44,7 @@ def make_pair(job: PairJob) -> Clip | Rejected:
         return Rejected(job["key"], f"no {half} of that name", f"no_{half}")
     picture = Path(job["image"])
     try:
-        data = picture.read_bytes()
+        data = read_regular(picture)
     except OSError as error:
         raise InputError(f"{picture}: cannot be read ({error.strerror}); check the path") from None
     decoded = images.decode_jpeg(data, str(picture))

@@ -27,7 +27,7 @@ WATCH = "https://www.youtube.com/watch?v={id}"
 LARGEST_BYTES = 4 << 30
 
 _HOSTS = re.compile(r"(?:.+\.)?(?:youtube\.com|youtu\.be|youtube-nocookie\.com)")
-_LASTING = {"no_video", "no_audio", "too_short"}
+_LASTING = {"no_video", "no_audio", "too_short", "silent", "scale"}
 _Verdict = Literal["dead", "failed"]
 
 # First match decides; what passes stands before what stays, because messages often hold words of both.

@@ -13,8 +13,8 @@ from PIL import Image
 
 from sound2scene import audio, images
 from sound2scene.data.settings import MomentRule
-from sound2scene.data.video.decode import SHORTEST_S, frame_at, sound
-from sound2scene.data.video.errors import SilentError, TooShortError
+from sound2scene.data.video.decode import frame_at, sound
+from sound2scene.data.video.errors import SilentError
 from sound2scene.moments import STEP_HZ
 from sound2scene.seeds import seed_of
 from sound2scene.types import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE_HZ, Clip, Rejected
@@ -62,10 +62,6 @@ def make_video_clip(job: VideoJob) -> Clip | Rejected:
     path = Path(job["video"])
     waveform_T = sound(path, whole=True)
     duration_s = len(waveform_T) / SAMPLE_RATE_HZ
-    if duration_s < SHORTEST_S:
-        raise TooShortError(
-            f"{path}: has {duration_s:.2f} s of sound; {SHORTEST_S:g} s are needed, leave it out"
-        )
     duration_s = max(duration_s, job.get("duration_s", 0.0))
     moment_s = _moment_s(job["moment_s"], duration_s, job["key"])
     sound_start_s = sound_start(moment_s, duration_s)

@@ -51,3 +51,15 @@ class UndecodableError(VideoError):
     """The file cannot be opened, or nothing of a track decodes."""
 
     kind = "undecodable"
+
+
+class ScaleError(VideoError):
+    """The samples of the sound have another scale than full scale 1."""
+
+    kind = "scale"
+
+
+class TooLargeError(VideoError):
+    """Decoded it would take more memory than one video may."""
+
+    kind = "too_large"

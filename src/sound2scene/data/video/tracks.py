@@ -23,13 +23,16 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from sound2scene.data.video.errors import UndecodableError
+from sound2scene.regular import open_regular
 from sound2scene.types import InputError
 
 CLEARLY_S = 0.5  # what is less than this, or than 5 % of a track, is not called missing
 _CLEARLY = 0.05
+_ROUNDING_S = 0.002
 # One frame per packet, and a decoder that leaves out what no frame is predicted from without a trace in the
 # others (MPEG-4's then drops more than it was told). It saves a third of the decoding of the usual H.264.
 _CAN_SKIP = ("h264", "hevc")
+_LONGEST_PICTURE_S = 1.0  # by the rate alone: that of a still picture may be anything
 _AHEAD = 32  # packets; frames are reordered by 16 at most
 
 
@@ -73,6 +76,19 @@ class Track:
             else None
         )
 
+    def length_s(self, ticks: int | None) -> float:
+        """Seconds of a picture, by its ticks or else by the rate of the track."""
+        rate = self.stream.average_rate if isinstance(self.stream, VideoStream) else None
+        return (ticks or 0) * self._tick_s or (min(float(1 / rate), _LONGEST_PICTURE_S) if rate else 0.0)
+
+    def passed(self, packet: Packet[Any]) -> None:
+        """Note a packet that is not decoded: as if its frame had come."""
+        second = self.second(packet.dts if self.by_dts or packet.pts is None else packet.pts)
+        if second is None or not packet.size or packet.is_discard:
+            return
+        self.begin_s = second if self.begin_s is None else min(self.begin_s, second)
+        self.end_s = max(self.end_s, second + self.length_s(packet.duration))
+
     def second_of(self, shown: Packet[Any] | VideoFrame | AudioFrame) -> float | None:
         """Second at which the frame of a packet, or a frame, is presented."""
         return self.second(shown.dts if self.by_dts else shown.pts)
@@ -97,7 +113,7 @@ class Track:
         if isinstance(frame, AudioFrame):
             length_s = frame.samples / frame.sample_rate
         else:
-            length_s = (frame.duration or 0) * self._tick_s
+            length_s = self.length_s(frame.duration)
         self.begin_s = time_s if self.begin_s is None else self.begin_s
         self.end_s = max(self.end_s, time_s + length_s)
         return time_s
@@ -132,7 +148,7 @@ class Tracks:
     origin_s: float
 
     def frames(
-        self, step: Callable[[float], int], *wanted: Track | None
+        self, step: Callable[[float], int], *wanted: Track | None, passing: Track | None = None
     ) -> Iterator[tuple[VideoFrame | AudioFrame, float]]:
         """Decode tracks from where the file stands: each frame with its second. Damaged packets are left out.
 
@@ -140,9 +156,14 @@ class Tracks:
             step: Number of the moment in which a second lies, never falling. A picture that is gone before
                 the next moment begins may be missing: those that no other is predicted from are not decoded.
             wanted: Tracks to decode; None is skipped.
+            passing: Track whose packets are noted and not decoded, if any.
         """
         tracks = {track.stream.index: track for track in wanted if track}
-        for packet, is_seen in _ahead(_packets(self.container, tracks.values()), tracks.values(), step):
+        every = [*tracks.values(), *([passing] if passing else [])]
+        for packet, is_seen in _ahead(_packets(self.container, every), tracks.values(), step):
+            if passing and packet.stream.index == passing.stream.index:
+                passing.passed(packet)
+                continue
             track = tracks[packet.stream.index]  # a packet's own number is wrong where it only flushes
             if isinstance(track.stream, VideoStream):
                 track.stream.codec_context.skip_frame = "DEFAULT" if is_seen else "NONREF"
@@ -218,6 +239,24 @@ def _track(path: Path, stream: VideoStream | AudioStream, origin_s: float) -> Tr
     return Track(stream, origin_s, by_dts)
 
 
+def _origin_s(container: InputContainer) -> float:
+    """Timestamp of second 0."""
+    origin_s = (container.start_time or 0) / av.time_base
+    begins_s = [s.start_time * float(s.time_base or 0) for s in container.streams.video if s.start_time]
+    if not container.streams.audio or not begins_s or "mp4" not in container.format.name:
+        return origin_s
+    # In fragments without an edit list the packet that only prepares the decoder of the sound lies at 0,
+    # though all else begins later: its length tells where it belongs.
+    sound = container.streams.audio[0]
+    entries = sound.index_entries
+    if len(entries) < 3 or sound.start_time != entries[0].timestamp:
+        return origin_s
+    tick_s = float(sound.time_base or 0)
+    first, second, third = (entries[number].timestamp * tick_s for number in range(3))
+    belongs_s = second - (third - second)
+    return belongs_s if first + _ROUNDING_S < belongs_s <= min(begins_s) else origin_s
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Tracks]:
     """The file, open for decoding; what FFmpeg refuses becomes an UndecodableError."""
@@ -226,10 +265,10 @@ def opened(path: Path) -> Iterator[Tracks]:
         # Playlists are files too: an empty list of protocols keeps them from opening what they name.
         options = {"protocol_whitelist": ""}
         with (
-            path.open("rb") as file,
+            open_regular(path) as file,
             av.open(file, "r", options=options, metadata_errors="ignore") as container,
         ):
-            origin_s = (container.start_time or 0) / av.time_base
+            origin_s = _origin_s(container)
             pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
             picture = _track(path, pictures[0], origin_s) if pictures else None
             sound = _track(path, container.streams.audio[0], origin_s) if container.streams.audio else None
