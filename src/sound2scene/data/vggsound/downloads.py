@@ -26,6 +26,7 @@ from sound2scene.data.vggsound.names import ClipName, clip_name
 from sound2scene.data.vggsound.table import Row, check_classes
 from sound2scene.data.vggsound.youtube import Fetcher, Outcome, require
 from sound2scene.data.video.find import SUFFIXES
+from sound2scene.folders import walked
 from sound2scene.processes import run_within, stopped_by_ctrl_c
 from sound2scene.types import InputError
 
@@ -176,7 +177,7 @@ class Visit:
         folder = self.fetcher.folder
         with ledger_of(folder) as ledger:
             shutil.rmtree(self.fetcher.workplace(), ignore_errors=True)
-            there = {clip_name(path.stem) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES}
+            there = {clip_name(path.stem) for path in walked(folder) if path.suffix.lower() in SUFFIXES}
             counts: Counter[tuple[str, str]] = Counter()
             asked = list[ClipName]()
             for name in names:
