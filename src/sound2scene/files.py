@@ -143,7 +143,7 @@ def sweep(folder: str | os.PathLike[str], older_s: float = STALE_S) -> None:
         older_s: Age in seconds at which any leftover goes.
     """
     for leftover in Path(folder).glob(f".*{PARTIAL}"):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # another process was faster, or may not be tidied after
             if _is_dead(leftover.name) or time.time() - leftover.lstat().st_mtime > older_s:
                 _remove(leftover)
 

@@ -11,6 +11,9 @@ import json
 import math
 import os
 import stat
+import tokenize
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +28,25 @@ from sound2scene.types import InputError
 LARGEST_BYTES = 1 << 30
 DEPTH = 64  # no record of ours is nested deeper than a recipe
 T = TypeVar("T")
+
+# What NumPy raises depends on where a file is damaged.
+DAMAGES_OF_ARRAYS = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    zipfile.BadZipFile,
+    tokenize.TokenError,
+    zlib.error,
+)
+
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**62)]
 FileName: TypeAlias = Annotated[str, Meta(pattern=r"\A[\w-]+(\.tar)?\Z")]

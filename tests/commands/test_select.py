@@ -46,5 +46,8 @@ def test_nothing_but_rejected_videos_is_status_1(tmp_path: Path, capsys: pytest.
     output = tmp_path / "selection.json"
     given = ["select", str(tmp_path), "-o", str(output), "--scorer", "middle", "--workers", "0"]
     assert cli.main([*given, "--accelerator", "cpu", "--devices", "1"]) == 1
-    assert "0 videos with moments, 1 rejected (undecodable 1)" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "0 videos with moments, 1 rejected (undecodable 1)" in out
+    (line,) = [line for line in err.splitlines() if line.startswith("none of the 1 videos can be used; a: ")]
+    assert "a.mp4" in line
     assert Selection.load(output).rejected["a"][0] == "undecodable"

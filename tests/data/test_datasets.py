@@ -286,7 +286,7 @@ SHARED = {
 @pytest.mark.parametrize("corpus", SHARED)
 @pytest.mark.parametrize("share", [1.0, -0.1, float("nan"), float("inf")])
 def test_shares_that_are_none_are_refused_before_any_work(corpus: str, share: float) -> None:
-    with pytest.raises(InputError, match="val_share .*: give a share"):
+    with pytest.raises(InputError, match=r"val_share .*: give a share"):
         SHARED[corpus]({"val_share": share, "test_share": 0.1})
 
 

@@ -80,7 +80,17 @@ def test_the_parts_of_another_selection_in_the_same_folder_are_left_alone(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "line", ["{}", "[]", "nonsense", '{"key": "b", "rejected": ["x"]}', '{"key": "b"}', "\0\0"]
+    "line",
+    [
+        "{}",
+        "[]",
+        "nonsense",
+        '{"key": "b", "rejected": ["x"]}',
+        '{"key": "b"}',
+        "\0\0",
+        "[" * 10**5,
+        '{"key": "b", "moments_s": [1e999], "scores": [], "duration_s": 1}',
+    ],
 )
 def test_a_damaged_line_is_named(line: str, tmp_path: Path) -> None:
     part = tmp_path / "s.json.part-0.jsonl"
@@ -151,5 +161,5 @@ def test_a_damaged_line_is_named_by_its_number_in_the_file(tmp_path: Path) -> No
     parts.close()
     with (tmp_path / "s.json.part-0.jsonl").open("a") as file:
         file.write("nonsense\n")
-    with pytest.raises(InputError, match=r"part-0\.jsonl:4: damaged"):
+    with pytest.raises(InputError, match=r"part-0\.jsonl:4: .*; delete this file"):
         parts.selection()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, TypedDict
@@ -14,27 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sound2scene.data.shards.card import REMEDY
-from sound2scene.records import Record
+from sound2scene.records import DAMAGES_OF_ARRAYS, Record
 from sound2scene.types import InputError
 
 MEMBERS = ("jpg", "flac", "json")
-# What NumPy raises depends on where a file is damaged.
-_DAMAGES = (
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
-    NotImplementedError,
-    RuntimeError,
-    SyntaxError,
-    zipfile.BadZipFile,
-    tokenize.TokenError,
-    zlib.error,
-)
 
 
 class Location(TypedDict):
@@ -129,7 +110,7 @@ class Index:
                 raise ValueError("a key that is no ASCII")
             if len(np.unique(index.key_N)) != len(index.key_N):
                 raise ValueError("a key that stands twice")
-        except _DAMAGES as error:
+        except DAMAGES_OF_ARRAYS as error:
             reason = " ".join(str(error).split())
             raise InputError(f"{name}: damaged index ({reason}); {REMEDY}") from None
         return index

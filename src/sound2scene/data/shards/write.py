@@ -77,7 +77,7 @@ def write_dataset(
     _refuse_others(root, digest)
     if not (root / "dataset.json").exists():
         _refuse_doubles(root, (job["key"] for jobs in splits.values() for job in jobs))
-        with alone(root):
+        with alone(root / "dataset.json"):
             _refuse_others(root, digest)
             if not (root / "dataset.json").exists():  # another process may have been at work meanwhile
                 sidecars = _write_shards(root, splits, make_clip, plan, digest)
