@@ -163,3 +163,21 @@ def test_a_damaged_line_is_named_by_its_number_in_the_file(tmp_path: Path) -> No
         file.write("nonsense\n")
     with pytest.raises(InputError, match=r"part-0\.jsonl:4: .*; delete this file"):
         parts.selection()
+
+
+def test_a_full_disk_is_one_line_and_what_was_done_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "s.json"
+    written(target, 0, a=CHOICE)
+    parts = Parts(target, SCORER)
+
+    class Full:
+        def write(self, _: bytes) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(parts, "_open", lambda _: Full())
+    with pytest.raises(InputError, match=r"s\.json: cannot be written \(No space left on device\)") as caught:
+        parts.add(0, "b", CHOICE)
+    assert "\n" not in str(caught.value)
+    assert Parts(target, SCORER).selection().videos == {"a": CHOICE}
