@@ -174,7 +174,7 @@ def test_folder_with_other_files_is_left_alone(network: AudioEncoder, tmp_path: 
 @pytest.mark.parametrize(
     ("card", "message"),
     [
-        ({"preset": "paper"}, "'kind'"),
+        ({"preset": "paper"}, "`kind`"),
         (CARD | {"colour": "red"}, "'colour' is unknown"),
         (CARD | {"metrics": {"recall": float("nan")}}, "plain finite values"),
         (CARD | {"metrics": {"recall": torch.tensor(1.0)}}, "plain finite values"),

@@ -339,7 +339,7 @@ def test_a_second_one_waits_for_the_first_and_takes_its_file(
 
 def test_a_cache_that_cannot_be_made_is_said_in_one_line(web: HostileServer, cache: Path) -> None:
     cache.write_text("")
-    refused(r"net\.pth: cannot be written \(.*\); free space or mend rights", web.address)
+    refused(r"net\.pth: cannot be written \(.*\); free space, mend rights", web.address)
 
 
 def test_nothing_is_written_by_a_thread_that_was_left_behind(
@@ -355,3 +355,22 @@ def test_nothing_is_written_by_a_thread_that_was_left_behind(
     for thread in set(threading.enumerate()) - before:
         thread.join(60)
     assert left(cache) == kept
+
+
+@pytest.mark.parametrize("note", [b"", b"\xff\xfe", b"one\r\nHost: elsewhere", b"x" * 100_000])
+def test_a_damaged_note_of_the_version_begins_again(web: HostileServer, cache: Path, note: bytes) -> None:
+    break_off(web, cache)
+    (version,) = cache.glob("*/net.pth.version")
+    version.write_bytes(note)
+    web.cut_after.clear()
+    assert get(web.address).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("record", [b"", b"\xff\xfe\0", b"no checksum\n"])
+def test_a_damaged_record_of_a_checksum_is_refused_and_not_replaced(
+    web: HostileServer, cache: Path, record: bytes
+) -> None:
+    path = get(web.address).with_name("net.pth.sha256")
+    path.write_bytes(record)
+    refused(r"net\.pth\.sha256: holds no checksum; delete it", web.address)
+    assert path.read_bytes() == record

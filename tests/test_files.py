@@ -1,3 +1,4 @@
+import errno
 import os
 import time
 from multiprocessing import get_context
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sound2scene import files
+from sound2scene.types import InputError
 
 
 def write_many(path: Path, letter: str) -> None:
@@ -16,7 +18,8 @@ def write_many(path: Path, letter: str) -> None:
 def test_a_file_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "table.md"
     files.write(path, "old")
-    with pytest.raises(OSError, match="no space"), files.replacing(path) as partial:  # noqa: PT012
+    reason = r"table\.md: cannot be written \(no space\); free space"
+    with pytest.raises(InputError, match=reason), files.replacing(path) as partial:  # noqa: PT012
         partial.write_text("ne")
         raise OSError("no space")
     assert path.read_text() == "old"
@@ -129,3 +132,58 @@ def test_a_link_under_the_name_of_a_leftover_goes_and_what_it_points_at_stays(tm
     files.sweep(tmp_path, older_s=-1)
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
     assert (tmp_path / "kept" / "file").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EACCES, errno.EROFS], ids=os.strerror)
+def test_what_cannot_be_written_is_one_line_and_nothing_is_left(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(InputError, match=rf"table: cannot be written \({os.strerror(number)}\); ") as caught:
+        files.write(tmp_path / "table", "x")
+    assert "\n" not in str(caught.value)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(InputError, match=f"{folder}: cannot be written"):
+            files.make_folder(folder)
+
+
+def take_turns(target: Path, trace: Path) -> None:
+    with files.alone(target), trace.open("a", buffering=1) as lines:
+        lines.write("in ")
+        time.sleep(0.05)
+        lines.write("out ")
+
+
+def test_two_that_make_one_thing_do_so_one_after_the_other(tmp_path: Path) -> None:
+    target, trace = tmp_path / "made" / "thing", tmp_path / "trace"
+    workers = [get_context("fork").Process(target=take_turns, args=(target, trace)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert trace.read_text() == "in out " * 3
+    assert os.listdir(tmp_path / "made") == []
+
+
+def test_the_second_one_says_that_it_waits_or_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "thing"
+    waiting = get_context("fork").Process(target=take_turns, args=(target, tmp_path / "trace"))
+    with files.alone(target):
+        refused = pytest.raises(InputError, match="thing: another process is writing it; wait")
+        with refused, files.alone(target, wait=False):
+            pass
+        waiting.start()
+        waiting.join(timeout=1)
+        assert waiting.is_alive()
+    waiting.join()
+    assert capfd.readouterr().err.strip() == f"{target}: another process is writing it; waiting for that one"

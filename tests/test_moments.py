@@ -85,7 +85,7 @@ WHOLE: dict[str, Any] = {"moments_s": [1.0], "scores": [0.5], "duration_s": 10.0
     [
         None,
         [1.0],
-        WHOLE | {"more": 1},
+        WHOLE | {"scores": 10**6 * [[]]},
         {"moments_s": [1.0], "scores": [0.5]},
         WHOLE | {"moments_s": 1.0},
         WHOLE | {"moments_s": ["1"]},

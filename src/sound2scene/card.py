@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from sound2scene.records import Record
 from sound2scene.types import InputError
 
 FORMAT = 1
-_TYPES: dict[str, Any] = {
-    "kind": str,
-    "class_path": str,
-    "arguments": dict,
-    "fingerprint": str,
-    "preset": str | None,
-    "metrics": dict,
-    "licence": str | None,
-    "versions": dict,
-    "notes": dict,
-}
 
 
 @dataclass(frozen=True)
@@ -88,19 +78,13 @@ class Card:
         Raises:
             InputError: If it is not JSON, or a key is missing, unknown or of the wrong type.
         """
-        try:
-            entries = json.loads(text)
-        except (ValueError, RecursionError):
-            raise InputError(f"{name}: not JSON; export or import the artifact again") from None
-        if not isinstance(entries, dict) or entries.pop("format", None) != FORMAT:
-            raise InputError(f"{name}: not a card of format {FORMAT}; export or import the artifact again")
-        origin = {entry.name: entries.pop(entry.name) for entry in fields(Origin) if entry.name in entries}
-        if unknown := sorted(entries.keys() - ({entry.name for entry in fields(cls)} - {"origin"})):
+        entries = _CARD.parse(text, name)
+        known = {entry.name for entry in (*fields(cls), *fields(Origin))} - {"origin"} | {"format"}
+        if unknown := sorted(entries.keys() - known):
             raise InputError(f"{name}: key {unknown[0]!r} is unknown; remove it, or move it into 'notes'")
-        for key, kind in _TYPES.items():
-            if key in entries | origin and not isinstance((entries | origin)[key], kind):
-                raise InputError(f"{name}: key {key!r} has a value of the wrong type; mend it")
-        try:
-            return cls(**entries, origin=Origin(**origin))
-        except TypeError as error:
-            raise InputError(f"{name}: a key is missing ({error}); add it") from None
+        return replace(_NETWORK.convert(entries, name), origin=_ORIGIN.convert(entries, name))
+
+
+_REMEDY = "export or import the artifact again"
+_CARD = Record(dict[str, object], _REMEDY, FORMAT)
+_NETWORK, _ORIGIN = Record(Card, _REMEDY), Record(Origin, _REMEDY)

@@ -67,7 +67,7 @@ def fetched(address: str, name: str | None = None, sha256: str | None = None) ->
     path = folder / (re.sub(r"[^A-Za-z0-9._-]", "_", last).lstrip(".-")[:200] or "file")
     record = path.with_name(f"{path.name}.sha256")
     with ExitStack() as stack:
-        with _writable(path):
+        with files.writing(path):
             folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(cache / f"{folder.name}.lock")
             try:
@@ -82,7 +82,7 @@ def fetched(address: str, name: str | None = None, sha256: str | None = None) ->
             shutil.rmtree(folder, ignore_errors=True)
             raise
         if not record.exists():
-            with _writable(record):
+            with files.writing(record):
                 files.write(record, f"# {address}\n{pooch.file_hash(str(path))}  {path.name}\n")
 
 
@@ -95,8 +95,11 @@ def _retrieve(address: str, path: Path, record: Path, sha256: str | None) -> Non
         os.replace(part, output_file)
         version.unlink(missing_ok=True)
 
-    known = re.search(r"^[0-9a-f]{64}(?=  )", record.read_text(), re.MULTILINE) if record.exists() else None
+    known = re.search(r"^[0-9a-f]{64}(?=  )", _note(record), re.MULTILINE)
+    if record.exists() and not known:
+        raise InputError(f"{record}: holds no checksum; delete it, the file is then trusted anew")
     expected = sha256 or (known[0] if known else None)
+    files.sweep(path.parent)
     for leftover in path.parent.glob("tmp*"):  # pooch's, where a process was killed
         leftover.unlink()
     pooch.get_logger().setLevel("WARNING")
@@ -112,6 +115,13 @@ def _retrieve(address: str, path: Path, record: Path, sha256: str | None) -> Non
             path.parent.rmdir()  # only where nothing is in it
 
 
+def _note(path: Path) -> str:
+    """What is noted in a small file of ours; nothing where it is not there, no error whatever it holds."""
+    if not path.is_file() or path.stat().st_size > CHUNK_BYTES:
+        return ""
+    return path.read_bytes().decode("utf-8", "replace")
+
+
 def _download(address: str, part: Path, version: Path) -> None:
     """Fill `part` to its end, by up to ATTEMPTS tries in a row that bring next to nothing."""
     furthest, tries, end_s = 0, 0, time.monotonic() + LONGEST_S
@@ -119,6 +129,8 @@ def _download(address: str, part: Path, version: Path) -> None:
         try:
             with part.open("ab") as file:
                 return _go_on(address, file, version, end_s)
+        except InputError:
+            raise
         except (requests.RequestException, ValueError) as error:
             response, reason = getattr(error, "response", None), _reason(error)
             status = 0 if response is None else response.status_code
@@ -140,7 +152,7 @@ def _download(address: str, part: Path, version: Path) -> None:
 
 def _go_on(address: str, file: BinaryIO, version: Path, end_s: float) -> None:
     """Ask for the rest of a file; what tells its version from others on the server is noted in `version`."""
-    wanted = version.read_text() if version.exists() else ""
+    wanted = _note(version) if re.fullmatch("[ -~]{1,500}", _note(version)) else ""
     have = file.tell() if wanted else file.truncate(0)
     headers = {"Accept-Encoding": "identity"}
     if have:
@@ -204,12 +216,3 @@ def _reason(error: Exception) -> str:
     inner = getattr(error.args[0], "reason", None) if error.args else None
     words = " ".join(str(inner or error).split()) or type(error).__name__
     return words.rpartition(": ")[2].partition("',")[0][:200]
-
-
-@contextmanager
-def _writable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{path}: cannot be written ({reason}); free space or mend rights") from None

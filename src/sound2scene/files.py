@@ -15,6 +15,10 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
+from sound2scene.types import InputError
+
 PARTIAL = ".partial"
 STALE_S = 3600  # no live writer takes so long over one file
 _WRITER = re.compile(rf"\.(?P<host>[0-9a-f]{{12}})-(?P<pid>[0-9]{{1,10}})-[0-9a-f]{{32}}{re.escape(PARTIAL)}")
@@ -39,16 +43,87 @@ def replacing(path: str | os.PathLike[str], sync: bool = False) -> Iterator[Path
         path: What is to be there in the end; its folder has to exist.
         sync: Be sure that the bytes are on the disk before they get their name, so that even a machine that
             loses its power keeps the old file or has the new one.
+
+    Raises:
+        InputError: If it cannot be written: a full disk, missing rights, no such folder.
     """
     path = Path(path)
     partial = partial_name(path)
     try:
-        yield partial
-        if sync:
-            _sync(partial)
-        os.replace(partial, path)
+        with writing(path):
+            yield partial
+            if sync:
+                _sync(partial)
+            os.replace(partial, path)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # not to be there either, where nothing can be written
+            partial.unlink()
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what the system says while a file or folder is written into one line.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"{path}: cannot be written ({reason}); free space, mend rights or choose another place"
+        ) from error
+
+
+def make_folder(folder: str | os.PathLike[str]) -> Path:
+    """Make a folder, with those above it, unless it is there.
+
+    Raises:
+        InputError: If it cannot be made.
+    """
+    with writing(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    return Path(folder)
+
+
+@contextmanager
+def alone(target: str | os.PathLike[str], wait: bool = True) -> Iterator[None]:
+    """Be the only process that makes a file or folder; a second one says so and waits.
+
+    Args:
+        target: What is to be made. The lock is a hidden file beside it, gone in the end.
+        wait: Whether to wait; else a second process ends in an error.
+
+    Raises:
+        InputError: If the lock cannot be written, or another process has it and nobody waits.
+    """
+    path = Path(os.path.abspath(target))
+    make_folder(path.parent)
+    # Apart from the name, so that a long one does not grow beyond what a file system takes.
+    name = hashlib.sha256(path.name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    lock = FileLock(path.with_name(f".{name}.lock"))
+    with writing(target):
+        taken = _acquired(lock)
+        if not taken and wait:
+            print(f"{target}: another process is writing it; waiting for that one", file=sys.stderr)
+            lock.acquire()
+    if not (taken or wait):
+        raise InputError(f"{target}: another process is writing it; wait for that one")
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.unlink(lock.lock_file)
+        lock.release()
+
+
+def _acquired(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True
 
 
 def write(path: str | os.PathLike[str], content: bytes | str, sync: bool = False) -> None:
@@ -68,7 +143,7 @@ def sweep(folder: str | os.PathLike[str], older_s: float = STALE_S) -> None:
         older_s: Age in seconds at which any leftover goes.
     """
     for leftover in Path(folder).glob(f".*{PARTIAL}"):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # another process was faster, or may not be tidied after
             if _is_dead(leftover.name) or time.time() - leftover.lstat().st_mtime > older_s:
                 _remove(leftover)
 

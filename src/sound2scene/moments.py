@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypedDict, runtime_checkable
 
 from torch import Tensor
 
+from sound2scene.records import Record
 from sound2scene.types import SAMPLE_RATE_HZ, InputError
 
 STEP_HZ = 10.0
@@ -180,16 +181,24 @@ class Choice:
         Raises:
             InputError: If the value is not one that `as_json` gives.
         """
-        if not isinstance(value, dict) or value.keys() != {"moments_s", "scores", "duration_s"}:
-            raise InputError(f"{name}: expected moments_s, scores and duration_s; select again")
-        moments, scores, duration_s = value["moments_s"], value["scores"], value["duration_s"]
-        if not _numbers(moments) or not _numbers(scores) or not _numbers([duration_s]):
-            raise InputError(f"{name}: moments_s, scores and duration_s must be finite numbers; select again")
+        found = _CHOICE.convert(value, name)
+        moments, scores, duration_s = found["moments_s"], found["scores"], found["duration_s"]
+        if not all(abs(number) < 1e9 for number in (*moments, *scores, duration_s)):
+            raise InputError(f"{name}: moments_s, scores and duration_s must be below 1e9; select again")
         if not moments or min(moments) < 0 or len(scores) not in (0, len(moments)):
             raise InputError(
                 f"{name}: needs a moment, none before second 0, and no score or one for each; select again"
             )
-        return cls(tuple(map(float, moments)), tuple(map(float, scores)), float(duration_s))
+        return cls(moments, scores, duration_s)
+
+
+class _ChoiceJson(TypedDict):
+    moments_s: tuple[float, ...]
+    scores: tuple[float, ...]
+    duration_s: float
+
+
+_CHOICE = Record(_ChoiceJson, "select again")
 
 
 class Footage(NamedTuple):
@@ -232,9 +241,3 @@ def windows(waveform_T: Tensor, second_S: Tensor, window_s: float) -> Tensor:
         heard_T = waveform_T[max(0, first) : max(0, first + samples)]
         window_T[max(0, -first) :][: len(heard_T)] = heard_T
     return window_ST
-
-
-def _numbers(values: Any) -> bool:
-    return isinstance(values, list) and all(
-        type(value) in (int, float) and abs(value) < 1e9 for value in values
-    )

@@ -56,7 +56,7 @@ class Clip:
     """One example as it is written to a shard.
 
     Attributes:
-        key: Unique name inside its split; letters, digits, ``_`` and ``-`` only.
+        key: Unique name inside its split; letters, digits, ``_``, ``-`` and ``=`` only.
         jpeg: The picture of the chosen moment as an encoded JPEG file.
         waveform_T: 160,000 float32 samples at 16 kHz in [-1, 1] (10 s, mono).
         moment_s: Second of the video at which the picture was taken; None where there is no video.

@@ -20,7 +20,7 @@ def given(tmp_path: Path) -> list[str]:
 def test_a_missing_table_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--csv", str(tmp_path / "none.csv"), "--videos", str(tmp_path / "videos")]
     assert cli.main(["download", "vggsound", *given]) == 2
-    assert f"{tmp_path / 'none.csv'}: cannot be read" in capsys.readouterr().err
+    assert f"{tmp_path / 'none.csv'}: missing; check the path" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

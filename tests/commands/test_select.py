@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from forked import Forked, command
+from made_videos import write_video
 from sound2scene import cli
 from sound2scene.commands import selection_run
 from sound2scene.data.selection.file import Choice, Selection
@@ -46,5 +48,22 @@ def test_nothing_but_rejected_videos_is_status_1(tmp_path: Path, capsys: pytest.
     output = tmp_path / "selection.json"
     given = ["select", str(tmp_path), "-o", str(output), "--scorer", "middle", "--workers", "0"]
     assert cli.main([*given, "--accelerator", "cpu", "--devices", "1"]) == 1
-    assert "0 videos with moments, 1 rejected (undecodable 1)" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "0 videos with moments, 1 rejected (undecodable 1)" in out
+    (line,) = [line for line in err.splitlines() if line.startswith("none of the 1 videos can be used; a: ")]
+    assert "a.mp4" in line
     assert Selection.load(output).rejected["a"][0] == "undecodable"
+
+
+@pytest.mark.slow
+def test_two_that_select_into_one_file_end_well_and_one_says_that_it_waited(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    for name in ("a", "b"):
+        write_video(tmp_path / "videos" / f"{name}.mp4", 10.0)
+    given = ["select", str(tmp_path / "videos"), "-o", str(tmp_path / "out" / "s.json"), "--scorer", "middle"]
+    machine = ["--workers", "0", "--accelerator", "cpu", "--devices", "1"]
+    ended = [one.wait() for one in [Forked(command, *given, *machine) for _ in range(2)]]
+    assert [one.status for one in ended] == [0, 0], ended
+    assert not any("Traceback" in one.err for one in ended)
+    assert set(Selection.load(tmp_path / "out" / "s.json").videos) == {"a", "b"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"s.json", "s.png"}

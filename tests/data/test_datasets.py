@@ -20,6 +20,7 @@ from sound2scene.data.datasets import (
 from sound2scene.data.prepare import prepare_toy
 from sound2scene.data.reading import ReadPictures
 from sound2scene.data.selection.file import Selection
+from sound2scene.data.splits import FolderVideos, VGGSoundVideos
 from sound2scene.moments import Choice
 from sound2scene.types import InputError
 
@@ -269,3 +270,27 @@ def test_shards_at_an_address_are_read_and_never_prepared(dataset: Path) -> None
     missing.prepare_data()
     with pytest.raises(InputError, match=r"no dataset\.json there"):
         missing.val_dataloader()
+
+
+SHARED = {
+    "folder": lambda shares: FolderDataModule("f", "s", **shares),
+    "vegas": lambda shares: VEGASDataModule("f", "s", **shares),
+    "videos": lambda shares: VideosDataModule("f", "s", **shares),
+    "frames": lambda shares: FolderVideos("f", **shares),
+    "manifest": lambda shares: ManifestDataModule("f", "s", val_share=shares["val_share"]),
+    "vggsound": lambda shares: VGGSoundDataModule("f", "t", "s", val_share=shares["val_share"]),
+    "vggsound frames": lambda shares: VGGSoundVideos("f", "t", val_share=shares["val_share"]),
+}
+
+
+@pytest.mark.parametrize("corpus", SHARED)
+@pytest.mark.parametrize("share", [1.0, -0.1, float("nan"), float("inf")])
+def test_shares_that_are_none_are_refused_before_any_work(corpus: str, share: float) -> None:
+    with pytest.raises(InputError, match=r"val_share .*: give a share"):
+        SHARED[corpus]({"val_share": share, "test_share": 0.1})
+
+
+@pytest.mark.parametrize("corpus", ["folder", "vegas", "videos", "frames"])
+def test_shares_that_leave_nothing_to_train_on_are_refused(corpus: str) -> None:
+    with pytest.raises(InputError, match="together they leave nothing to train on"):
+        SHARED[corpus]({"val_share": 0.5, "test_share": 0.5})

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -213,3 +214,33 @@ def test_what_is_not_there_is_named(folder: Path) -> None:
     (folder / "train/a/0.png").unlink()
     with pytest.raises(InputError, match=r"0\.png: cannot be read"):
         split.member(0, "jpg")
+
+
+LEFTOVERS = ("._1.jpg", ".DS_Store", ".ipynb_checkpoints/1.jpg", "__MACOSX/1.jpg", "Thumbs.db", ".hidden.png")
+
+
+@pytest.mark.parametrize("name", LEFTOVERS)
+def test_what_systems_leave_behind_is_no_picture_and_no_class(folder: Path, name: str) -> None:
+    before = PictureFolder(folder, "train")
+    for parent in (folder / "train", folder / "train" / "a"):
+        (parent / name).parent.mkdir(exist_ok=True)
+        (parent / name).write_bytes((folder / "val" / "a" / "0.png").read_bytes())
+    after = PictureFolder(folder, "train")
+    assert (after.classes, len(after), after.fingerprint) == (["a", "b"], len(before), before.fingerprint)
+
+
+def test_a_folder_of_pictures_that_another_system_has_touched_is_read(real_data: Path) -> None:
+    folder = real_data / "hostile" / "picture_folder"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    pictures = PictureFolder(folder, "train")
+    assert [pictures.key(position) for position in range(len(pictures))] == ["a/1.jpg", "b/2.jpg"]
+    assert pictures.classes == ["a", "b"]
+
+
+def test_names_that_are_no_utf_8_are_pictures_like_others(folder: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    paint(folder / "train" / "a" / name, 9)
+    pictures = PictureFolder(folder, "train")
+    (position,) = (one for one in range(len(pictures)) if pictures.key(one) == f"a/{name}")
+    assert pictures.member(position, "jpg").startswith(b"\x89PNG")

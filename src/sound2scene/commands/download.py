@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,11 +47,15 @@ def vggsound(
 
     names = downloads.choose(read_table(table), split, read_classes(classes) if classes else None, limit)
     fetcher = youtube.Fetcher(videos, address, height, rate_limit, timeout, retries)
-    counts, whole = downloads.Visit(fetcher, sleep, clip_limit, workers).run(names)
+    visit = downloads.Visit(fetcher, sleep, clip_limit, workers)
+    counts, whole = visit.run(names)
     print(f"{videos}: {downloads.summary(counts)}")
     if not whole:
         print("stopped; run again to go on")
         return INTERRUPTED
+    if visit.last_failure is not None:
+        why, ledger = f"{visit.last_failure.kind}: {visit.last_failure.reason}", videos / downloads.LEDGER
+        print(f"some clips did not come ({why}); see {ledger}, run again later", file=sys.stderr)
     return 1 if any(state == "failed" for state, _ in counts) else 0
 
 

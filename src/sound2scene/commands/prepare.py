@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -209,10 +208,10 @@ def _select_toy(
 
 
 def _report(folder: Path) -> None:
-    from sound2scene.data.shards.report import REPORT, coverage_line
+    from sound2scene.data.shards.report import REPORT, coverage_line, read_report
 
     print(f"{folder}: {describe(folder)}")
-    report = json.loads((folder / REPORT).read_bytes())
+    report = read_report(folder)
     for kind, found in report["strays"].items():
         print(f"{found['count']} files left out: {kind}")
     if report["coverage"]:

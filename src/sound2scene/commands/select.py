@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +55,11 @@ def select(
     if world()[0] > 0:
         return 0  # the first rank tells, and answers for all
     print(f"{output}: {describe(chosen)}")
-    return 0 if chosen.videos else 1
+    if chosen.videos:
+        return 0
+    key, (_, reason) = next(iter(sorted(chosen.rejected.items())))
+    print(f"none of the {len(chosen.rejected)} videos can be used; {key}: {reason}", file=sys.stderr)
+    return 1
 
 
 COMMAND: Command = select

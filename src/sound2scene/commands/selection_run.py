@@ -6,12 +6,14 @@ import importlib
 import os
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.utilities import rank_zero_only
 from torch import nn
 
 from sound2scene import artifacts
@@ -20,6 +22,7 @@ from sound2scene.callbacks.selection_writer import SelectionWriter
 from sound2scene.data.batches.footage import FootageModule
 from sound2scene.data.selection.file import Selection
 from sound2scene.data.selection.parts import Parts
+from sound2scene.files import alone
 from sound2scene.models.scorers import Middle, Random
 from sound2scene.moments import Scorer
 from sound2scene.stages.selection import SelectionStage
@@ -56,6 +59,22 @@ def select_moments(
             if the scorer fails.
     """
     stage = SelectionStage(scorer, top_k)
+    # One process of a run has the output for it; on several machines nobody can say which that is.
+    first = getattr(rank_zero_only, "rank", 0) == 0 and machine.get("num_nodes", 1) == 1
+    with alone(output) if first else nullcontext():
+        return _selected(videos, stage, output, workers, name, retry_rejected, machine)
+
+
+def _selected(
+    videos: Mapping[str, Path],
+    stage: SelectionStage,
+    output: str | os.PathLike[str],
+    workers: int,
+    name: str | None,
+    retry_rejected: bool,
+    machine: Mapping[str, Any],
+) -> Selection:
+    scorer, top_k = stage.scorer, stage.top_k
     parts = Parts(output, {**identity(scorer, name), "settings": {"top_k": top_k, **_arguments(scorer)}})
     done = parts.selection()
     known = done.videos.keys() | (set() if retry_rejected else done.rejected.keys())

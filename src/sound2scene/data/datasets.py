@@ -9,6 +9,7 @@ from typing import Any
 from sound2scene.data import prepare
 from sound2scene.data import settings as default
 from sound2scene.data.clips import ClipDataModule
+from sound2scene.data.corpora.corpus import check_shares
 from sound2scene.data.settings import MomentRule, MomentSettings, ToyMomentRule
 from sound2scene.data.toy.world import clip_counts
 from sound2scene.types import InputError
@@ -96,6 +97,7 @@ class FolderDataModule(CorpusDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
+        check_shares(val_share, test_share)
         self.source, self.val_share, self.test_share = source, val_share, test_share
 
     def _write(self) -> Path:
@@ -122,6 +124,7 @@ class ManifestDataModule(CorpusDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
+        check_shares(val_share)
         self.source, self.val_share, self.draw_seed = source, val_share, draw_seed
 
     def _write(self) -> Path:
@@ -175,6 +178,7 @@ class VGGSoundDataModule(VideoCorpusDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
+        check_shares(val_share)
         self.source, self.table, self.classes, self.val_share = source, table, classes, val_share
 
     def _write(self) -> Path:
@@ -205,6 +209,7 @@ class VEGASDataModule(VideoCorpusDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
+        check_shares(val_share, test_share)
         self.source, self.five, self.val_share, self.test_share = source, five, val_share, test_share
 
     def _write(self) -> Path:
@@ -236,6 +241,7 @@ class VideosDataModule(VideoCorpusDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
+        check_shares(val_share, test_share)
         self.source, self.labels, self.val_share, self.test_share = source, labels, val_share, test_share
 
     def _write(self) -> Path:

@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from sound2scene.data.clips import SplitDataModule
+from sound2scene.folders import PICTURES, listed
 from sound2scene.types import InputError
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 class PictureFolder:
@@ -38,18 +37,16 @@ class PictureFolder:
         self.root, self.split = Path(root) / split, split
         if not self.root.is_dir():
             raise InputError(f"{self.root}: no such folder; put pictures there as {split}/<class>/<picture>")
-        with os.scandir(self.root) as entries:
-            self.classes = sorted(entry.name for entry in entries if entry.is_dir())
+        self.classes = [entry.name for entry in listed(self.root) if entry.is_dir()]
         names, labels, digest = list[bytes](), list[int](), hashlib.sha256()
         for label, folder in [*enumerate(self.classes), (-1, "")]:
-            with os.scandir(self.root / folder) as entries:
-                found = sorted((entry.name, entry.stat().st_size) for entry in entries if _is_picture(entry))
-            for name, size in found:
-                names.append(os.path.join(folder, name).encode())
+            found = [entry for entry in listed(self.root / folder) if _is_picture(entry)]
+            for name, size in [(entry.name, entry.stat().st_size) for entry in found]:
+                names.append(os.fsencode(os.path.join(folder, name)))
                 labels.append(label)
                 digest.update(b"%s %d\n" % (names[-1], size))
         if not names:
-            raise InputError(f"{self.root}: no picture ({', '.join(SUFFIXES)}) there; check the path")
+            raise InputError(f"{self.root}: no picture ({', '.join(PICTURES)}) there; check the path")
         # An array, because workers would each copy a list of Python strings as they count its references.
         self.name_N: NDArray[np.bytes_] = np.array(names)
         self.label_N = torch.tensor(labels)
@@ -60,7 +57,7 @@ class PictureFolder:
 
     def key(self, position: int) -> str:
         """Path of a picture inside its split."""
-        return bytes(self.name_N[position]).decode()
+        return os.fsdecode(bytes(self.name_N[position]))
 
     def where(self, position: int) -> str:
         """Path of a picture."""
@@ -85,7 +82,7 @@ class PictureFolder:
 
 
 def _is_picture(entry: os.DirEntry[str]) -> bool:
-    return entry.is_file() and entry.name.lower().endswith(SUFFIXES)
+    return entry.is_file() and entry.name.lower().endswith(PICTURES)
 
 
 class PictureFolderDataModule(SplitDataModule):

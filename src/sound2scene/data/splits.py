@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sound2scene.data import settings
 from sound2scene.data.batches.moments import Entry
-from sound2scene.data.corpora.corpus import Corpus
+from sound2scene.data.corpora.corpus import Corpus, check_shares
 from sound2scene.data.corpora.labels import labels_of
 from sound2scene.data.corpora.videos import folder_videos
 from sound2scene.data.selection.choice import MomentChoice
@@ -76,6 +76,7 @@ class FolderVideos:
         val_share: float = settings.VIDEOS_VAL_SHARE,
         test_share: float = settings.VIDEOS_TEST_SHARE,
     ) -> None:
+        check_shares(val_share, test_share)
         self.folder, self.labels, self.shares = folder, labels, (val_share, test_share)
         self._splits: dict[str, list[Entry]] | None = None
 
@@ -120,6 +121,7 @@ class VGGSoundVideos:
         classes: str | None = None,
         val_share: float = settings.VGGSOUND_VAL_SHARE,
     ) -> None:
+        check_shares(val_share)
         self.folder, self.csv, self.boxes, self.val_share = folder, csv, boxes, val_share
         self.names = None if classes is None else read_classes(classes)
         self._splits: dict[str, list[Entry]] | None = None

@@ -1,7 +1,9 @@
+import io
 import os
 import resource
 import signal
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,7 +113,7 @@ def test_a_block_that_cannot_be_written_leaves_nothing(
 
     monkeypatch.setattr(features.np, "save", run_out)
     found = cache(tmp_path)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(InputError, match="No space left"):
         fill(found)
     assert list(found.folder.iterdir()) == []
     assert found.missing() == [0, 1, 2]
@@ -158,3 +160,95 @@ def test_a_large_cache_does_not_hold_a_file_for_every_block(tmp_path: Path) -> N
         assert [found.row(4 * block)[0] for block in range(400)] == list(range(400))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def saved(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+GOOD = np.ones((4, 3), np.float32)
+DAMAGES = {
+    "empty": (b"", "damaged"),
+    "garbage": (b"garbage" * 100, "damaged"),
+    "truncated": (saved(GOOD)[:-5], "damaged"),
+    "half a header": (saved(GOOD)[:40], "damaged"),
+    "a pickle": (b"\x80\x04K\x01.", "damaged"),
+    "objects": (saved(np.array([{"a": 1}], dtype=object)), "damaged"),
+    "another width": (saved(np.ones((4, 2), np.float32)), "holds float32 numbers of shape"),
+    "other rows": (saved(np.ones((5, 3), np.float32)), "holds float32 numbers of shape"),
+    "one axis": (saved(np.ones(4, np.float32)), "holds float32 numbers of shape"),
+    "no axis": (saved(np.float32(1)), "holds float32 numbers of shape"),
+    "float64": (saved(GOOD.astype(np.float64)), "holds float64 numbers"),
+    "NaN": (saved(GOOD * np.nan), "holds NaN or infinity"),
+    "infinity": (saved(GOOD / 0), "holds NaN or infinity"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_block_is_named_in_a_warning_and_computed_again_alone(damage: str, tmp_path: Path) -> None:
+    fill(cache(tmp_path))
+    data, complaint = DAMAGES[damage]
+    path = cache(tmp_path).folder / "000001.npy"
+    path.write_bytes(data)
+    found = cache(tmp_path)
+    with pytest.warns(UserWarning, match=rf"000001\.npy: {complaint}.*; it is computed again"):
+        assert found.missing() == [1]
+    with pytest.warns(UserWarning, match="computed again"):
+        fill(found)
+    assert found.missing() == []
+    rows_ND = torch.stack([torch.tensor(found.row(position)) for position in range(CLIPS)])
+    assert torch.equal(rows_ND, encode(IMAGES))
+
+
+def test_a_cache_that_is_fine_stays_and_is_looked_through_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(cache(tmp_path))
+    found = cache(tmp_path)
+    stamps = {path: path.stat().st_mtime_ns for path in found.folder.iterdir()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert found.missing() == []
+        monkeypatch.setattr(found, "_damage", None)
+        assert found.missing() == []
+    assert {path: path.stat().st_mtime_ns for path in found.folder.iterdir()} == stamps
+
+
+def test_ranks_look_through_their_own_blocks(tmp_path: Path) -> None:
+    found = cache(tmp_path)
+    assert [found.missing(rank, 2) for rank in (0, 1)] == [[0, 2], [1]]
+
+
+def test_blocks_of_another_width_than_the_encoder_has_are_computed_again(tmp_path: Path) -> None:
+    fill(cache(tmp_path))
+    found = FeatureCache(tmp_path, "e", "squeeze", "d", CLIPS, width=5)
+    with pytest.warns(UserWarning, match="not float32 of"):
+        assert found.missing() == [0, 1, 2]
+
+
+def test_a_full_disk_and_a_folder_that_cannot_be_made_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        fill(cache(tmp_path / "file" / "cache"))
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", refuse)
+    with pytest.raises(InputError, match=r"000000\.npy: cannot be written \(No space left") as caught:
+        fill(cache(tmp_path))
+    assert "\n" not in str(caught.value)
+    assert list(cache(tmp_path).folder.iterdir()) == []
+
+
+def test_a_block_that_goes_while_it_is_used_is_one_line(tmp_path: Path) -> None:
+    found = cache(tmp_path)
+    fill(found)
+    (found.folder / "000002.npy").unlink()
+    with pytest.raises(InputError, match=r"000002\.npy: cannot be read .*; run again, it is computed anew"):
+        found.row(9)

@@ -114,3 +114,18 @@ def test_a_node_without_a_shared_disk_searches_too(
     monkeypatch.setattr(neighbours, "world", lambda: (1, 2))
     monkeypatch.setattr(neighbours, "barrier", lambda: None)
     assert np.array_equal(cached_nearest(cache, 4), nearest(features(30), 4))
+
+
+@pytest.mark.parametrize(
+    "damage", [np.zeros((30, 3), np.int32), np.full((30, 4), 30, np.int32), np.zeros((30, 4)), None]
+)
+def test_damaged_neighbours_are_named_and_computed_again(
+    cache: FeatureCache, damage: NDArray[np.generic] | None
+) -> None:
+    path = cache.folder / "neighbours-4.npy"
+    path.write_bytes(b"garbage")
+    if damage is not None:
+        np.save(path, damage)
+    with pytest.warns(UserWarning, match=r"neighbours-4\.npy: damaged; it is computed again"):
+        found = cached_nearest(cache, 4)
+    assert np.array_equal(found, nearest(features(30), 4))

@@ -1,6 +1,11 @@
+import math
+import re
+
 import pytest
 
-from sound2scene.data.corpora.corpus import held_out, shared_out
+from sound2scene.data.corpora.corpus import check_shares, held_out, refuse_clashes, shared_out
+from sound2scene.data.shards.shard import safe_key
+from sound2scene.types import InputError
 
 NAMES = [f"clip {number}" for number in range(20)]
 
@@ -34,3 +39,29 @@ def test_jobs_are_shared_out_by_their_keys_whatever_their_order() -> None:
 
 def test_without_a_share_for_it_there_is_no_test() -> None:
     assert list(shared_out([{"key": name} for name in NAMES], 0.2, 0.0)) == ["train", "val"]
+
+
+@pytest.mark.parametrize(
+    "shares", [(1.0, 0.0), (-0.1, 0.0), (math.nan, 0.0), (0.1, math.inf), (0.5, 0.5), (0.1, 1.5), (0.0, 1.0)]
+)
+def test_shares_that_leave_nothing_to_train_on_or_are_none_are_refused(shares: tuple[float, float]) -> None:
+    for refuse in (check_shares, lambda val, test: shared_out([{"key": "a"}], val, test)):
+        with pytest.raises(InputError, match=r"share .*(: |; )give "):
+            refuse(*shares)
+    check_shares(0.0, 0.0)
+    check_shares(0.5, 0.4)
+
+
+def test_a_clash_of_keys_names_both_files() -> None:
+    refuse_clashes([("a", "1"), ("b", "2")])
+    with pytest.raises(InputError, match=r"^1 and 3: both become the clip a; rename one of them"):
+        refuse_clashes([("a", "1"), ("b", "2"), ("a", "3")])
+
+
+def test_a_clip_whose_name_has_a_blank_keeps_its_split() -> None:
+    old = [{"key": re.sub("[^A-Za-z0-9_-]", "_", name)} for name in NAMES]
+    new = [{"key": safe_key(name)} for name in NAMES]
+    for (split, one), (_, other) in zip(
+        shared_out(old, 0.2, 0.3).items(), shared_out(new, 0.2, 0.3).items(), strict=True
+    ):
+        assert [old.index(job) for job in one] == [new.index(job) for job in other], split

@@ -71,15 +71,15 @@ def test_the_draw_of_a_class_depends_on_its_seed_and_on_no_other_class(tmp_path:
 @pytest.mark.parametrize(
     ("changed", "columns", "complaint"),
     [
-        (rows(), ("file", "kind", "class", "split", "group"), r"missing: \['modality'\]"),
-        ([], COLUMNS, r"missing: \['rows'\]"),
-        ([*rows(), ("", "audio", "cat", "test", "g")], COLUMNS, "entry 57 has no file or no class"),
+        (rows(), ("file", "kind", "class", "split", "group"), "missing: modality"),
+        ([], COLUMNS, "; add rows"),
+        ([*rows(), ("", "audio", "cat", "test", "g")], COLUMNS, ":58: has no file or no class"),
         (
             [*rows(), ("x", "audio", "cat", "dev", "g")],
             COLUMNS,
-            "x: modality must be audio or image, split train or",
+            ":58: split 'dev' is none of train, test",
         ),
-        ([*rows(), ("x", "video", "cat", "test", "g")], COLUMNS, "x: modality must be audio or image"),
+        ([*rows(), ("x", "video", "cat", "test", "g")], COLUMNS, ":58: modality must be audio or image"),
         (
             [*rows(), ("x", "audio", "cow", "test", "g")],
             COLUMNS,
@@ -98,12 +98,19 @@ def test_a_manifest_that_cannot_be_is_refused_in_one_line(
 
 
 def test_a_manifest_that_is_missing_or_no_text_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.csv: cannot be read .*; check the path of the manifest"):
+    with pytest.raises(InputError, match=r"none\.csv: missing; check the path"):
         manifest_jobs(tmp_path / "none.csv", 0.2, 0)
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\xfa")
-    with pytest.raises(InputError, match=r"bytes\.csv: cannot be read") as caught:
+    with pytest.raises(InputError, match=r"bytes\.csv:1: no UTF-8") as caught:
         manifest_jobs(tmp_path / "bytes.csv", 0.2, 0)
     assert "\n" not in str(caught.value)
+
+
+def test_two_pairs_of_one_key_are_refused_by_their_files(tmp_path: Path) -> None:
+    files = [("a/1.wav", "audio"), ("b/1.wav", "audio"), ("a/1.jpg", "image"), ("b/1.jpg", "image")]
+    path = manifest(tmp_path, [(name, modality, "cat", "train", "g") for name, modality in files])
+    with pytest.raises(InputError, match=r"1\.wav with .*1\.jpg and .*: both become the clip cat--1--1"):
+        manifest_jobs(path, 0.0, 0)
 
 
 def test_the_real_manifest_holds_out_whole_groups_and_keeps_every_test_sound(real_data: Path) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from drawn_clips import write_pairs, write_picture, write_sound
 from sound2scene import audio, images
 from sound2scene.data.batches.reader import open_picture
-from sound2scene.data.corpora.pairs import folder_jobs, holds_pairs, make_pair
+from sound2scene.data.corpora.pairs import folder_jobs, holds_pairs, make_pair, paired
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.data.shards.write import Plan, write_dataset
 from sound2scene.types import Clip, InputError, Rejected
@@ -29,7 +29,7 @@ def test_a_folder_of_pairs_gives_every_pair_once(tmp_path: Path) -> None:
     assert sorted(name for found in names(splits).values() for name in found) == sorted(NAMES)
     for job in splits["train"]:
         assert Path(job["image"]).stem == Path(job["sound"]).stem == job["name"]
-        assert job["key"] == job["name"].replace(" ", "_")
+        assert job["key"] == job["name"].replace(" ", "=20")
     assert names(folder_jobs(tmp_path, 0.2, 0.3)) == names(splits)
     assert list(folder_jobs(tmp_path, 0.2, 0.0)) == ["train", "val"]
 
@@ -41,8 +41,8 @@ def test_a_folder_per_class_gives_labels_and_keys_of_their_own(tmp_path: Path) -
     assert sorted((job["key"], job["label"]) for job in jobs) == [
         ("dog-a", "dog"),
         ("dog-b", "dog"),
-        ("water_flowing-a", "water flowing"),
-        ("water_flowing-b", "water flowing"),
+        ("water=20flowing-a", "water flowing"),
+        ("water=20flowing-b", "water flowing"),
     ]
 
 
@@ -172,3 +172,20 @@ def test_the_published_pairs_become_four_clips(real_data: Path, tmp_path: Path) 
         for position in range(len(shards)):
             source = real_data / "vggsound_samples" / "training" / "images" / f"{shards.key(position)}.jpg"
             assert shards.member(position, "jpg") == source.read_bytes()
+
+
+def test_leftovers_of_systems_are_no_pairs_and_no_classes(tmp_path: Path) -> None:
+    for label in ("dog", "__MACOSX", ".ipynb_checkpoints"):
+        for half, suffix in (("images", "jpg"), ("audios", "wav")):
+            (tmp_path / label / half).mkdir(parents=True)
+            for name in (f"1.{suffix}", f"._1.{suffix}", "Thumbs.db", ".DS_Store"):
+                (tmp_path / label / half / name).touch()
+    assert [job["key"] for job in paired(tmp_path)] == ["dog-1"]
+
+
+def test_two_pairs_of_one_key_are_refused_by_the_names_of_both_files(tmp_path: Path) -> None:
+    for name in ("a/images/b-c.jpg", "a-b/images/c.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"b-c\.jpg and .*c\.jpg: both become the clip a-b-c; rename one"):
+        paired(tmp_path)

@@ -1,9 +1,10 @@
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sound2scene.data.corpora.labels import Labelled
+from sound2scene.data.corpora.labels import Labelled, read_labels
 from sound2scene.data.corpora.videos import clip_key, folder_videos
 from sound2scene.data.selection.choice import MomentChoice
 from sound2scene.data.selection.file import Selection
@@ -24,7 +25,7 @@ def by_key(jobs: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
 
 
 def test_the_key_of_a_clip_is_its_path_without_slashes() -> None:
-    assert clip_key("dog/a b/c") == "dog-a_b-c"
+    assert clip_key("dog/a b/c") == "dog-a=20b-c"
 
 
 def test_any_folder_is_matched_with_its_selection_by_path(tmp_path: Path) -> None:
@@ -32,8 +33,8 @@ def test_any_folder_is_matched_with_its_selection_by_path(tmp_path: Path) -> Non
     chosen = Selection({"name": "tests"}, {"dog/a b": Choice((1.5,), (), 10.0)}, {})
     source = folder_videos(folder, MomentChoice(chosen), None, (0.1, 0.0))
     jobs = by_key(source.jobs)
-    assert jobs["dog-a_b"]["moment_s"] == 1.5
-    assert jobs["cat-a_b"]["rejected"][0] == "not_selected"
+    assert jobs["dog-a=20b"]["moment_s"] == 1.5
+    assert jobs["cat-a=20b"]["rejected"][0] == "not_selected"
     assert {job["label"] for job in jobs.values()} == {None}
 
 
@@ -66,7 +67,7 @@ def test_a_table_gives_labels_and_splits_and_what_it_has_more_is_missing(tmp_pat
         "gone": Labelled("dog", "test"),
         "lost": Labelled("dog", "val"),
     }
-    source = folder_videos(folder, MomentChoice(), table, (0.5, 0.5))
+    source = folder_videos(folder, MomentChoice(), table, (0.5, 0.4))
     keys = {split: sorted(job["key"] for job in jobs) for split, jobs in source.jobs.items()}
     assert keys == {
         "train": ["a", "d", "e", "unknown"],
@@ -79,5 +80,64 @@ def test_a_table_gives_labels_and_splits_and_what_it_has_more_is_missing(tmp_pat
         "test": {"found": 1, "expected": 2},
     }
     del table["lost"]
-    splits = folder_videos(folder, MomentChoice(), table, (0.5, 0.5)).jobs
+    splits = folder_videos(folder, MomentChoice(), table, (0.5, 0.4)).jobs
     assert {split: len(jobs) for split, jobs in splits.items()} == {"train": 2, "val": 2, "test": 1}
+
+
+def test_two_videos_of_one_key_are_refused_by_the_names_of_both_files(tmp_path: Path) -> None:
+    folder = empty(tmp_path, "dog/1.mp4", "dog-1.mp4", "other.mp4")
+    reason = r"dog-1\.mp4 and .*dog/1\.mp4: both become the clip dog-1; rename one of them"
+    with pytest.raises(InputError, match=reason):
+        folder_videos(folder, MomentChoice(), None, (0.1, 0.0))
+
+
+def test_names_in_other_scripts_and_long_ones_are_clips_of_their_own(tmp_path: Path) -> None:
+    names = ["犬.mp4", "猫.mp4", "a b.mp4", "a_b.mp4", "n" * 251 + ".mp4", "n" * 250 + "m.mp4"]
+    folder = empty(tmp_path, *names)
+    (tmp_path / os.fsdecode(b"caf\xe9.mp4")).touch()
+    keys = by_key(folder_videos(folder, MomentChoice(), None, (0.1, 0.1)).jobs)
+    assert len(keys) == len(names) + 1
+
+
+@pytest.mark.parametrize("key", ["{}/dog/1.mp4", "./dog/1.mp4", "dog/1", "dog//1.mp4", "dog\\1.mp4"])
+def test_keys_as_absolute_or_relative_paths_are_matched_by_name(key: str, tmp_path: Path) -> None:
+    folder = empty(tmp_path / "videos", "dog/1.mp4", "cat/2.mp4")
+    table = tmp_path / "labels.csv"
+    table.write_text(f"key,label\n{key.format(folder)},dog\n")
+    source = folder_videos(folder, MomentChoice(), read_labels(table), (0.1, 0.0))
+    assert {job["key"]: job["label"] for job in by_key(source.jobs).values()} == {
+        "dog-1": "dog",
+        "cat-2": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        (["/elsewhere/dog/1.mp4", "cat/2"], "/elsewhere/dog/1: a key that does not lie in"),
+        (["1.mp4", "2.mp4"], r"none of the table's 2 keys \(1 \.\.\.\) names one of its 2 videos"),
+        (["dog/1", "{}/dog/1.mp4"], "names dog/1 twice"),
+    ],
+)
+def test_a_table_that_names_none_of_the_videos_is_refused(
+    keys: list[str], complaint: str, tmp_path: Path
+) -> None:
+    folder = empty(tmp_path / "videos", "dog/1.mp4", "cat/2.mp4")
+    (tmp_path / "labels.csv").write_text(
+        "key,label\n" + "".join(f"{key.format(folder)},dog\n" for key in keys)
+    )
+    with pytest.raises(InputError, match=complaint) as caught:
+        folder_videos(folder, MomentChoice(), read_labels(tmp_path / "labels.csv"), (0.1, 0.0))
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_without_a_video_and_videos_without_a_label_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = empty(tmp_path, "a.mp4", "b.mp4", "c.mp4")
+    table = {"a": Labelled("dog"), "gone": Labelled("dog")}
+    folder_videos(folder, MomentChoice(), table, (0.1, 0.0))
+    assert capsys.readouterr().err.splitlines() == [
+        f"{folder}: 1 of the table's 2 keys name no video",
+        f"{folder}: 2 of 3 videos are not in the table",
+    ]

@@ -80,7 +80,17 @@ def test_the_parts_of_another_selection_in_the_same_folder_are_left_alone(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "line", ["{}", "[]", "nonsense", '{"key": "b", "rejected": ["x"]}', '{"key": "b"}', "\0\0"]
+    "line",
+    [
+        "{}",
+        "[]",
+        "nonsense",
+        '{"key": "b", "rejected": ["x"]}',
+        '{"key": "b"}',
+        "\0\0",
+        "[" * 10**5,
+        '{"key": "b", "moments_s": [1e999], "scores": [], "duration_s": 1}',
+    ],
 )
 def test_a_damaged_line_is_named(line: str, tmp_path: Path) -> None:
     part = tmp_path / "s.json.part-0.jsonl"
@@ -151,5 +161,23 @@ def test_a_damaged_line_is_named_by_its_number_in_the_file(tmp_path: Path) -> No
     parts.close()
     with (tmp_path / "s.json.part-0.jsonl").open("a") as file:
         file.write("nonsense\n")
-    with pytest.raises(InputError, match=r"part-0\.jsonl:4: damaged"):
+    with pytest.raises(InputError, match=r"part-0\.jsonl:4: .*; delete this file"):
         parts.selection()
+
+
+def test_a_full_disk_is_one_line_and_what_was_done_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "s.json"
+    written(target, 0, a=CHOICE)
+    parts = Parts(target, SCORER)
+
+    class Full:
+        def write(self, _: bytes) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(parts, "_open", lambda _: Full())
+    with pytest.raises(InputError, match=r"s\.json: cannot be written \(No space left on device\)") as caught:
+        parts.add(0, "b", CHOICE)
+    assert "\n" not in str(caught.value)
+    assert Parts(target, SCORER).selection().videos == {"a": CHOICE}

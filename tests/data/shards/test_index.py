@@ -1,6 +1,7 @@
 import io
 import json
 import tarfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,17 +45,28 @@ def test_a_scan_finds_every_member_where_its_bytes_lie() -> None:
     [
         (shard(CLIP[:2]), "clip a has members"),
         (shard([*CLIP, CLIP[1]]), "clip a stands twice"),
-        (shard([*CLIP[:2], ("a.json", b"{")]), "damaged shard"),
-        (shard([*CLIP[:2], ("a.json", b"[1]")]), "damaged shard"),
-        (shard([*CLIP[:2], ("a.json", b"{}")]), "damaged shard"),
+        (shard([*CLIP[:2], ("a.json", b"{")]), "not valid JSON"),
+        (shard([*CLIP[:2], ("a.json", b"[1]")]), "Expected `object`"),
+        (shard([*CLIP[:2], ("a.json", b"{}")]), "Object missing required field"),
+        (shard([*CLIP[:2], ("a.json", ABOUT.replace(b'"bell"', b"7"))]), r"Expected .* at `\$\.label`"),
         (io.BytesIO(shard(CLIP).getvalue()[:1600]), "damaged shard"),
         (io.BytesIO(b"not a tar at all" * 100), "damaged shard"),
         (io.BytesIO(b""), "damaged shard"),
     ],
-    ids=["no json", "twice", "cut json", "list for json", "no label", "cut tar", "no tar", "empty"],
+    ids=[
+        "no json",
+        "twice",
+        "cut json",
+        "list for json",
+        "no label",
+        "label is a number",
+        "cut tar",
+        "no tar",
+        "empty",
+    ],
 )
 def test_a_damaged_shard_is_refused_in_one_line_that_names_it(file: io.BytesIO, complaint: str) -> None:
-    with pytest.raises(InputError, match=rf"^folder/000000\.tar: {complaint}") as caught:
+    with pytest.raises(InputError, match=rf"^folder/000000\.tar(:a\.json)?: {complaint}") as caught:
         list(scan_shard(file, "folder/000000.tar"))
     assert "\n" not in str(caught.value)
 
@@ -105,6 +117,19 @@ GOOD = {
 }
 
 
+def compressed() -> io.BytesIO:
+    """A file of 1 MB whose arrays fill a memory."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **GOOD | {"key": np.zeros(10**6, "S1")})  # type: ignore[arg-type]
+    return io.BytesIO(file.getvalue())
+
+
+def huge() -> io.BytesIO:
+    """An array that says that it has more numbers than any memory."""
+    data = npz(**GOOD).getvalue()
+    return io.BytesIO(data.replace(b"'shape': (2, 3), }" + b" " * 12, b"'shape': (9999999999999, 3), }"))
+
+
 @pytest.mark.parametrize(
     "file",
     [
@@ -113,14 +138,58 @@ GOOD = {
         npz(**GOOD | {"label": np.zeros(3, np.int32)}),
         npz(**GOOD | {"size": np.zeros((2, 3), np.float64)}),
         npz(shard=GOOD["shard"]),
+        npz(**GOOD | {"key": np.array([b"a", b"a"])}),
+        npz(**GOOD | {"key": np.array([b"a", b"\xff"])}),
+        compressed(),
+        huge(),
         io.BytesIO(npz(**GOOD).getvalue()[:-100]),
         io.BytesIO(b"\x80\x04K\x01."),
         io.BytesIO(b""),
     ],
-    ids=["pickle inside", "two members", "ragged", "floats", "missing", "cut", "pickle", "empty"],
+    ids=[
+        "pickle inside",
+        "two members",
+        "ragged",
+        "floats",
+        "missing",
+        "a key twice",
+        "no ASCII",
+        "compressed",
+        "huge",
+        "cut",
+        "pickle",
+        "empty",
+    ],
 )
 def test_a_damaged_index_is_refused_in_one_line_and_never_unpickled(file: io.BytesIO) -> None:
     assert len(Index.load(npz(**GOOD), "x").key_N) == 2
     with pytest.raises(InputError, match=r"^val/index\.npz: damaged index") as caught:
         Index.load(file, "val/index.npz")
     assert "\n" not in str(caught.value)
+
+
+WHOLE = Index(*GOOD.values())
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("shard_N", -1),
+        ("shard_N", 2),
+        ("offset_NM", -1),
+        ("offset_NM", 95),
+        ("offset_NM", 2**63 - 1),
+        ("size_NM", -1),
+        ("size_NM", 2**63 - 1),
+        ("label_N", -2),
+        ("label_N", 3),
+    ],
+)
+def test_an_index_that_points_outside_shards_or_classes_is_refused(column: str, value: int) -> None:
+    sizes = {"size_NM": np.full((2, 3), 10, np.int64)}
+    index = replace(WHOLE, **sizes)
+    index.check(np.array([100, 100]), 3, "val/index.npz")
+    array = np.array(getattr(index, column), np.int64)
+    array.flat[1] = value
+    with pytest.raises(InputError, match=r"^val/index\.npz: points outside the shards or classes"):
+        replace(index, **{column: array}).check(np.array([100, 100]), 3, "val/index.npz")

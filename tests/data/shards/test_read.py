@@ -1,5 +1,6 @@
 import json
 import pickle
+import re
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -12,8 +13,10 @@ import torch
 from torch.utils.data import DataLoader
 
 import drawn_clips
+from folder_server import folder_server
 from sound2scene import audio
-from sound2scene.data.shards.read import Folder, ShardDataset
+from sound2scene.data.shards.read import Folder, ShardDataset, UnreadableError
+from sound2scene.data.shards.verify import verify
 from sound2scene.protocols import Pictures, Sounds
 from sound2scene.types import Clip, InputError
 
@@ -221,23 +224,26 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: (f / "dataset.json").write_bytes(b"\xff\xfe\xfa"),
         r"dataset\.json: not valid JSON",
     ),
-    "card is a list": (lambda f: (f / "dataset.json").write_text("[]"), r"dataset\.json: shard format None"),
+    "card is a list": (lambda f: (f / "dataset.json").write_text("[]"), r"dataset\.json: format None"),
     "other format": (
         lambda f: card(f, lambda c: c.update(format=2)),
-        r"shard format 2, this version reads 1",
+        r"dataset\.json: format 2, this version reads 1",
     ),
-    "no splits": (lambda f: card(f, lambda c: c.pop("splits")), r"dataset\.json: incomplete"),
+    "no splits": (
+        lambda f: card(f, lambda c: c.pop("splits")),
+        r"json: .*missing required field `splits`",
+    ),
     "no bytes": (
         lambda f: card(f, lambda c: c["splits"]["val"]["shards"][0].pop("bytes")),
-        r"json: incomplete",
+        r"json: .*missing required field `bytes`",
     ),
     "shard elsewhere": (
         lambda f: card(f, lambda c: c["splits"]["val"]["shards"][0].update(name="../train/000000.tar")),
-        r"dataset\.json: incomplete, or names files elsewhere",
+        r"dataset\.json: Expected `str` matching regex",
     ),
     "split elsewhere": (
         lambda f: card(f, lambda c: c["splits"].update({"../val": c["splits"]["val"]})),
-        r"dataset\.json: incomplete, or names files elsewhere",
+        r"dataset\.json: Expected `str` matching regex",
     ),
     "no card": (lambda f: (f / "dataset.json").unlink(), r"no dataset\.json there"),
 }
@@ -277,3 +283,52 @@ def test_a_damaged_clip_is_named_when_it_is_read(copy: Path) -> None:
     assert equal(shards[0], written(drawn_clips.jobs()["val"][0]))
     with pytest.raises(InputError, match=r"val/000000\.tar:val-01: sound in memory"):
         shards.waveform(1)
+
+
+BAD_SERVERS = {
+    "no_ranges": r"gave \d+ bytes where \d+ were asked for; .*no parts of files \(ranges\)",
+    "wrong_ranges": r"gave \d+ bytes where \d+ were asked for",
+    "short": r"cannot be read \(",
+    "forbidden": r"cannot be read \(403",
+}
+
+
+@pytest.mark.parametrize("behaviour", BAD_SERVERS)
+def test_a_bad_server_is_accused_in_one_line_by_reading_and_by_verify(dataset: Path, behaviour: str) -> None:
+    with folder_server(dataset) as web:
+        shards = ShardDataset(web.address, "val")
+        assert shards[1].key == "val-01"
+        web.behaviour = behaviour
+        with pytest.raises(UnreadableError, match=BAD_SERVERS[behaviour]) as caught:
+            shards[1]
+        assert "\n" not in str(caught.value)
+        assert str(caught.value).startswith(f"{web.address}/val/000000.tar: ")
+        if behaviour == "forbidden":
+            with pytest.raises(UnreadableError, match=r"dataset\.json: cannot be read \(403"):
+                verify(web.address)
+            return
+        problems = verify(web.address)
+    assert len(problems) == 3  # one for each split
+    for problem in problems:
+        assert re.fullmatch(rf"{web.address}/\w+/00000\d\.tar: {BAD_SERVERS[behaviour]}.*", problem)
+
+
+def test_a_server_that_is_gone_is_one_line_and_no_missing_shard(dataset: Path) -> None:
+    with folder_server(dataset) as web:
+        folder = Folder(web.address)
+    for act in (lambda: ShardDataset(folder, "val"), lambda: Folder(web.address)):
+        with pytest.raises(
+            UnreadableError, match=r"cannot be read \(Cannot connect.*; check address"
+        ) as caught:
+            act()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_good_server_has_no_problems_and_a_missing_shard_is_missing(dataset: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(dataset, tmp_path / "copy")
+    with folder_server(copy) as web:
+        assert verify(web.address) == []
+        (copy / "val" / "000001.tar").unlink()
+        assert "val/000001.tar: missing" in verify(web.address)
+        with pytest.raises(InputError, match=r"000001\.tar: shard is missing"):
+            ShardDataset(web.address, "val")

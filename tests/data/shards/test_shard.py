@@ -1,5 +1,4 @@
 import io
-import json
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -7,7 +6,7 @@ from typing import Any
 import pytest
 
 import drawn_clips
-from sound2scene.data.shards.shard import safe_key, write_shard
+from sound2scene.data.shards.shard import SIDECAR, is_key, safe_key, write_shard
 from sound2scene.types import InputError
 
 
@@ -17,7 +16,36 @@ def jobs(*seeds: int) -> list[dict[str, Any]]:
 
 def test_safe_keys_are_taken_and_keep_what_is_safe() -> None:
     assert safe_key("-a_B9") == "-a_B9"
-    assert safe_key("a.b/c é\n") == "a_b_c___"
+    assert safe_key("a.b/c é\n=") == "a=2Eb=2Fc=20=C3=A9=0A=3D"
+    assert safe_key("n" * 250) == "n" * 250
+
+
+NAMES = (
+    "a b",
+    "a_b",
+    "a.b",
+    "a/b",
+    "a=20b",
+    "犬",
+    "猫",
+    "犬 ",
+    "собака",
+    "кошка",
+    "caf\udce9",
+    "café",
+    "a\n",
+    "a\0",
+)
+
+
+def test_names_in_any_script_have_keys_of_their_own(tmp_path: Path) -> None:
+    long = ["n" * 251, "n" * 252, "犬" * 100, "犬" * 99 + "猫", "n" * 249 + ".", "n" * 249 + ","]
+    keys = [safe_key(name) for name in (*NAMES, *long)]
+    assert len(set(keys)) == len(keys)
+    assert all(key.isascii() and len(key) <= 250 and is_key(key) for key in keys)
+    made = [{"key": key, "seed": seed} for seed, key in enumerate(keys)]
+    found = write_shard(tmp_path / "000000.tar", made, drawn_clips.draw, "digest")
+    assert [row["key"] for row in found["rows"]] == keys
 
 
 def test_a_shard_says_where_its_clips_lie_and_which_could_not_be_made(tmp_path: Path) -> None:
@@ -25,11 +53,11 @@ def test_a_shard_says_where_its_clips_lie_and_which_could_not_be_made(tmp_path: 
     data = (tmp_path / "000000.tar").read_bytes()
     assert (found["name"], found["bytes"], found["jobs"]) == ("000000.tar", len(data), "digest")
     assert [(row["key"], row["label"]) for row in found["rows"]] == [("c0", "bell"), ("c2", None)]
-    assert [entry[0::2] for entry in found["rejected"]] == [["c1", "no_sound"], ["c3", "unreadable"]]
+    assert [entry[0::2] for entry in found["rejected"]] == [("c1", "no_sound"), ("c3", "unreadable")]
     for row in found["rows"]:
         first, size = row["offset"][0], row["size"][0]
         assert data[first : first + size].startswith(b"\xff\xd8\xff")
-    assert json.loads((tmp_path / "000000.part.json").read_text()) == found
+    assert SIDECAR.read(tmp_path / "000000.part.json") == found
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000.part.json", "000000.tar"]
 
 
@@ -61,14 +89,24 @@ def test_a_shard_of_rejected_clips_alone_is_no_file_and_is_not_tried_again(tmp_p
     assert write_shard(path, jobs(3), drawn_clips.fail, "digest") == before
 
 
-@pytest.mark.parametrize("name", ["a.b", "a/b", "../a", "", "é", "a b"])
-def test_a_key_that_a_tar_would_misread_is_refused_by_name(name: str, tmp_path: Path) -> None:
-    job = {"key": "c0", "seed": 0, "name": name}
-    with pytest.raises(InputError, match="use letters, digits") as caught:
-        write_shard(tmp_path / "000000.tar", [job], drawn_clips.draw_under_one_name, "digest")
-    assert f"clip name {name!r}" in str(caught.value)
+@pytest.mark.parametrize("name", ["a.b", "a/b", "../a", "", "é", "a b", "n" * 251])
+def test_a_key_that_a_tar_would_misread_is_refused_alone(name: str, tmp_path: Path) -> None:
+    made = [{"key": "c0", "seed": 0, "name": name}, {"key": "c2", "seed": 2, "name": "good"}]
+    found = write_shard(tmp_path / "000000.tar", made, drawn_clips.draw_under_one_name, "digest")
+    assert [row["key"] for row in found["rows"]] == ["good"]
+    ((key, reason, kind),) = found["rejected"]
+    assert (key, kind) == ("c0", "unusable_name")
+    assert reason.startswith(f"clip name {name!r}: use letters, digits")
+
+
+@pytest.mark.parametrize("damage", [b"", b"[]", b'{"jobs": 1}', b"\xff", b"[" * 10**5])
+def test_a_damaged_sidecar_is_refused_in_one_line_that_names_it(damage: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "000000.tar"
+    write_shard(path, jobs(0), drawn_clips.draw, "digest")
+    (tmp_path / "000000.part.json").write_bytes(damage)
+    with pytest.raises(InputError, match=r"000000\.part\.json: .*; remove this file") as caught:
+        write_shard(path, jobs(0), drawn_clips.draw, "digest")
     assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_same_clips_are_the_same_bytes_and_tell_no_time_and_no_owner(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,18 +80,77 @@ def test_a_name_that_stands_in_two_splits_is_found(copy: Path) -> None:
     assert verify(copy) == [f"{job['key']}: stands 2 times" for job in drawn_clips.jobs()["val"]]
 
 
-def test_a_name_that_stands_twice_in_a_split_is_found(copy: Path) -> None:
-    card = json.loads((copy / "dataset.json").read_text())
-    val = card["splits"]["val"]
-    val["shards"].append(val["shards"][0])
-    val["clips"] += 4
-    (copy / "dataset.json").write_text(json.dumps(card))
-    file = copy / "val" / "index.npz"
-    with np.load(file) as found:
-        arrays = {name: np.concatenate([array, array[:4]]) for name, array in found.items()}
-    arrays["shard"][-4:] = 2
-    np.savez(file, **arrays)
-    assert verify(copy) == [f"val-0{number}: stands 2 times" for number in range(4)]
+def test_a_shard_that_is_named_twice_is_refused(copy: Path) -> None:
+    change(copy, lambda card: card["splits"]["val"]["shards"].append(card["splits"]["val"]["shards"][0]))
+    with pytest.raises(InputError, match=r"dataset\.json: split val names a shard twice"):
+        verify(copy)
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    card = json.loads((folder / "dataset.json").read_text())
+    edit(card)
+    (folder / "dataset.json").write_text(json.dumps(card))
+
+
+def forget(folder: Path) -> None:
+    change(folder, lambda card: card["splits"].pop("test"))
+
+
+LIES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "fingerprint": (
+        lambda f: change(f, lambda c: c["splits"]["val"].update(fingerprint="0" * 64)),
+        "val: its shards have another fingerprint than dataset.json says",
+    ),
+    "clips of a split": (
+        lambda f: change(f, lambda c: c["splits"]["val"].update(clips=8)),
+        "val: its shards hold 7 clips, dataset.json says 8",
+    ),
+    "clips of a shard": (
+        lambda f: change(f, lambda c: c["splits"]["val"]["shards"][0].update(clips=3)),
+        "val/000000.tar: holds 4 clips, dataset.json says 3",
+    ),
+    "bytes of a shard": (
+        lambda f: change(f, lambda c: c["splits"]["val"]["shards"][0].update(bytes=10)),
+        "val/000000.tar: .* bytes, dataset.json says 10",
+    ),
+    "checksum": (
+        lambda f: change(f, lambda c: c["splits"]["val"]["shards"][0].update(sha256="0" * 64)),
+        "val/000000.tar: .* bytes of another checksum than the .* written",
+    ),
+    "rejected": (
+        lambda f: change(f, lambda c: c["splits"]["val"].update(rejected=2)),
+        "val/rejected.jsonl: lists 0 clips, not 2",
+    ),
+    "kinds": (
+        lambda f: change(f, lambda c: c["splits"]["val"].update(kinds={"silent": 1})),
+        "val/rejected.jsonl: lists clips of kinds {}, dataset.json says {'silent': 1}",
+    ),
+    "a split that is not named": (forget, "test: a folder that dataset.json does not name"),
+    "a split that is gone": (lambda f: shutil.rmtree(f / "test"), "test/000000.tar: missing"),
+    "a shard that is not named": (
+        lambda f: shutil.copy(f / "val" / "000000.tar", f / "val" / "000009.tar"),
+        "val/000009.tar: a file that dataset.json does not name",
+    ),
+    "no report": (lambda f: (f / "report.json").unlink(), "report.json: missing"),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_what_dataset_json_says_is_counted_again(copy: Path, name: str) -> None:
+    lie, complaint = LIES[name]
+    lie(copy)
+    problems = verify(copy)
+    assert any(re.fullmatch(complaint.replace("{", r"\{"), problem) for problem in problems), problems
+    assert cli.main(["verify", str(copy)]) == 1
+
+
+def test_clips_of_a_split_with_another_problem_are_read_all_the_same(tmp_path: Path) -> None:
+    jobs = {"val": [{"key": "a", "seed": 0}, {"key": "b", "seed": 1}]}
+    folder = write_dataset(tmp_path, jobs, draw_damaged, Plan("damaged", workers=1))
+    change(folder, lambda card: card["splits"]["val"].update(fingerprint="0"))
+    fingerprint, clip = verify(folder)
+    assert "fingerprint" in fingerprint
+    assert clip.startswith(f"{folder}/val/000000.tar:b: not a readable picture")
 
 
 def test_pictures_and_sounds_that_do_not_decode_are_found(tmp_path: Path) -> None:

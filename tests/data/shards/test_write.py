@@ -1,4 +1,8 @@
+import errno
 import json
+import os
+import re
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -11,6 +15,7 @@ import pytest
 import drawn_clips
 from forked import Forked, run
 from sound2scene.data.shards.read import ShardDataset
+from sound2scene.data.shards.verify import verify
 from sound2scene.data.shards.write import Plan, write_dataset
 from sound2scene.files import PARTIAL, partial_name
 from sound2scene.types import InputError
@@ -174,7 +179,9 @@ def test_a_folder_with_the_unfinished_shards_of_other_jobs_is_refused_and_kept(t
 
 def test_a_damaged_card_is_refused_and_kept(tmp_path: Path) -> None:
     (tmp_path / "dataset.json").write_text('{"format": 1')
-    with pytest.raises(InputError, match=r"dataset\.json is of a dataset made from other clips"):
+    with pytest.raises(
+        InputError, match=r"dataset\.json: not valid JSON .*; remove it, or choose another folder"
+    ):
         write_dataset(tmp_path, few(), drawn_clips.draw, PLAN)
     assert content(tmp_path) == {"dataset.json": b'{"format": 1'}
 
@@ -197,3 +204,61 @@ def test_a_fault_of_ours_is_no_rejected_clip_and_leaves_no_dataset(tmp_path: Pat
         write_dataset(tmp_path, few(), drawn_clips.fail, PLAN)
     assert not (tmp_path / "dataset.json").exists()
     assert not list(tmp_path.rglob(f".*{PARTIAL}"))
+
+
+def test_two_processes_that_write_one_dataset_both_end_well_and_one_says_that_it_waited(
+    tmp_path: Path,
+) -> None:
+    jobs, plan = drawn_clips.jobs(counts={"train": 8, "val": 2}), replace(PLAN, workers=1)
+    both = [Forked(write_dataset, tmp_path / "both", jobs, drawn_clips.draw, plan) for _ in range(2)]
+    ended = [one.wait() for one in both]
+    assert [one.status for one in ended] == [0, 0]
+    assert not any("Traceback" in one.err for one in ended)
+    write_dataset(tmp_path / "alone", jobs, drawn_clips.draw, plan)
+    assert content(tmp_path / "both") == content(tmp_path / "alone")
+    assert {path.name for path in tmp_path.iterdir()} == {"both", "alone"}
+
+
+def write_within(limit_bytes: int, folder: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, resource.RLIM_INFINITY))
+    try:
+        write_dataset(folder, few(), drawn_clips.draw, PLAN)
+    except InputError as error:
+        raise SystemExit(f"refused: {error}") from None
+
+
+def test_files_beyond_the_limit_of_the_system_end_in_one_line_and_nothing_is_half_written(
+    tmp_path: Path,
+) -> None:
+    ended = run(write_within, 4096, tmp_path)
+    assert ended.status == 1
+    (line,) = [line for line in ended.err.splitlines() if "refused" in line]
+    assert re.search(r"refused: .*/00000\d\.tar: cannot be written \(File too large\); free space", line)
+    assert "Traceback" not in ended.err
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".json"]
+    assert not (tmp_path / "dataset.json").exists()
+    write_dataset(tmp_path, few(), drawn_clips.draw, PLAN)
+    assert verify(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EROFS])
+def test_a_disk_that_takes_no_more_ends_in_one_line(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, data: bytes) -> int:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", refuse)
+        with pytest.raises(
+            InputError, match=rf"\.tar: cannot be written \({os.strerror(number)}\)"
+        ) as caught:
+            write_dataset(tmp_path, few(), drawn_clips.draw, replace(PLAN, workers=1))
+    assert "\n" not in str(caught.value)
+    assert content(tmp_path) == {}
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_dataset(tmp_path / "file" / "below", few(), drawn_clips.draw, PLAN)

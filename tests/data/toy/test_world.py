@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_a_failed_video_leaves_nothing_behind_and_no_truth(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(toy, "_encode", run_out)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(InputError, match=r"000000\.mp4: cannot be written \(No space left on device\)"):
         toy.write_videos(tmp_path, {"val": 1}, 0, 0, workers=1)
     assert [p.name for p in (tmp_path / "val").iterdir()] == []
     with pytest.raises(InputError, match=r"truth\.jsonl: missing"):
@@ -135,3 +136,39 @@ def test_negative_numbers_are_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="0 or more"):
             toy.write_videos(tmp_path, clips, mixed, seed, workers=1)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "complaint"),
+    [
+        ("val/truth.jsonl", b"{}\n", r"truth\.jsonl:1: Object missing required field"),
+        ("val/truth.jsonl", b"", None),
+        ("val/truth.jsonl", b"\xff\n", r"truth\.jsonl:1: .*no UTF-8"),
+        ("val/truth.jsonl", b"[" * 10**5, r"truth\.jsonl:1: .*nested too deep"),
+        ("toy.json", b"[]", r"toy\.json: Expected `object`, got `array`"),
+        ("toy.json", b'{"seed": 1' + b"0" * 5000 + b"}", r"toy\.json: .*a whole number of 5001 digits"),
+    ],
+)
+def test_damaged_records_of_the_world_are_refused_in_one_line(
+    name: str, damage: bytes, complaint: str | None, tmp_path: Path
+) -> None:
+    toy.write_videos(tmp_path, {"val": 0}, 0, 0, workers=1)
+    (tmp_path / name).write_bytes(damage)
+
+    def read() -> None:
+        toy.read_truth(tmp_path, "val")
+        toy.write_videos(tmp_path, {"val": 0}, 0, 0, workers=1)
+
+    if complaint is None:
+        return read()
+    with pytest.raises(InputError, match=complaint) as caught:
+        read()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"sources": []}, {"seed": "1"}, {"sources": [{"kind": "dog"}]}])
+def test_a_truth_that_lacks_something_is_refused(change: dict[str, object]) -> None:
+    values = json.loads(json.dumps(toy.draw_truth(0, "train", 0).as_json()))
+    assert toy.Truth.from_json(values | {"more": 1}) == toy.draw_truth(0, "train", 0)
+    with pytest.raises(InputError, match=r"^toy-1: .*; write the toy world again"):
+        toy.Truth.from_json(values | change, "toy-1")

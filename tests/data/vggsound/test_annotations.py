@@ -37,17 +37,17 @@ def test_the_published_boxes_can_be_read(real_data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "[1]", '[{"file": "x", "bbox": []}]', '[{"file": "abcdefghijk_000001"}]']
+    "content", ["{", "[1]", "[" * 10**5, '[{"file": "x", "bbox": []}]', '[{"file": "abcdefghijk_000001"}]']
 )
 def test_another_file_is_one_line(content: str, tmp_path: Path) -> None:
     (tmp_path / "boxes.json").write_text(content)
-    with pytest.raises(InputError, match="not VGG-SS's list") as caught:
+    with pytest.raises(InputError, match=r"^.*boxes\.json: .*; give VGG-SS's list") as caught:
         read_vggss(tmp_path / "boxes.json")
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_annotation_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.json: cannot be read"):
+    with pytest.raises(InputError, match=r"none\.json: missing; give the published list"):
         load_published(tmp_path / "none.json")
 
 
@@ -120,7 +120,7 @@ def test_two_videos_of_one_published_name_are_refused(tmp_path: Path) -> None:
 def test_what_is_no_published_annotation_is_refused_in_one_line(value: Any, tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     path.write_text(json.dumps(value))
-    with pytest.raises(InputError, match=r"p\.json: .*expected") as caught:
+    with pytest.raises(InputError, match=r"(?i)p\.json: .*(expected|whole number)") as caught:
         load_published(path)
     assert "\n" not in str(caught.value)
 
@@ -143,5 +143,5 @@ def test_a_file_of_moments_may_be_ours_or_the_published_one(tmp_path: Path) -> N
 
 def test_a_file_of_neither_kind_is_refused_as_a_selection_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text('{"a": 1}')
-    with pytest.raises(InputError, match=r"s\.json: not a selection of format 1"):
+    with pytest.raises(InputError, match=r"s\.json: format None, this version reads 1"):
         load_selection(tmp_path / "s.json")

@@ -1,6 +1,8 @@
 import json
 import os
+import re
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -170,9 +172,9 @@ def test_a_torn_last_line_is_dropped_and_what_follows_stands_on_its_own(
 
 
 def test_a_line_that_is_none_of_a_ledger_is_named(web: VideoServer, tmp_path: Path) -> None:
-    for line in ("null", "{}", "mine"):
+    for line in ("null", "{}", "mine", "[" * 10**5, '{"clip": 1, "address": "", "state": "ok"}'):
         (tmp_path / LEDGER).write_text(f"{line}\n")
-        with pytest.raises(InputError, match=rf"{LEDGER}:1: not a line of a ledger; remove the line"):
+        with pytest.raises(InputError, match=rf"{LEDGER}:1: .*; remove the line"):
             visit(web, tmp_path).run([A])
         assert (tmp_path / LEDGER).read_text() == f"{line}\n"
 
@@ -341,3 +343,27 @@ def test_a_clip_that_is_there_in_another_spelling_or_folder_is_not_asked_for(
     (tmp_path / "mirror" / f"{A.video}_000002.mp4").write_bytes(b"a clip")
     assert visit(web, tmp_path).run([A, B])[0] == {THERE: 1, OK: 1}
     assert not web.asked[A.video]
+
+
+def test_without_a_network_the_command_ends_with_1_and_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "v.csv").write_text(f"{A.video},{A.start_ms // 1000},dog,test\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}/{{id}}.mp4"
+    given = ["--csv", str(tmp_path / "v.csv"), "--videos", str(tmp_path / "videos"), "--address", address]
+    assert main(["download", "vggsound", *given, "--retries", "0", "--sleep", "0"]) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("some clips did")]
+    assert re.search(r"\(network: .*\); see .*downloads\.jsonl, run again later", line)
+
+
+def test_a_ledger_on_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ledger_of(tmp_path) as ledger:
+
+        def refuse(_: bytes) -> int:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(ledger, "_file", SimpleNamespace(write=refuse, name="downloads.jsonl"))
+        with pytest.raises(InputError, match=r"downloads\.jsonl: cannot be written \(No space left"):
+            ledger.add(A, "x", Outcome("ok"))

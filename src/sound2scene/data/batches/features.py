@@ -8,6 +8,7 @@ misses.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sound2scene import files
+from sound2scene.records import DAMAGES_OF_ARRAYS
 from sound2scene.types import InputError
 
 BLOCK = 128
@@ -29,7 +31,11 @@ Encode = Callable[[Tensor], Tensor]
 
 @lru_cache(maxsize=256)  # each map holds a file descriptor, of which a process has 1,024
 def _block(path: Path) -> NDArray[np.float32]:
-    rows_BD: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        rows_BD: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except DAMAGES_OF_ARRAYS as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read ({reason}); run again, it is computed anew") from None
     return rows_BD
 
 
@@ -42,29 +48,64 @@ class FeatureCache:
         preset: Image chain that fed it.
         data_fingerprint: Fingerprint of the split.
         clips: N.
+        width: D; None takes that of the first block.
     """
 
     def __init__(
-        self, root: str | Path, encoder_fingerprint: str, preset: str, data_fingerprint: str, clips: int
+        self,
+        root: str | Path,
+        encoder_fingerprint: str,
+        preset: str,
+        data_fingerprint: str,
+        clips: int,
+        width: int | None = None,
     ) -> None:
         identity = "\n".join((encoder_fingerprint, preset, data_fingerprint, str(clips)))
         self.folder = Path(root) / hashlib.sha256(identity.encode()).hexdigest()[:32]
-        self.clips = clips
+        self.clips, self._width = clips, width
+        self._whole: set[int] = set()
 
     def positions(self, block: int) -> range:
         """Clips of a block."""
         return range(block * BLOCK, min((block + 1) * BLOCK, self.clips))
 
-    def missing(self) -> list[int]:
-        """Blocks that are not on disk."""
-        return [block for block in range(-(-self.clips // BLOCK)) if not self._path(block).exists()]
+    def missing(self, rank: int = 0, ranks: int = 1) -> list[int]:
+        """Every `ranks`-th block from `rank` that is not on disk, or damaged there, of which it warns."""
+        wanted = range(rank, -(-self.clips // BLOCK), ranks)
+        return [block for block in wanted if not self._is_whole(block)]
+
+    def _is_whole(self, block: int) -> bool:
+        path = self._path(block)
+        if not path.exists():
+            return False
+        if block not in self._whole:  # a look at every number once, which costs less than it took to compute
+            if damage := self._damage(path, len(self.positions(block))):
+                warnings.warn(f"{path}: {damage}; it is computed again", stacklevel=3)
+                return False
+            self._whole.add(block)
+        return True
+
+    def _damage(self, path: Path, rows: int) -> str:
+        """What is wrong with a block; empty where nothing is."""
+        try:
+            found: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except DAMAGES_OF_ARRAYS as error:
+            return f"damaged ({' '.join(str(error).split())[:200]})"
+        width = found.shape[-1] if self._width is None and found.ndim else self._width
+        if found.dtype != np.float32 or found.shape != (rows, width):
+            return f"holds {found.dtype} numbers of shape {found.shape}, not float32 of ({rows}, {width})"
+        if not np.isfinite(found).all():
+            return "holds NaN or infinity"
+        self._width = width
+        return ""
 
     def write(self, block: int, z_BD: Tensor) -> None:
         """Put a block's rows on disk, whole or not at all."""
         assert len(z_BD) == len(self.positions(block)), "a block must be written whole"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(self.folder)
         with files.replacing(self._path(block)) as partial, partial.open("wb") as file:
             np.save(file, z_BD.float().cpu().numpy())
+        _block.cache_clear()  # it may hold what was damaged
 
     def row(self, position: int) -> NDArray[np.float32]:
         """Feature of one clip, (D,), read through the page cache: memory does not grow with N."""
@@ -76,7 +117,7 @@ class FeatureCache:
         """Compute blocks, one whole block of pictures (B, C, H, W) at a time.
 
         Raises:
-            InputError: If the encoder gives NaN or infinity.
+            InputError: If the encoder gives NaN or infinity, or the disk takes no more.
         """
         files.sweep(self.folder)
         wanted = tqdm(list(blocks), desc="image features", unit="block")

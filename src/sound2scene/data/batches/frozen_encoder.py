@@ -41,11 +41,13 @@ class Encoding(NamedTuple):
         encode: (B, 3, H, W) on the CPU to (B, D) on the CPU, without gradient.
         fingerprint: Fingerprint of its weights.
         preset: Image chain that feeds it.
+        width: D; None where it is not known before the first picture.
     """
 
     encode: Encode
     fingerprint: str
     preset: str
+    width: int | None = None
 
 
 class FrozenFeatures:
@@ -82,7 +84,7 @@ class FrozenFeatures:
         """
         known = (split.fingerprint, flip)
         if known not in self._known:
-            encoding = Encoding(self._encode, self.facts.fingerprint, self.facts.preset)
+            encoding = Encoding(self._encode, self.facts.fingerprint, self.facts.preset, self.facts.width)
             self._known[known] = cached(split, encoding, self.settings.cache, self.workers, flip)
         return self._known[known]
 
@@ -110,13 +112,11 @@ def cached(split: Pictures, encoding: Encoding, root: str, workers: int, flip: b
         InputError: If a picture cannot be decoded, or a feature is NaN or infinite.
     """
     preset = f"{encoding.preset}, mirrored" if flip else encoding.preset
-    cache = FeatureCache(root, encoding.fingerprint, preset, split.fingerprint, len(split))
+    cache = FeatureCache(root, encoding.fingerprint, preset, split.fingerprint, len(split), encoding.width)
     chain = images.preset(encoding.preset)
     reader = PictureReader(split, _Mirrored(chain) if flip else chain)
     rank, ranks = world()
-    _fill(
-        cache, reader, [block for block in cache.missing() if block % ranks == rank], encoding.encode, workers
-    )
+    _fill(cache, reader, cache.missing(rank, ranks), encoding.encode, workers)
     barrier()
     _fill(cache, reader, cache.missing(), encoding.encode, workers)  # nodes without a shared disk
     return cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from sound2scene import files
 from sound2scene.data.batches.features import FeatureCache
 from sound2scene.distributed import barrier, world
+from sound2scene.records import DAMAGES_OF_ARRAYS
 from sound2scene.types import InputError
 
 CHUNK = 1024
@@ -72,15 +74,30 @@ def cached_nearest(features: FeatureCache, k: int) -> NDArray[np.int32]:
         (N, k), read through the page cache.
     """
     path = features.folder / f"neighbours-{k}.npy"
-    if world()[0] == 0 and not path.exists():
+    if world()[0] == 0 and not _is_whole(path, features.clips, k):
         z_ND = np.stack([features.row(position) for position in range(features.clips)])
         _write(path, nearest(z_ND, k))
     barrier()
-    if not path.exists():  # nodes without a shared disk
+    if not _is_whole(path, features.clips, k):  # nodes without a shared disk
         z_ND = np.stack([features.row(position) for position in range(features.clips)])
         _write(path, nearest(z_ND, k))
     found_NK: NDArray[np.int32] = np.load(path, mmap_mode="r", allow_pickle=False)
     return found_NK
+
+
+def _is_whole(path: Path, clips: int, k: int) -> bool:
+    """Whether there are neighbours of all clips; damage is warned of."""
+    if not path.exists():
+        return False
+    try:
+        found: NDArray[np.int32] = np.load(path, mmap_mode="r", allow_pickle=False)
+        whole = found.dtype == np.int32 and found.shape == (clips, k)
+        whole = whole and bool(((found >= 0) & (found < clips)).all())
+    except DAMAGES_OF_ARRAYS:
+        whole = False
+    if not whole:
+        warnings.warn(f"{path}: damaged; it is computed again", stacklevel=3)
+    return whole
 
 
 def _write(path: Path, found_NK: NDArray[np.int32]) -> None:

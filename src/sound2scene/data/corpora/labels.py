@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path
+import re
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
+from sound2scene.data.corpora.tables import read_rows, split_of
 from sound2scene.data.video.find import SUFFIXES
 from sound2scene.types import InputError
 
@@ -29,33 +30,29 @@ def read_labels(path: str | Path) -> dict[str, Labelled]:
 
     Args:
         path: CSV with the columns key, label and, optionally, split (train, val or test). A key is a video's
-            path in the folder, with or without suffix.
+            path, in the folder or absolute, with or without suffix.
 
     Raises:
         InputError: If the file cannot be read, lacks a column or a key, or a key stands twice, in one split
             or in two.
     """
-    try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read ({error}); check the path") from None
-    if not rows or {"key", "label"} - rows[0].keys():
-        raise InputError(f"{path}: needs the columns key and label, and may have split; add a header line")
-    for number, row in enumerate(rows, 1):
-        if not row["key"]:
-            raise InputError(f"{path}: video {number} has no key; give its path in the folder")
-        if row.get("split", "train") not in ("train", "val", "test"):
-            raise InputError(f"{path}: {row['key']}: split must be train, val or test, not {row['split']!r}")
-    keys = [_without_suffix(row["key"]) for row in rows]
-    if doubles := sorted(key for key, count in Counter(keys).items() if count > 1):
+    found: dict[str, Labelled] = {}
+    doubles: list[str] = []
+    rows = read_rows(path, ("key", "label"), ("split",))
+    has_splits = any(row.cells["split"] for row in rows)
+    for row in rows:
+        if not row.cells["key"]:
+            raise InputError(f"{row.where}: has no key; give the video's path in the folder")
+        key = _plain(row.cells["key"], row.where)
+        split = split_of(row.cells["split"], row.where) if has_splits else None
+        doubles += [key] if key in found else []
+        found[key] = Labelled(row.cells["label"] or None, split)
+    if doubles:
         raise InputError(
             f"{path}: {len(doubles)} keys stand twice, in one split or in two: {', '.join(doubles[:10])}; "
             "keep one line of each"
         )
-    return {
-        key: Labelled(row["label"] or None, row.get("split")) for key, row in zip(keys, rows, strict=True)
-    }
+    return found
 
 
 def labels_of(source: str | Path | None) -> Mapping[str, Labelled] | Literal["folders"] | None:
@@ -67,6 +64,50 @@ def labels_of(source: str | Path | None) -> Mapping[str, Labelled] | Literal["fo
     return "folders" if source == "folders" else None if source is None else read_labels(source)
 
 
-def _without_suffix(name: str) -> str:
-    stem, dot, suffix = name.rpartition(".")
-    return stem if dot and f".{suffix.lower()}" in SUFFIXES else name
+def matched(table: Mapping[str, Labelled], folder: str | Path, names: Collection[str]) -> dict[str, Labelled]:
+    """A table by the names of a folder's videos; how many do not fit is said on standard error.
+
+    Args:
+        table: Table from :func:`read_labels`.
+        folder: The folder.
+        names: Paths of its videos without suffix.
+
+    Raises:
+        InputError: If an absolute key is not in the folder, two keys name one video, or no key names any.
+    """
+    roots = [PurePosixPath(place.as_posix()) for place in (Path(folder).absolute(), Path(folder).resolve())]
+    found: dict[str, Labelled] = {}
+    for key, entry in table.items():
+        name = _inside(key, roots, folder) if PurePosixPath(key).is_absolute() else key
+        if name not in names and (turned := name.replace("\\", "/")) in names:
+            name = turned
+        if name in found:
+            raise InputError(f"{folder}: the table names {name} twice, as {key} and otherwise; keep one line")
+        found[name] = entry
+    there = [name for name in found if name in names]
+    if table and not there:
+        raise InputError(
+            f"{folder}: none of the table's {len(table)} keys ({next(iter(table))} ...) names one of its "
+            f"{len(names)} videos ({next(iter(names))} ...); give their paths in the folder"
+        )
+    if strange := len(found) - len(there):
+        print(f"{folder}: {strange} of the table's {len(found)} keys name no video", file=sys.stderr)
+    if unnamed := len(names) - len(there):
+        print(f"{folder}: {unnamed} of {len(names)} videos are not in the table", file=sys.stderr)
+    return found
+
+
+def _inside(key: str, roots: list[PurePosixPath], folder: str | Path) -> str:
+    for root in roots:
+        if PurePosixPath(key).is_relative_to(root):
+            return PurePosixPath(key).relative_to(root).as_posix()
+    raise InputError(f"{key}: a key that does not lie in {folder}; give the video's path in the folder")
+
+
+def _plain(key: str, where: str) -> str:
+    """A key without suffix, `./` and doubled slashes."""
+    stem, dot, suffix = key.rpartition(".")
+    name = PurePosixPath(stem if dot and f".{suffix.lower()}" in SUFFIXES else key)
+    if ".." in re.split(r"[/\\]", name.as_posix()):
+        raise InputError(f"{where}: key {key!r} leaves the folder; give the video's path in the folder")
+    return name.as_posix()

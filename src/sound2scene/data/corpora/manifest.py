@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sound2scene.data.corpora.corpus import Jobs, held_out
+from sound2scene.data.corpora.corpus import Jobs, check_shares, held_out, refuse_clashes
 from sound2scene.data.corpora.pairs import PairJob
+from sound2scene.data.corpora.tables import read_rows, split_of
 from sound2scene.data.shards.shard import safe_key
 from sound2scene.seeds import seed_of
 from sound2scene.types import InputError
@@ -29,8 +29,10 @@ def manifest_jobs(manifest: str | Path, val_share: float, draw_seed: int) -> Job
         draw_seed: Seed of the draw of pairs.
 
     Raises:
-        InputError: If a column is missing, or a class of a split lacks pictures or sounds.
+        InputError: If the table cannot be read or a column is missing, the share is none, a class of a split
+            lacks pictures or sounds, or two pairs would have one key.
     """
+    check_shares(val_share)
     path = Path(manifest)
     rows = _rows(path)
     groups = {row["file"]: row.get("group") or row["file"] for row in rows}
@@ -47,28 +49,24 @@ def manifest_jobs(manifest: str | Path, val_share: float, draw_seed: int) -> Job
             )
         dice = random.Random(seed_of("pairs", draw_seed, split, label))
         splits[split] += _draw(files, label, split, dice)
+    refuse_clashes(
+        (job["key"], f"{job['sound']} with {job['image']}") for jobs in splits.values() for job in jobs
+    )
     return splits
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read ({error}); check the path of the manifest") from None
-    missing = {"file", "modality", "class", "split"} - rows[0].keys() if rows else {"rows"}
-    if missing:
-        raise InputError(
-            f"{path}: needs the columns file, modality, class, split; missing: {sorted(missing)}"
-        )
-    for number, row in enumerate(rows, 1):
-        if not row["file"] or not row["class"]:
-            raise InputError(f"{path}: entry {number} has no file or no class; complete or remove it")
-        if row["modality"] not in ("audio", "image") or row["split"] not in ("train", "test"):
+    rows = read_rows(path, ("file", "modality", "class", "split"), ("group",))
+    for where, cells in rows:
+        if not cells["file"] or not cells["class"]:
+            raise InputError(f"{where}: has no file or no class; complete or remove it")
+        cells["modality"] = cells["modality"].lower()
+        if cells["modality"] not in ("audio", "image"):
             raise InputError(
-                f"{path}: {row['file']}: modality must be audio or image, split train or test; correct it"
+                f"{where}: modality must be audio or image, not {cells['modality']!r}; correct it"
             )
-    return rows
+        cells["split"] = split_of(cells["split"], where, ("train", "test"))
+    return [row.cells for row in rows]
 
 
 def _held_out_groups(rows: Sequence[Mapping[str, str]], groups: Mapping[str, str], share: float) -> set[str]:

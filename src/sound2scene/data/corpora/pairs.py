@@ -6,17 +6,16 @@ one folder per class.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from sound2scene import audio, images
-from sound2scene.data.corpora.corpus import Jobs, shared_out
+from sound2scene.data.corpora.corpus import Jobs, refuse_clashes, shared_out
 from sound2scene.data.shards.shard import safe_key
+from sound2scene.folders import PICTURES, listed
 from sound2scene.regular import read_regular
 from sound2scene.types import Clip, InputError, Rejected
-
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 class PairJob(TypedDict):
@@ -58,7 +57,9 @@ def make_pair(job: PairJob) -> Clip | Rejected:
 def holds_pairs(folder: str | Path) -> bool:
     """Whether a folder, or any folder in it, has `images/` and `audios/`; else it may hold videos."""
     root = Path(folder)
-    return any((sub / "images").is_dir() and (sub / "audios").is_dir() for sub in (root, *root.glob("*/")))
+    return root.is_dir() and any(
+        (sub / "images").is_dir() and (sub / "audios").is_dir() for sub in (root, *_classes(root))
+    )
 
 
 def folder_jobs(
@@ -82,20 +83,16 @@ def folder_jobs(
 def paired(folder: str | Path, spelling: Callable[[str], str] = str) -> list[PairJob]:
     """Jobs of a folder of pairs; arguments and errors as for :func:`folder_jobs`."""
     root = Path(folder)
-    named = (
-        [(root, None)] if (root / "images").is_dir() else [(sub, sub.name) for sub in sorted(root.glob("*/"))]
-    )
+    named = [(root, None)] if (root / "images").is_dir() else [(sub, sub.name) for sub in _classes(root)]
     jobs = [job for sub, label in named for job in _paired(sub, label, spelling)]
+    refuse_clashes((job["key"], str(job["image"] or job["sound"])) for job in jobs)
     if not jobs:
         raise InputError(f"{root}: neither images/ and audios/ nor class folders with them; check the path")
     return jobs
 
 
 def _paired(folder: Path, label: str | None, spelling: Callable[[str], str]) -> list[PairJob]:
-    pictures = _named(
-        (path for path in folder.glob("images/*") if path.suffix.lower() in PICTURE_SUFFIXES), spelling
-    )
-    sounds = _named(folder.glob("audios/*"), spelling)
+    pictures, sounds = (_named(folder / half, spelling) for half in ("images", "audios"))
     prefix = "" if label is None else f"{label}-"
     return [
         {
@@ -109,10 +106,14 @@ def _paired(folder: Path, label: str | None, spelling: Callable[[str], str]) -> 
     ]
 
 
-def _named(files: Iterable[Path], spelling: Callable[[str], str]) -> dict[str, Path]:
+def _classes(root: Path) -> list[Path]:
+    return [Path(entry.path) for entry in listed(root) if entry.is_dir()] if root.is_dir() else []
+
+
+def _named(folder: Path, spelling: Callable[[str], str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for path in sorted(files):
-        if path.name.startswith(".") or not path.is_file():
+    for path in [Path(entry.path) for entry in listed(folder) if entry.is_file()] if folder.is_dir() else []:
+        if folder.name == "images" and path.suffix.lower() not in PICTURES:
             continue
         name = spelling(path.stem)
         if name in found:

@@ -7,8 +7,16 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
-from sound2scene.data.corpora.corpus import Corpus, Jobs, held_out, shared_out
-from sound2scene.data.corpora.labels import Labelled
+from sound2scene.data.corpora.corpus import (
+    Corpus,
+    Jobs,
+    check_shares,
+    drawn_as,
+    held_out,
+    refuse_clashes,
+    shared_out,
+)
+from sound2scene.data.corpora.labels import Labelled, matched
 from sound2scene.data.selection.choice import MomentChoice
 from sound2scene.data.shards.shard import safe_key
 from sound2scene.data.video.clip import VideoJob
@@ -36,12 +44,15 @@ def folder_videos(
             all.
 
     Raises:
-        InputError: If there are no videos, or none of the classes.
+        InputError: If there are no videos, or none of the classes; if the shares are none, no key of the
+            table names a video, or two videos would have one key.
     """
-    table = labels if isinstance(labels, Mapping) else {}
+    check_shares(*shares)
+    videos = find_videos(folder)
+    table = matched(labels, folder, videos) if isinstance(labels, Mapping) else {}
     jobs: list[VideoJob] = []
     outside: list[str] = []
-    for name, path in find_videos(folder).items():
+    for name, path in videos.items():
         first, slash, _ = name.partition("/")
         label = (first if slash else None) if labels == "folders" else table.get(name, Labelled(None)).label
         if classes is not None and label not in classes:
@@ -52,6 +63,7 @@ def folder_videos(
         raise InputError(
             f"{folder}: no videos of the classes {', '.join(classes or ())}; check the folders' names"
         )
+    refuse_clashes((job["key"], job["video"]) for job in jobs)
     given = {clip_key(name): entry.split for name, entry in table.items() if entry.split}
     splits = _given_splits(jobs, given, shares[0]) if given else shared_out(jobs, *shares)
     there = {job["key"] for job in jobs}
@@ -71,10 +83,11 @@ def clip_key(name: str) -> str:
 def _given_splits(jobs: list[VideoJob], given: Mapping[str, str], val_share: float) -> Jobs[VideoJob]:
     """Jobs in the splits of a table; what is not in it trains, and validation is held out if it has none."""
     splits: Jobs[VideoJob] = {"train": [], "val": [], "test": []}
-    train = [job["key"] for job in jobs if given.get(job["key"], "train") == "train"]
+    train = [drawn_as(job["key"]) for job in jobs if given.get(job["key"], "train") == "train"]
     val = set[str]() if "val" in given.values() else held_out(train, val_share)
     for job in jobs:
-        splits["val" if job["key"] in val else given.get(job["key"], "train")].append(job)
+        split = given.get(job["key"], "train")
+        splits["val" if split == "train" and drawn_as(job["key"]) in val else split].append(job)
     return {split: found for split, found in splits.items() if found or split == "train"}
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from sound2scene import files
 from sound2scene.moments import Choice
-from sound2scene.types import InputError
+from sound2scene.records import Record
 
 FORMAT = 1
 
@@ -47,7 +45,7 @@ class Selection:
         Raises:
             InputError: If it cannot be written.
         """
-        write_text(path, self.to_json())
+        files.write(path, self.to_json(), sync=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Selection:
@@ -56,61 +54,23 @@ class Selection:
         Raises:
             InputError: If the file is missing, damaged or of another kind.
         """
-        found = read_json(path)
-        if not isinstance(found, dict) or found.get("format") != FORMAT:
-            remedy = "select again, or use `sound2scene moments import`"
-            raise InputError(f"{path}: not a selection of format {FORMAT}; {remedy}")
-        scorer, videos, rejected = (found.get(name) for name in ("scorer", "videos", "rejected"))
-        if not (isinstance(scorer, dict) and isinstance(videos, dict) and isinstance(rejected, dict)):
-            raise InputError(f"{path}: scorer, videos and rejected must be mappings; select again")
+        found = _FILE.read(path)
         return cls(
-            scorer,
-            {key: Choice.from_json(value, f"{path}: {key!r}") for key, value in videos.items()},
-            {key: _reason(value, f"{path}: rejected {key!r}") for key, value in rejected.items()},
+            found["scorer"],
+            {key: Choice.from_json(value, f"{path}: {key!r}") for key, value in found["videos"].items()},
+            found["rejected"],
         )
 
 
-def _reason(value: object, name: str) -> tuple[str, str]:
-    match value:
-        case [str(kind), str(reason)]:
-            return kind, reason
-    raise InputError(f"{name}: expected a kind and a reason; select again")
+class _File(TypedDict):
+    scorer: dict[str, Any]
+    videos: dict[str, Any]
+    rejected: dict[str, tuple[str, str]]
+
+
+_FILE = Record(_File, "select again, or use `sound2scene moments import`", FORMAT, unique=True)
 
 
 def _lines(rows: list[tuple[str, Any]]) -> str:
     inner = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in rows)
     return f"{{\n{inner}\n}}" if rows else "{}"
-
-
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """What a JSON file holds.
-
-    Raises:
-        InputError: If it cannot be read, is no JSON, or has a key twice.
-    """
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_unique)
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path}: cannot be read as JSON ({error}); check the path, or make it again"
-        ) from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        doubles = [repr(key) for key, count in Counter(key for key, _ in pairs).items() if count > 1]
-        raise InputError(f"{', '.join(doubles[:3])} more than once")
-    return found
-
-
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file whole or not at all, and be sure that it is on the disk.
-
-    Raises:
-        InputError: If it cannot be written.
-    """
-    try:
-        files.write(path, text, sync=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error}); choose another place") from None

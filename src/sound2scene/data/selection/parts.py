@@ -10,11 +10,29 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NotRequired, TypedDict
 
 from sound2scene.data.selection.file import FORMAT, Selection
+from sound2scene.files import writing
 from sound2scene.moments import Choice, Refused
+from sound2scene.records import Record
 from sound2scene.types import InputError
+
+
+class _Header(TypedDict):
+    scorer: dict[str, Any]
+
+
+class _Row(TypedDict):
+    key: str
+    rejected: NotRequired[tuple[str, str]]
+    moments_s: NotRequired[list[float]]
+    scores: NotRequired[list[float]]
+    duration_s: NotRequired[float]
+
+
+_REMEDY = "delete this file, its videos are then scored again"
+_HEADER, _ROW = Record(_Header, _REMEDY, FORMAT), Record(_Row, _REMEDY)
 
 
 class Parts:
@@ -61,25 +79,24 @@ class Parts:
             InputError: If it cannot be written.
         """
         row = {"key": key, **({"rejected": list(found)} if isinstance(found, Refused) else found.as_json())}
-        try:
+        with writing(self.target):
             self._file = self._file or self._open(self._path(rank))
             self._file.write(json.dumps(row).encode() + b"\n")
             self._file.flush()
-        except OSError as error:
-            raise InputError(f"{self.target}: cannot be written ({error}); free space, then go on") from None
 
     def close(self) -> None:
         """Let go of this process's part."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with writing(self.target):
+                file.close()
 
     def finish(self) -> Selection:
         """Write the finished file, then remove the parts of all processes."""
         whole = self.selection()
         whole.save(self.target)
         for path in self._paths():
-            path.unlink()
+            path.unlink(missing_ok=True)
         self._read.clear()
         return whole
 
@@ -103,24 +120,20 @@ class Parts:
 
     def _new_rows(self, path: Path) -> Iterator[tuple[str, Choice | Refused]]:
         start, before = self._read.get(path, (0, 0))
-        with path.open("rb") as file:
-            file.seek(start)
-            lines = file.read().split(b"\n")[:-1]  # what follows the last line end is torn, or nothing
+        try:
+            with path.open("rb") as file:
+                file.seek(start)
+                lines = file.read().split(b"\n")[:-1]  # what follows the last line end is torn, or nothing
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); run again") from None
         for number, line in enumerate(lines, before + 1):
             name = f"{path}:{number}"
-            try:
-                row = json.loads(line)
-                if number == 1:
-                    self._check(path, row["scorer"])
-                    continue
-                key = row.pop("key")
-                found = Refused(*row["rejected"]) if "rejected" in row else Choice.from_json(row, name)
-            except InputError:
-                raise
-            except (ValueError, LookupError, TypeError, AttributeError):
-                raise InputError(
-                    f"{name}: damaged; delete this file, its videos are then scored again"
-                ) from None
+            if number == 1:
+                self._check(path, _HEADER.parse(line, name)["scorer"])
+                continue
+            row = _ROW.parse(line, name)
+            key = row["key"]
+            found = Refused(*row["rejected"]) if "rejected" in row else Choice.from_json(row, name)
             yield key, found
         self._read[path] = start + sum(len(line) + 1 for line in lines), before + len(lines)
 

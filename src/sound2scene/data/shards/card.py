@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import Any, TypedDict, TypeGuard
+import hashlib
+from collections.abc import Iterable
+from typing import Any, NotRequired, TypedDict
+
+from sound2scene.records import Count, FileName, Record
+from sound2scene.types import InputError
 
 FORMAT = 1
+REMEDY = "prepare the dataset again, or see `sound2scene verify`"
 
 
 class ShardCard(TypedDict):
     """What `dataset.json` says of a shard."""
 
-    name: str
-    clips: int
-    bytes: int
+    name: FileName
+    clips: Count
+    bytes: Count
     sha256: str
 
 
@@ -29,10 +33,10 @@ class SplitCard(TypedDict):
         shards: Shards in the order of the clips.
     """
 
-    clips: int
-    rejected: int
-    kinds: dict[str, int]
-    fingerprint: str
+    clips: Count
+    rejected: Count
+    kinds: NotRequired[dict[str, Count]]
+    fingerprint: FileName
     shards: list[ShardCard]
 
 
@@ -51,49 +55,37 @@ class DatasetCard(TypedDict):
     """
 
     format: int
-    name: str
+    name: NotRequired[str]
     classes: list[str]
-    sample_rate_hz: int
-    clip_s: float
-    jobs: str
-    notes: dict[str, Any]
-    splits: dict[str, SplitCard]
+    sample_rate_hz: NotRequired[int]
+    clip_s: NotRequired[float]
+    jobs: NotRequired[str]
+    notes: NotRequired[dict[str, Any]]
+    splits: dict[FileName, SplitCard]
 
 
-def is_whole(card: object) -> TypeGuard[DatasetCard]:
-    """Whether a card has what a reader needs, and every name in it is one of a file in its folder."""
-    match card:
-        case {"classes": [*classes], "splits": {**splits}, **others}:
-            names = [name for split, found in splits.items() for name in _names(split, found)]
-            return (
-                all(isinstance(name, str) for name in classes)
-                and all(isinstance(name, str) and re.fullmatch(r"[\w-]+(\.tar)?", name) for name in names)
-                and _are_notes(others.get("notes", {}))
-            )
-    return False
+def fingerprint_of(shards: Iterable[str]) -> str:
+    """Fingerprint of a split from the checksums of its shards, in their order."""
+    return hashlib.sha256("".join(shards).encode()).hexdigest()
 
 
-def _names(split: object, card: object) -> Iterator[object]:
-    """Every name in the card of a split; None stands for what is damaged."""
-    match card:
-        case {"clips": int(), "rejected": int(), "fingerprint": fingerprint, "shards": [*shards]}:
-            yield from (split, fingerprint, *map(_name, shards))
-        case _:
-            yield None
+CARD = Record(DatasetCard, REMEDY, FORMAT)
+_COVERAGE = Record(dict[str, dict[str, Count]], REMEDY)
 
 
-def _name(shard: object) -> object:
-    match shard:
-        case {"name": name, "bytes": int(size)} if size >= 0:
-            return name
-    return None
+def read_card(data: bytes, name: str) -> DatasetCard:
+    """What a `dataset.json` says.
 
+    Args:
+        data: The file.
+        name: What an error calls it.
 
-def _are_notes(notes: object) -> bool:
-    if not isinstance(notes, dict):
-        return False
-    counted = notes.get("coverage", {})
-    return isinstance(counted, dict) and all(
-        isinstance(counts, dict) and all(isinstance(count, int) for count in counts.values())
-        for counts in counted.values()
-    )
+    Raises:
+        InputError: If it is none of this format, lacks what a reader needs, or names files elsewhere.
+    """
+    card = CARD.parse(data, name)
+    _COVERAGE.convert(card.get("notes", {}).get("coverage", {}), f"{name}: coverage")
+    for split, found in card["splits"].items():
+        if len({shard["name"] for shard in found["shards"]}) < len(found["shards"]):
+            raise InputError(f"{name}: split {split} names a shard twice; {REMEDY}")
+    return card

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import tarfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, TypedDict
+from typing import IO, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sound2scene.data.shards.card import REMEDY
+from sound2scene.records import DAMAGES_OF_ARRAYS, Record
 from sound2scene.types import InputError
 
 MEMBERS = ("jpg", "flac", "json")
-REMEDY = "prepare the dataset again, or see `sound2scene verify`"
-# What NumPy raises depends on where a file is damaged.
-_DAMAGES = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile)
 
 
 class Location(TypedDict):
@@ -97,6 +95,10 @@ class Index:
             InputError: If it is none, or its arrays are not of the kinds and shapes that :meth:`save` writes.
         """
         try:
+            with zipfile.ZipFile(file) as archive:
+                if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                    raise ValueError("compressed, which no index is")
+            file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
                 index = cls(*(arrays[column] for column in ("shard", "offset", "size", "label", "key")))
             kinds = [array.dtype.kind for array in vars(index).values()]
@@ -104,10 +106,51 @@ class Index:
             one = len({len(array) for array in vars(index).values()}) == 1
             if kinds != ["i", "i", "i", "i", "S"] or shapes != [(), (3,), (3,), (), ()] or not one:
                 raise ValueError(f"arrays of kinds {kinds}")
-        except _DAMAGES as error:
+            if not (np.frombuffer(index.key_N.tobytes(), np.uint8) < 128).all():
+                raise ValueError("a key that is no ASCII")
+            if len(np.unique(index.key_N)) != len(index.key_N):
+                raise ValueError("a key that stands twice")
+        except DAMAGES_OF_ARRAYS as error:
             reason = " ".join(str(error).split())
             raise InputError(f"{name}: damaged index ({reason}); {REMEDY}") from None
         return index
+
+    def check(self, bytes_S: NDArray[np.int64], classes: int, name: str) -> None:
+        """Refuse an index that points outside what is there.
+
+        Args:
+            bytes_S: Size of each shard.
+            classes: Number of classes.
+            name: What an error calls the index.
+
+        Raises:
+            InputError: If it does.
+        """
+        inside = ((self.shard_N >= 0) & (self.shard_N < len(bytes_S))).all() and (
+            (self.offset_NM >= 0)
+            & (self.size_NM >= 0)
+            # No sum, which could overflow.
+            & (self.offset_NM <= bytes_S[self.shard_N, None] - np.maximum(self.size_NM, 0))
+        ).all()
+        if not inside or not ((self.label_N >= -1) & (self.label_N < classes)).all():
+            raise InputError(f"{name}: points outside the shards or classes; {REMEDY}")
+
+
+class About(TypedDict):
+    """What is known of a clip, its member `json`.
+
+    Attributes:
+        label: Class of the clip, or None.
+        moment_s: Second of the video at which its picture was taken; None where there is no video.
+        metadata: Anything else that JSON can hold.
+    """
+
+    label: str | None
+    moment_s: float | None
+    metadata: dict[str, Any]
+
+
+ABOUT = Record(About, REMEDY)
 
 
 def scan_shard(file: IO[bytes], name: str) -> Iterator[Location]:
@@ -125,10 +168,23 @@ def scan_shard(file: IO[bytes], name: str) -> Iterator[Location]:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             found = tar.getmembers()
             labels = {
-                _split(member)[0]: _label(tar, member) for member in found if _split(member)[1] == "json"
+                _split(member)[0]: _label(tar, member, name)
+                for member in found
+                if _split(member)[1] == "json"
             }
-    except (tarfile.TarError, EOFError, ValueError, LookupError, TypeError) as error:
-        raise InputError(f"{name}: damaged shard ({error}); {REMEDY}") from None
+    except InputError:
+        raise
+    except (
+        tarfile.TarError,
+        OSError,
+        EOFError,
+        ValueError,
+        LookupError,
+        TypeError,
+        ArithmeticError,
+    ) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{name}: damaged shard ({reason}); {REMEDY}") from None
     for member in found:
         key, kind = _split(member)
         if kind in members.setdefault(key, {}):
@@ -152,7 +208,6 @@ def _split(member: tarfile.TarInfo) -> tuple[str, str]:
     return key, kind
 
 
-def _label(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str | None:
+def _label(tar: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> str | None:
     payload = tar.extractfile(member)
-    label: str | None = json.load(payload)["label"] if payload else None
-    return label
+    return ABOUT.parse(payload.read() if payload else b"", f"{name}:{member.name}")["label"]

@@ -14,9 +14,9 @@ sampler's business alone, and any WebDataset reader still streams the same tars.
 from __future__ import annotations
 
 import io
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,14 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from sound2scene import audio
-from sound2scene.data.shards.card import FORMAT, SplitCard, is_whole
-from sound2scene.data.shards.index import MEMBERS, REMEDY, Index
+from sound2scene.data.shards.card import REMEDY, SplitCard, read_card
+from sound2scene.data.shards.index import ABOUT, MEMBERS, About, Index
 from sound2scene.data.shards.report import covered
 from sound2scene.types import Clip, InputError
+
+
+class UnreadableError(InputError):
+    """A file that a server or disk does not give as it should; its content is not at fault."""
 
 
 class Folder:
@@ -53,24 +57,18 @@ class Folder:
         self.address = str(address)
         try:
             self._open_filesystem()
-            card: object = json.loads(self.read("dataset.json"))
+            data = self.read("dataset.json")
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(
                 f"{self.address}: no dataset.json there; make one with `sound2scene prepare`"
             ) from None
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InputError(f"{self.address}/dataset.json: not valid JSON ({error}); {REMEDY}") from None
+        except InputError:
+            raise
         except (ValueError, ImportError) as error:
             # An unknown protocol, or one whose package is not installed.
-            raise InputError(f"{self.address}: cannot be opened ({error}); check the address") from None
-        found = card.get("format") if isinstance(card, dict) else None
-        if found != FORMAT:
-            raise InputError(
-                f"{self.address}/dataset.json: shard format {found}, this version reads {FORMAT}"
-            )
-        if not is_whole(card):
-            raise InputError(f"{self.address}/dataset.json: incomplete, or names files elsewhere; {REMEDY}")
-        self.card = card
+            reason = " ".join(str(error).split())
+            raise InputError(f"{self.address}: cannot be opened ({reason}); check the address") from None
+        self.card = read_card(data, f"{self.address}/dataset.json")
 
     def _open_filesystem(self) -> None:
         self._filesystem, self._root = fsspec.core.url_to_fs(self.address)
@@ -115,13 +113,63 @@ class Folder:
         return splits[name]
 
     def read(self, name: str, start: int | None = None, end: int | None = None) -> bytes:
-        """Bytes [start, end) of a file in the folder, the whole file by default."""
-        data: bytes = self._opened().cat_file(f"{self._root}/{name}", start=start, end=end)
+        """Bytes [start, end) of a file in the folder, the whole file by default.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            UnreadableError: If it cannot be read, or not as many bytes come as were asked for.
+        """
+        with self._told(name):
+            data: bytes = self._opened().cat_file(f"{self._root}/{name}", start=start, end=end)
+        if start is not None and end is not None and len(data) != end - start:
+            remedy = "it has changed, or its server gives no parts of files (ranges): copy the dataset"
+            raise UnreadableError(
+                f"{self.address}/{name}: gave {len(data)} bytes where {end - start} were asked for; {remedy}"
+            )
         return data
 
-    def size(self, name: str) -> int:
-        """Bytes of a file in the folder."""
-        return int(self._opened().size(f"{self._root}/{name}"))
+    def size(self, name: str) -> int | None:
+        """Bytes of a file in the folder; None where a server does not tell.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            UnreadableError: If it cannot be asked for.
+        """
+        with self._told(name):
+            found: int | None = self._opened().size(f"{self._root}/{name}")
+        return found
+
+    def listed(self, name: str = "") -> list[tuple[str, bool]]:
+        """Names in a folder, and whether each is a folder; none where nobody tells."""
+        try:
+            found = self._opened().ls(f"{self._root}/{name}".rstrip("/"), detail=True)
+            return [(one["name"].rstrip("/").rpartition("/")[2], one["type"] == "directory") for one in found]
+        except Exception:  # many servers list nothing, each in its own way
+            return []
+
+    @contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        """One line for what a file system says."""
+        try:
+            yield
+        except InputError:
+            raise
+        except Exception as error:  # every kind of server has errors of its own, `Exception` among them
+            if _is_missing(error):
+                raise
+            told = error.__cause__ if isinstance(error, FileNotFoundError) else error
+            words = " ".join(str(told).split())[:200] or type(told).__name__
+            raise UnreadableError(
+                f"{self.address}/{name}: cannot be read ({words}); check address, rights and connection"
+            ) from None
+
+
+def _is_missing(error: Exception) -> bool:
+    """Whether a file is not there; where a server does not answer, some file systems say so as well."""
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return False
+    cause = error.__cause__
+    return cause is None or isinstance(cause, FileNotFoundError) or getattr(cause, "status", 0) in (404, 410)
 
 
 class ShardDataset(Dataset[Clip]):
@@ -164,13 +212,7 @@ class ShardDataset(Dataset[Clip]):
         if len(index.key_N) != card["clips"]:
             raise InputError(f"{where}: lists {len(index.key_N)} clips, not {card['clips']}; {REMEDY}")
         bytes_S = np.array([shard["bytes"] for shard in card["shards"]], np.int64)
-        inside = ((index.shard_N >= 0) & (index.shard_N < len(bytes_S))).all() and (
-            (index.offset_NM >= 0)
-            & (index.size_NM >= 0)
-            & (index.offset_NM + index.size_NM <= bytes_S[index.shard_N, None])
-        ).all()
-        if not inside or not ((index.label_N >= -1) & (index.label_N < len(self.classes))).all():
-            raise InputError(f"{where}: points outside the shards or classes; {REMEDY}")
+        index.check(bytes_S, len(self.classes), where)
         return index
 
     def _check(self, path: str, expected: int) -> None:
@@ -179,7 +221,7 @@ class ShardDataset(Dataset[Clip]):
             size = self.folder.size(path)
         except FileNotFoundError:
             raise InputError(f"{where}: shard is missing; {REMEDY}") from None
-        if size != expected:
+        if size is not None and size != expected:
             raise InputError(f"{where}: shard has {size} bytes instead of {expected}; {REMEDY}")
 
     def __len__(self) -> int:
@@ -194,7 +236,10 @@ class ShardDataset(Dataset[Clip]):
         column = MEMBERS.index(kind)
         start = int(self.index.offset_NM[position, column])
         end = start + int(self.index.size_NM[position, column])
-        return self.folder.read(self.shards[self.index.shard_N[position]], start, end)
+        try:
+            return self.folder.read(self.shards[self.index.shard_N[position]], start, end)
+        except FileNotFoundError:
+            raise InputError(f"{self.where(position)}: shard is missing; {REMEDY}") from None
 
     def where(self, position: int) -> str:
         """A clip's name and shard, for messages."""
@@ -202,15 +247,15 @@ class ShardDataset(Dataset[Clip]):
 
     def waveform(self, position: int) -> NDArray[np.float32]:
         """Sound of a clip: 160,000 float32 samples at 16 kHz in [-1, 1]."""
+        data = self.member(position, "flac")
         try:
-            return audio.load(self.member(position, "flac"))
+            return audio.load(data)
         except InputError as error:
             raise InputError(f"{self.where(position)}: {error}") from None
 
-    def metadata(self, position: int) -> dict[str, Any]:
-        """What was written beside picture and sound: `moment_s`, `label`, `metadata`."""
-        found: dict[str, Any] = json.loads(self.member(position, "json"))
-        return found
+    def metadata(self, position: int) -> About:
+        """What was written beside picture and sound."""
+        return ABOUT.parse(self.member(position, "json"), self.where(position))
 
     def __getitem__(self, position: int) -> Clip:
         about = self.metadata(position)

@@ -6,8 +6,10 @@ import gzip
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
 
+from sound2scene.records import Record
 from sound2scene.types import Rejected
 
 REPORT = "report.json"
@@ -60,7 +62,7 @@ def report_files(
     """
     if any(missing.values()):
         lines = "".join(f"{split}\t{key}\n" for split, keys in missing.items() for key in keys)
-        yield MISSING, gzip.compress(lines.encode(), mtime=0)
+        yield MISSING, gzip.compress(lines.encode("utf-8", "backslashreplace"), mtime=0)
     report = {
         "name": card["name"],
         "coverage": covered(card),
@@ -74,6 +76,45 @@ def report_files(
         },
     }
     yield REPORT, json.dumps(report, indent=1).encode()
+
+
+class RejectedLine(TypedDict):
+    """A line of `rejected.jsonl`."""
+
+    key: str
+    reason: str
+    kind: NotRequired[str]
+
+
+REJECTED = Record(RejectedLine, "prepare the dataset again")
+
+
+class Strays(TypedDict):
+    """Files of the source that are no clips of it."""
+
+    count: int
+    files: list[str]
+
+
+class Report(TypedDict):
+    """What `report.json` says, as far as it is told after a dataset was made.
+
+    Attributes:
+        coverage: See :func:`covered`.
+        strays: Files of the source that are no clips of it, by kind.
+    """
+
+    coverage: dict[str, dict[str, int]]
+    strays: dict[str, Strays]
+
+
+def read_report(folder: str | Path) -> Report:
+    """The report of a dataset.
+
+    Raises:
+        InputError: If it is missing or damaged.
+    """
+    return Record(Report, "prepare the dataset again").read(Path(folder) / REPORT)
 
 
 def _by_kind(rejected: Sequence[Rejected]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import TypeAlias, TypedDict, TypeVar
 from sound2scene import audio
 from sound2scene.data.shards.index import Location, scan_shard
 from sound2scene.files import write
+from sound2scene.records import Count, Record
 from sound2scene.types import CLIP_SAMPLES, Clip, InputError, Rejected
 
 
@@ -27,9 +28,28 @@ JobT = TypeVar("JobT", bound=Job)
 MakeClip: TypeAlias = Callable[[JobT], Clip | Rejected]
 
 
+LONGEST_KEY = 250  # with a suffix it is the name of a file
+
+
 def safe_key(name: str) -> str:
-    """A clip's name with all but ASCII letters, digits, `_` and `-` replaced: a dot ends a WebDataset key."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
+    """A clip's key from any name; two names never share one.
+
+    ASCII letters, digits, `_` and `-` stay. Each byte of all else (a dot ends a WebDataset key) becomes `=`
+    with its two hexadecimal digits, and a key beyond 250 characters is cut, with `==` and a part of its
+    checksum behind it.
+    """
+    spelt = re.sub(
+        rb"[^A-Za-z0-9_-]", lambda byte: b"=%02X" % byte[0][0], name.encode("utf-8", "surrogateescape")
+    )
+    if len(spelt) > LONGEST_KEY:
+        end = b"==" + hashlib.sha256(spelt).hexdigest()[:16].encode()
+        spelt = spelt[: LONGEST_KEY - len(end)] + end
+    return spelt.decode("ascii")
+
+
+def is_key(text: str) -> bool:
+    """Whether a text is one that :func:`safe_key` can give."""
+    return len(text) <= LONGEST_KEY and re.fullmatch(r"[A-Za-z0-9_=-]+", text) is not None
 
 
 class Sidecar(TypedDict):
@@ -47,11 +67,14 @@ class Sidecar(TypedDict):
 
     jobs: str
     name: str
-    clips: int
-    bytes: int
+    clips: Count
+    bytes: Count
     sha256: str
     rows: list[Location]
-    rejected: list[list[str]]
+    rejected: list[tuple[str, str, str]]
+
+
+SIDECAR = Record(Sidecar, "remove this file, its clips are then made again")
 
 
 def write_shard(path: Path, jobs: Sequence[JobT], make_clip: MakeClip[JobT], digest: str) -> Sidecar:
@@ -65,7 +88,7 @@ def write_shard(path: Path, jobs: Sequence[JobT], make_clip: MakeClip[JobT], dig
     """
     beside = path.with_suffix(".part.json")
     if beside.exists():
-        done: Sidecar = json.loads(beside.read_text(encoding="utf-8"))
+        done = SIDECAR.read(beside)
         if path.exists() or not done["clips"]:
             return done
     rejected: list[Rejected] = []
@@ -85,7 +108,7 @@ def write_shard(path: Path, jobs: Sequence[JobT], make_clip: MakeClip[JobT], dig
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
         "rows": rows,
-        "rejected": [list(entry) for entry in rejected],
+        "rejected": [(entry.key, entry.reason, entry.kind) for entry in rejected],
     }
     write(beside, json.dumps(sidecar), sync=True)
     return sidecar
@@ -97,6 +120,9 @@ def _made(jobs: Sequence[JobT], make_clip: MakeClip[JobT], rejected: list[Reject
             clip = make_clip(job)
         except InputError as error:
             clip = Rejected(job["key"], str(error), error.kind)
+        if isinstance(clip, Clip) and not is_key(clip.key):
+            remedy = "use letters, digits, _ and - only, 250 at most (see `safe_key`)"
+            clip = Rejected(job["key"], f"clip name {clip.key[:300]!r}: {remedy}", "unusable_name")
         if isinstance(clip, Rejected):
             rejected.append(clip)
         else:
@@ -104,8 +130,6 @@ def _made(jobs: Sequence[JobT], make_clip: MakeClip[JobT], rejected: list[Reject
 
 
 def _add(tar: tarfile.TarFile, clip: Clip) -> None:
-    if not clip.key or safe_key(clip.key) != clip.key:
-        raise InputError(f"clip name {clip.key!r}: use letters, digits, _ and - only (see `safe_key`)")
     assert clip.waveform_T.shape == (CLIP_SAMPLES,), f"{clip.key}: {clip.waveform_T.shape} is not 10 s"
     about = {"label": clip.label, "moment_s": clip.moment_s, "metadata": dict(clip.metadata)}
     members = {

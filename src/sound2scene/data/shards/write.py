@@ -16,16 +16,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from tqdm import tqdm
 
-from sound2scene.data.shards.card import FORMAT, DatasetCard, SplitCard
+from sound2scene.data.shards.card import FORMAT, DatasetCard, SplitCard, fingerprint_of
 from sound2scene.data.shards.index import Index, Location
 from sound2scene.data.shards.report import count_kinds, report_files
 from sound2scene.data.shards.shard import JobT, MakeClip, Sidecar, write_shard
-from sound2scene.files import sweep, write
+from sound2scene.files import alone, make_folder, sweep, write
 from sound2scene.processes import spread
+from sound2scene.records import Record
 from sound2scene.types import CLIP_S, SAMPLE_RATE_HZ, InputError, Rejected
 
 
@@ -76,14 +77,24 @@ def write_dataset(
     _refuse_others(root, digest)
     if not (root / "dataset.json").exists():
         _refuse_doubles(root, (job["key"] for jobs in splits.values() for job in jobs))
-        sidecars = _write_shards(root, splits, make_clip, plan, digest)
-        _refuse_doubles(root, (location["key"] for location in _locations(sidecars)))
-        _close(root, sidecars, plan, digest)
+        with alone(root / "dataset.json"):
+            _refuse_others(root, digest)
+            if not (root / "dataset.json").exists():  # another process may have been at work meanwhile
+                sidecars = _write_shards(root, splits, make_clip, plan, digest)
+                _refuse_doubles(root, (location["key"] for location in _locations(sidecars)))
+                _close(root, sidecars, plan, digest)
+            _clear(root, splits)
+    else:
+        _clear(root, splits)
+    return root
+
+
+def _clear(root: Path, splits: Iterable[str]) -> None:
+    """Remove what was needed only while the dataset was made."""
     for sidecar in root.glob("*/*.part.json"):
-        sidecar.unlink()
+        sidecar.unlink(missing_ok=True)
     for written in (root, *(root / split for split in splits)):
         sweep(written)
-    return root
 
 
 def _close(root: Path, sidecars: Mapping[str, list[Sidecar]], plan: Plan, digest: str) -> None:
@@ -111,13 +122,16 @@ def _locations(sidecars: Mapping[str, list[Sidecar]]) -> Iterator[Location]:
     return (location for found in sidecars.values() for sidecar in found for location in sidecar["rows"])
 
 
+class _Claim(TypedDict):
+    jobs: str
+
+
+_CLAIM = Record(_Claim, "remove it, or choose another folder")
+
+
 def _refuse_others(root: Path, digest: str) -> None:
     for claim in (root / "dataset.json", *sorted(root.glob("*/*.part.json"))):
-        try:
-            known = not claim.exists() or json.loads(claim.read_text())["jobs"] == digest
-        except (ValueError, LookupError, TypeError):
-            known = False
-        if not known:
+        if claim.exists() and _CLAIM.read(claim)["jobs"] != digest:
             raise InputError(
                 f"{root}: {claim.name} is of a dataset made from other clips or settings; "
                 "remove the folder or choose another one"
@@ -148,7 +162,7 @@ def _write_shards(
         for number, start in enumerate(range(0, len(jobs), plan.clips_per_shard))
     ]
     for split in splits:
-        (root / split).mkdir(parents=True, exist_ok=True)
+        make_folder(root / split)
     sidecars: dict[str, list[Sidecar]] = {split: [] for split in splits}
     total = sum(map(len, splits.values()))
     with (
@@ -183,7 +197,7 @@ def _close_split(folder: Path, sidecars: Sequence[Sidecar], classes: Sequence[st
         "clips": sum(sidecar["clips"] for sidecar in filled),
         "rejected": len(rejected),
         "kinds": count_kinds(rejected),
-        "fingerprint": hashlib.sha256("".join(sidecar["sha256"] for sidecar in filled).encode()).hexdigest(),
+        "fingerprint": fingerprint_of(sidecar["sha256"] for sidecar in filled),
         "shards": [
             {
                 "name": sidecar["name"],

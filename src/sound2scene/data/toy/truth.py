@@ -5,11 +5,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
 from sound2scene.data.toy import pictures, sounds
+from sound2scene.records import Record
 from sound2scene.types import CLIP_S
 
 KINDS: tuple[str, ...] = tuple(sounds.VOICES)
@@ -69,7 +71,7 @@ class Truth:
     key: str
     split: str
     seed: int
-    sources: tuple[SoundSource, ...]
+    sources: Annotated[tuple[SoundSource, ...], Meta(min_length=1)]
     background: str
     noise_floor_db: float
 
@@ -88,13 +90,20 @@ class Truth:
         return asdict(self) | {"label": self.label, "moment_true_s": self.moment_true_s}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Truth:
-        """The inverse of ``as_json``, exact to the last bit."""
-        sources = tuple(
-            SoundSource(**{**source, "box": tuple(source["box"])}) for source in values["sources"]
-        )
-        plain = {name: values[name] for name in ("key", "split", "seed", "background", "noise_floor_db")}
-        return cls(sources=sources, **plain)
+    def from_json(cls, values: Mapping[str, Any], name: str = "truth") -> Truth:
+        """The inverse of ``as_json``, exact to the last bit.
+
+        Args:
+            values: Decoded JSON.
+            name: Name of the clip in an error message.
+
+        Raises:
+            InputError: If a value is missing or of another type.
+        """
+        return TRUTH.convert(values, name)
+
+
+TRUTH = Record(Truth, "write the toy world again")
 
 
 def _draw_source(kind: str, rng: np.random.Generator, side: int | None, about_s: float | None) -> SoundSource:

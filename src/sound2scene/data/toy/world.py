@@ -22,9 +22,10 @@ from tqdm import tqdm
 
 from sound2scene.data.settings import TOY_HELD_OUT_CLIPS
 from sound2scene.data.toy import pictures, sounds
-from sound2scene.data.toy.truth import KINDS, SoundSource, Truth, draw_truth
-from sound2scene.files import replacing, sweep, write
+from sound2scene.data.toy.truth import KINDS, TRUTH, SoundSource, Truth, draw_truth
+from sound2scene.files import alone, make_folder, replacing, sweep, write
 from sound2scene.processes import spread
+from sound2scene.records import Record
 from sound2scene.types import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE_HZ, InputError
 
 __all__ = ["KINDS", "SoundSource", "Truth", "draw_truth", "read_truth", "render", "write_videos"]
@@ -104,13 +105,16 @@ def _claim(folder: Path, settings: Mapping[str, Any]) -> None:
     """Mark the folder as this world's, or refuse one that holds another."""
     path = folder / "toy.json"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write(path, json.dumps(settings, indent=1) + "\n")
-    elif (found := path.read_text(encoding="utf-8")) != json.dumps(settings, indent=1) + "\n":
+    elif (found := _SETTINGS.read(path)) != settings:
         raise InputError(
-            f"{folder}: holds a toy world of other settings ({' '.join(found.split())}); "
+            f"{folder}: holds a toy world of other settings ({json.dumps(found)[:500]}); "
             "give these settings, choose another folder, or delete this one"
         )
+
+
+_SETTINGS = Record(dict[str, Any], "delete the folder, or choose another one")
 
 
 def clip_counts(train: int) -> dict[str, int]:
@@ -135,6 +139,11 @@ def write_videos(
     """
     if min(seed, mixed, *clips.values()) < 0:
         raise InputError(f"seed {seed}, mixed {mixed}, clips {dict(clips)}: give numbers of 0 or more")
+    with alone(folder / "toy.json"):
+        _write_world(folder, clips, mixed, seed, workers)
+
+
+def _write_world(folder: Path, clips: Mapping[str, int], mixed: int, seed: int, workers: int | None) -> None:
     _claim(folder, {"world": WORLD, "clips": dict(sorted(clips.items())), "mixed": mixed, "seed": seed})
     truths = {
         split: [draw_truth(seed, split, index) for index in range(count)] for split, count in clips.items()
@@ -144,7 +153,7 @@ def write_videos(
     progress = tqdm(total=total, desc="toy videos", unit="clip")
     with progress, spread(min(total, workers or os.cpu_count() or 1), [__name__]) as each:
         for split, wanted in truths.items():
-            (folder / split).mkdir(exist_ok=True)
+            make_folder(folder / split)
             missing = [truth for truth in wanted if not video_path(folder, truth).exists()]
             progress.update(len(wanted) - len(missing))
             for _ in each(partial(_write_video, folder), missing):
@@ -158,11 +167,7 @@ def read_truth(folder: Path, split: str) -> list[Truth]:
     """The truths of one split, single sources first.
 
     Raises:
-        InputError: If the writing of the split never ended.
+        InputError: If the writing of the split never ended, or what was written is damaged.
     """
     path = folder / split / "truth.jsonl"
-    if not path.exists():
-        raise InputError(
-            f"{path}: missing; write the toy world first (it is written when a split is complete)"
-        )
-    return [Truth.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    return list(TRUTH.read_lines(path))

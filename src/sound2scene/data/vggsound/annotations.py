@@ -12,15 +12,25 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypedDict
 
-from sound2scene.data.selection.file import Selection, read_json, write_text
-from sound2scene.data.vggsound.names import ClipName, clip_name
+from msgspec import Meta
+
+from sound2scene import files
+from sound2scene.data.selection.file import Selection
+from sound2scene.data.vggsound.names import clip_name
 from sound2scene.moments import STEP_HZ, Choice
+from sound2scene.records import Record
 from sound2scene.types import CLIP_S, InputError
 
 Boxes = tuple[tuple[float, float, float, float], ...]
 Layout = Literal["list", "mapping"]
+
+
+class _Indices(TypedDict):
+    """Tenths of a second, counted from 1."""
+
+    index: Annotated[list[Annotated[int, Meta(ge=1, lt=10**7)]], Meta(min_length=1)]
 
 
 def read_vggss(path: str | Path) -> dict[str, Boxes]:
@@ -40,16 +50,23 @@ def read_vggss(path: str | Path) -> dict[str, Boxes]:
         InputError: If the file is anything else.
     """
     found: dict[str, Boxes] = {}
-    try:
-        for item in json.loads(Path(path).read_text(encoding="utf-8")):
-            boxes = [(float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in item["bbox"]]
-            name = ClipName.parse(item["file"]).in_ms()
-            found[name] = found.get(name, ()) + tuple(box for box in boxes if 0 <= min(box) <= max(box) <= 1)
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise InputError(
-            f"{path}: not VGG-SS's list of file, class and bbox ({error}); check the path"
-        ) from None
+    for item in _VGGSS.read(path):
+        if (name := clip_name(item["file"])) is None:
+            raise InputError(f"{path}: {item['file']!r} is no clip of VGGSound; give VGG-SS's list")
+        found[name] = found.get(name, ()) + tuple(
+            box for box in item["bbox"] if 0 <= min(box) <= max(box) <= 1
+        )
     return {name: boxes for name, boxes in found.items() if boxes}
+
+
+class _Boxed(TypedDict):
+    file: str
+    bbox: list[tuple[float, float, float, float]]
+
+
+_VGGSS = Record(list[_Boxed], "give VGG-SS's list of file, class and bbox")
+_PUBLISHED = Record(object, "give the published list or mapping of moments, or select again", unique=True)
+_INDICES = Record(_Indices, "mend or drop it")
 
 
 def load_published(path: str | os.PathLike[str]) -> Selection:
@@ -61,22 +78,22 @@ def load_published(path: str | os.PathLike[str]) -> Selection:
     Raises:
         InputError: If the file is anything else, or an index is no whole number of 1 or more.
     """
-    found = read_json(path)
+    found = _PUBLISHED.read(path)
     mapping = found[1] if isinstance(found, list) and len(found) == 2 else found
     if not isinstance(mapping, dict) or "format" in mapping:
         raise InputError(
             f"{path}: expected a mapping of names to indices, or a list with it as second of two"
         )
-    videos = {key: Choice(_seconds(value, f"{path}: {key!r}"), (), CLIP_S) for key, value in mapping.items()}
+    videos = {
+        key: Choice(_seconds(_INDICES.convert({"index": value}, f"{path}: {key!r}")), (), CLIP_S)
+        for key, value in mapping.items()
+    }
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     return Selection({"name": "published", "fingerprint": digest, "settings": {}}, videos, {})
 
 
-def _seconds(indices: object, name: str) -> tuple[float, ...]:
-    whole = isinstance(indices, list) and all(type(index) is int and 1 <= index < 10**7 for index in indices)
-    if not isinstance(indices, list) or not whole or not indices:
-        raise InputError(f"{name}: expected whole numbers from 1 (tenths of a second); mend or drop it")
-    return tuple((index - 1) / STEP_HZ for index in indices)
+def _seconds(indices: _Indices) -> tuple[float, ...]:
+    return tuple((index - 1) / STEP_HZ for index in indices["index"])
 
 
 def save_published(selection: Selection, path: str | os.PathLike[str], layout: Layout = "list") -> None:
@@ -99,7 +116,7 @@ def save_published(selection: Selection, path: str | os.PathLike[str], layout: L
                 f"{key!r}: another video has the published name {name!r} too; leave one of them out"
             )
         mapping[name] = [math.floor(second * STEP_HZ + 0.5) + 1 for second in selection.videos[key].moments_s]
-    write_text(path, json.dumps([{}, mapping] if layout == "list" else mapping) + "\n")
+    files.write(path, json.dumps([{}, mapping] if layout == "list" else mapping) + "\n", sync=True)
 
 
 def load_selection(path: str | os.PathLike[str]) -> Selection:

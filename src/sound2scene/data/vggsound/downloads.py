@@ -17,16 +17,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal, TypedDict
 
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from sound2scene import files
 from sound2scene.data.vggsound.names import ClipName, clip_name
 from sound2scene.data.vggsound.table import Row, check_classes
 from sound2scene.data.vggsound.youtube import Fetcher, Outcome, require
 from sound2scene.data.video.find import SUFFIXES
+from sound2scene.folders import walked
 from sound2scene.processes import run_within, stopped_by_ctrl_c
+from sound2scene.records import Record
 from sound2scene.types import InputError
 
 LEDGER = "downloads.jsonl"
@@ -67,6 +70,17 @@ def summary(counts: Mapping[tuple[str, str], int]) -> str:
     return ", ".join(parts)
 
 
+class _Entry(TypedDict):
+    clip: str
+    address: str
+    state: Literal["ok", "dead", "failed"]
+    kind: str
+    reason: str
+
+
+_ENTRY = Record(_Entry, "remove the line")
+
+
 class Ledger:
     """What became of clips, kept in a file of one line per clip.
 
@@ -84,13 +98,9 @@ class Ledger:
         data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
         file.truncate(len(whole))
-        for number, line in enumerate(whole.splitlines(), 1):
-            try:
-                entry = json.loads(line)
-                outcome = Outcome(entry["state"], entry["kind"], entry["reason"])
-                self._note(entry["clip"], entry["address"], outcome)
-            except (ValueError, KeyError, TypeError):
-                raise InputError(f"{file.name}:{number}: not a line of a ledger; remove the line") from None
+        for entry in _ENTRY.parse_lines(whole, file.name):
+            outcome = Outcome(entry["state"], entry["kind"], entry["reason"])
+            self._note(entry["clip"], entry["address"], outcome)
 
     def _note(self, clip: str, address: str, outcome: Outcome) -> None:
         self._lost.pop(clip, None)
@@ -111,8 +121,9 @@ class Ledger:
         entry = {"clip": name.in_ms(), "address": address, **outcome._asdict()}
         with self._lock:
             self._note(name.in_ms(), address, outcome)
-            self._file.write(json.dumps(entry).encode() + b"\n")
-            self._file.flush()
+            with files.writing(self._file.name):
+                self._file.write(json.dumps(entry).encode() + b"\n")
+                self._file.flush()
 
 
 @contextmanager
@@ -148,6 +159,8 @@ class Visit:
         sleep_s: Mean pause of a worker between two clips; yt-dlp's own pauses would leave out dead ones.
         limit_s: Longest time for one clip, with its tries and the waits between them.
         workers: Clips under way at once.
+        stop: Ends the run when it is set.
+        last_failure: What became of the last clip that failed.
     """
 
     fetcher: Fetcher
@@ -155,6 +168,7 @@ class Visit:
     limit_s: float = 600.0
     workers: int = 1
     stop: threading.Event = field(default_factory=threading.Event, init=False)
+    last_failure: Outcome | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if self.sleep_s < 0 or self.limit_s <= 0 or self.workers < 1:
@@ -176,7 +190,7 @@ class Visit:
         folder = self.fetcher.folder
         with ledger_of(folder) as ledger:
             shutil.rmtree(self.fetcher.workplace(), ignore_errors=True)
-            there = {clip_name(path.stem) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES}
+            there = {clip_name(path.stem) for path in walked(folder) if path.suffix.lower() in SUFFIXES}
             counts: Counter[tuple[str, str]] = Counter()
             asked = list[ClipName]()
             for name in names:
@@ -232,6 +246,7 @@ class Visit:
         if self.stop.is_set() and outcome.state == "failed":
             return None
         ledger.add(name, self.fetcher.address_of(name), outcome)
+        self.last_failure = outcome if outcome.state == "failed" else self.last_failure
         self._failed_in_a_row = self._failed_in_a_row + 1 if outcome.state == "failed" else 0
         if self._failed_in_a_row >= FAILED_IN_A_ROW:
             self.stop.set()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sound2scene.data.corpora.corpus import Corpus, held_out
+from sound2scene.data.corpora.corpus import Corpus, check_shares, held_out
 from sound2scene.data.corpora.pairs import PairJob, paired
 from sound2scene.data.selection.choice import MomentChoice
 from sound2scene.data.vggsound.names import ClipName, clip_name
@@ -54,6 +54,7 @@ def official_splits(
     Raises:
         InputError: If a class is not in the table.
     """
+    check_shares(val_share)
     check_classes(classes, table)
     expected = {name: row for name, row in table.items() if classes is None or row.label in classes}
     wanted = [name for name in found if name in expected]

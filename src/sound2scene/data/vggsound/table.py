@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import re
-import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from sound2scene.data.corpora.tables import read_cells, read_text, split_of
 from sound2scene.data.vggsound.names import ClipName
 from sound2scene.types import InputError
 
@@ -84,7 +82,7 @@ def read_table(path: str | Path) -> dict[ClipName, Row]:
     """VGGSound's table.
 
     Args:
-        path: `vggsound.csv`, plain or gzipped: id, start second, label, split; no header.
+        path: `vggsound.csv`, plain or gzipped: id, start second, label, split, with or without a heading.
 
     Raises:
         InputError: If the file cannot be read, a line has other columns, or a clip stands twice, in one split
@@ -92,27 +90,25 @@ def read_table(path: str | Path) -> dict[ClipName, Row]:
     """
     table: dict[ClipName, Row] = {}
     doubles: list[str] = []
-    for number, line in enumerate(csv.reader(_lines(path)), 1):
-        if len(line) != 4 or not re.fullmatch("[0-9]+", line[1]) or line[3] not in ("train", "test"):
-            raise InputError(f"{path}:{number}: expected id, start second, label, train|test, found {line}")
+    for number, (where, line) in enumerate(read_cells(path)):
+        if number == 0 and len(line) == 4 and not re.search("[0-9]", line[1]) and line[3].lower() == "split":
+            continue
+        if len(line) != 4 or not re.fullmatch("[0-9]{1,9}", line[1]):
+            found = " ".join(str(line).split())[:200]
+            raise InputError(f"{where}: expected id, start second, label, train|test, found {found}; mend it")
         name = ClipName(line[0], int(line[1]) * 1000)
+        split = split_of(line[3], where, ("train", "test"))
         if name in table:
-            doubles.append(f"{name.in_s()} ({table[name].split}; line {number}: {line[3]})")
-        table[name] = Row(line[2], line[3])
+            line_number = where.rpartition(":")[2]
+            doubles.append(f"{name.in_s()} ({table[name].split}; line {line_number}: {split})")
+        table[name] = Row(line[2], split)
+    if not table:
+        raise InputError(f"{path}: no clip in it; check the path")
     if doubles:
         raise InputError(
             f"{path}: {len(doubles)} clips stand twice: {', '.join(doubles[:10])}; keep one line of each"
         )
     return table
-
-
-def _lines(path: str | Path) -> list[str]:
-    """Lines of a text file, gzipped or not."""
-    try:
-        data = Path(path).read_bytes()
-        return (gzip.decompress(data) if str(path).endswith(".gz") else data).decode().splitlines()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); check the path, or copy it again") from None
 
 
 def read_classes(path: str | Path) -> list[str]:
@@ -123,12 +119,15 @@ def read_classes(path: str | Path) -> list[str]:
             ones.
 
     Raises:
-        InputError: If the file cannot be read.
+        InputError: If the file cannot be read, or names none.
     """
     if str(path) == "50":
         return list(PUBLISHED_50)
-    lines = (line.strip() for line in _lines(path))
-    return [line for line in lines if line and not line.startswith("#")]
+    lines = (line.strip() for line in read_text(path).splitlines())
+    found = list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+    if not found:
+        raise InputError(f"{path}: no class in it; name one per line")
+    return found
 
 
 def check_classes(classes: Collection[str] | None, table: Mapping[ClipName, Row]) -> None:
