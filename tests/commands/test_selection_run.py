@@ -325,7 +325,7 @@ def test_ctrl_c_is_one_line_and_status_130_and_keeps_what_is_done(
         assert cli.main(["select", *given, "--scorer", "listening.Interrupted"]) == 130
     finally:
         signal.signal(signal.SIGINT, before)  # Lightning has made this process deaf to it
-    assert capfd.readouterr().err.splitlines()[-1] == "sound2scene: stopped by Ctrl-C"
+    assert capfd.readouterr().err.splitlines()[-1] == f"sound2scene: stopped by Ctrl-C; {cli.AGAIN}"
     assert names(tmp_path) == {"s.json.part-0.jsonl"}
     assert (
         len((tmp_path / "s.json.part-0.jsonl").read_text().splitlines()) == 4

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from sound2scene.commands.parser import INTERRUPTED, Command, Option
+from sound2scene.commands.parser import Command, Option, Workers
 
 
 def vggsound(
     *,
     table: Annotated[Path, Option("--csv")],
-    videos: Path,
+    videos: Annotated[Path, Option(writes=True)],
     split: Literal["train", "test", "all"] = "all",
     classes: str | None = None,
     limit: Annotated[int | None, Option(at_least=1)] = None,
@@ -19,7 +20,7 @@ def vggsound(
     address: str = "https://www.youtube.com/watch?v={id}",
     rate_limit: Annotated[int, Option(at_least=1)] = 2_000_000,
     sleep: Annotated[float, Option(at_least=0)] = 1.0,
-    workers: Annotated[int, Option(at_least=1)] = 1,
+    workers: Workers = 1,
     retries: Annotated[int, Option(at_least=0)] = 3,
     timeout: Annotated[float, Option(above=0)] = 20.0,
     clip_limit: Annotated[float, Option(above=0)] = 600.0,
@@ -49,9 +50,12 @@ def vggsound(
     counts, whole = downloads.Visit(fetcher, sleep, clip_limit, workers).run(names)
     print(f"{videos}: {downloads.summary(counts)}")
     if not whole:
-        print("stopped; run again to go on")
-        return INTERRUPTED
-    return 1 if any(state == "failed" for state, _ in counts) else 0
+        raise KeyboardInterrupt
+    if not any(state == "failed" for state, _ in counts):
+        return 0
+    told = "some clips failed and may come another time; run the same command again"
+    print(f"sound2scene: {told} ({videos / downloads.LEDGER} says why of each)", file=sys.stderr)
+    return 1
 
 
 COMMAND: Command = {"vggsound": vggsound}

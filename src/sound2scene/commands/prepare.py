@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from sound2scene.commands.parser import Command, Option, Output, Seed, Share
+from sound2scene.commands.parser import Command, Option, Output, Seed, Share, Workers
 from sound2scene.commands.verify import describe
 from sound2scene.data import settings
 
-Count = Annotated[int, Option(at_least=0)]
-Processes = Annotated[int | None, Option(at_least=1)]
-Side = Annotated[int, Option("--side", at_least=1)]
+Count = Annotated[int, Option(between=(0, 1_000_000))]
+Processes = Annotated[int | None, Option(between=(1, 1024))]
+Side = Annotated[int, Option("--side", between=(1, 2**16))]
 
 
 def toy(
     *,
     shards: Output,
-    videos: Path = Path(settings.TOY_VIDEOS),
+    videos: Annotated[Path, Option(writes=True)] = Path(settings.TOY_VIDEOS),
     frame: settings.ToyMomentRule = settings.TOY_MOMENT,
     localizer: Path = Path("experiments/artifacts/toy/localizer"),
     train: Count = settings.TOY_TRAIN_CLIPS,
@@ -27,7 +27,7 @@ def toy(
     test: Count = settings.TOY_HELD_OUT_CLIPS,
     mixed: Count = settings.TOY_MIXED_CLIPS,
     seed: Seed = 0,
-    workers: Annotated[int, Option(at_least=1)] = settings.TOY_WORKERS,
+    workers: Workers = settings.TOY_WORKERS,
 ) -> None:
     """The procedural toy world: videos with sound, and shards from them.
 
