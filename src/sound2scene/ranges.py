@@ -43,15 +43,17 @@ class Range:
 
 
 COUNT = Range(at_least=0)
+PLENTY = Range(at_least=1)
 SHARE = Range(at_least=0, below=1)  # of the clips, held out
+PART = Range(between=(0, 1))
 RATE = Range(at_least=0)
-STEPS = Range(between=(0, 2**53))
+POSITIVE = Range(above=0)
 SEED = Range(between=(0, 2**63 - 1))
 SEED_OF_A_RUN = Range(between=(0, 2**32 - 1))  # NumPy takes no larger one
 WORKERS = Range(between=(0, 1024))
 BATCH = Range(between=(1, 2**20))
 WIDTH = Range(between=(1, 2**16))  # of a layer, a picture's side or a list of classes
-LAYERS = Range(between=(1, 1024))
+CHANNELS = Range(between=(1, 1024))  # of which a layer has a multiple
 
 
 def check(where: str, limits: Range, **settings: object) -> None:
@@ -72,4 +74,4 @@ def check(where: str, limits: Range, **settings: object) -> None:
             from sound2scene.types import InputError  # torch, which a command's help does without
 
             shown = str(value)[:40] if isinstance(value, (int, float)) else repr(value)[:40]
-            raise InputError(f"{where}.{name} is {shown}; it must be {limits.range() or 'finite'}")
+            raise InputError(f"{where}.{name} is {shown}; set it to {limits.range() or 'a finite number'}")

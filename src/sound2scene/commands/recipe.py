@@ -26,6 +26,7 @@ from sound2scene.callbacks.improvement import Aim, Best, BestCheckpoint, Improvi
 from sound2scene.callbacks.provenance import Origins, Provenance
 from sound2scene.callbacks.report import Report
 from sound2scene.callbacks.throughput import Throughput
+from sound2scene.commands import checks
 from sound2scene.commands.moved import answer
 from sound2scene.types import InputError
 
@@ -118,6 +119,7 @@ class RecipeCLI(LightningCLI):
             InputError: If it is missing, damaged, or would run code.
         """
         super().parse_arguments(parser, args)
+        checks.check_seed(self.config[self.config.subcommand])
         path = str(self.config[self.config.subcommand].ckpt_path or "last")
         if path in ("best", "last", "hpc") or "://" in path:
             return
@@ -135,9 +137,10 @@ class RecipeCLI(LightningCLI):
         """Refuse what would be ignored in silence.
 
         Raises:
-            InputError: If the recipe brings loggers.
+            InputError: If the recipe brings loggers, or a number in it makes no sense.
         """
         given = self.config[str(self.subcommand)]
+        checks.check_recipe(given)
         if given.trainer.logger is not None:
             raise InputError("trainer.logger: a run has its own logs; remove the key (run.wandb adds W&B)")
         # Lightning would unpickle a checkpoint that comes from an address.
@@ -163,7 +166,7 @@ class RecipeCLI(LightningCLI):
         ]
         try:
             return super().instantiate_trainer(logger=run.loggers(), callbacks=[*own, *ours], **kwargs)
-        except (MisconfigurationException, ModuleNotFoundError) as error:
+        except (MisconfigurationException, ModuleNotFoundError, ValueError, TypeError) as error:
             raise InputError(f"trainer: {' '.join(str(error).split())}") from None
 
 
@@ -174,6 +177,7 @@ def main(arguments: list[str] | None = None) -> None:
         InputError: If the recipe is not one, or names what is not there.
     """
     torch.set_float32_matmul_precision("high")
+    checks.check_files(sys.argv[1:] if arguments is None else arguments)
     try:
         RecipeCLI(
             pl.LightningModule,
@@ -191,8 +195,8 @@ def main(arguments: list[str] | None = None) -> None:
         told = answer(sys.argv[1:] if arguments is None else arguments)
         reason = told or f"{_reason(error)}; `sound2scene fit --help` tells how to list the keys"
         raise InputError(f"recipe: {reason}") from None
-    except ValueError as error:
-        if own := _told(error):
+    except (ValueError, MisconfigurationException) as error:
+        if own := _told(error) or checks.told(error):
             raise own from None
         raise
 

@@ -19,6 +19,7 @@ from sound2scene.data.vggsound.names import clip_name
 from sound2scene.data.vggsound.table import read_classes, read_table
 from sound2scene.data.video.clip import VideoJob
 from sound2scene.moments import Known
+from sound2scene.ranges import BATCH, SHARE, check
 from sound2scene.types import CLIP_S, InputError
 
 
@@ -35,6 +36,7 @@ class ToyVideos:
     def __init__(
         self, folder: str = settings.TOY_VIDEOS, train_clips: int = settings.TOY_TRAIN_CLIPS
     ) -> None:
+        check("data.splits", BATCH, train_clips=train_clips)
         self.folder, self.train_clips = Path(folder), train_clips
 
     def prepare(self) -> None:
@@ -76,6 +78,8 @@ class FolderVideos:
         val_share: float = settings.VIDEOS_VAL_SHARE,
         test_share: float = settings.VIDEOS_TEST_SHARE,
     ) -> None:
+        check("data.splits", SHARE, val_share=val_share, test_share=test_share)
+        check("data.splits", SHARE, val_share_and_test_share=val_share + test_share)
         self.folder, self.labels, self.shares = folder, labels, (val_share, test_share)
         self._splits: dict[str, list[Entry]] | None = None
 
@@ -120,6 +124,7 @@ class VGGSoundVideos:
         classes: str | None = None,
         val_share: float = settings.VGGSOUND_VAL_SHARE,
     ) -> None:
+        check("data.splits", SHARE, val_share=val_share)
         self.folder, self.csv, self.boxes, self.val_share = folder, csv, boxes, val_share
         self.names = None if classes is None else read_classes(classes)
         self._splits: dict[str, list[Entry]] | None = None
