@@ -41,7 +41,8 @@ def timm_backbone(
     Raises:
         InputError: If the name or an option is unknown, too large, or not the user's to set.
     """
-    if not _is_known(name):
+    if not isinstance(name, str) or not _is_known(name):
+        name = str(name)[:80]
         near = ", ".join(
             get_close_matches(name, timm.list_pretrained() if "." in name else timm.list_models(), n=3)
         )
