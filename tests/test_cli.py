@@ -104,6 +104,7 @@ def raises(error: BaseException) -> None:
         (DownloadError("a.csv: gone"), 2, "a.csv: gone"),
         (DivergedError("step 3: loss is nan"), 2, "step 3: loss is nan"),
         (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
+        (KeyboardInterrupt("go on with x"), 130, "stopped by Ctrl-C; go on with x"),
         (None, 130, "stopped by Ctrl-C"),
     ],
 )
@@ -204,3 +205,76 @@ def test_every_command_in_the_running_text_of_the_pages_exists(spoken: str) -> N
     for word in first:
         assert word in nested or (word,) in words
         assert word not in nested or not rest or words.issuperset((word, choice) for choice in rest[0])
+
+
+def printing(text: str) -> str:
+    """A program whose command prints a text, to stdout and as its error."""
+    return f"""
+import sys
+from sound2scene import cli
+from sound2scene.commands import doctor
+from sound2scene.types import InputError
+def command():
+    "Prints."
+    print({text!r})
+    raise InputError({text!r})
+doctor.COMMAND = command
+sys.exit(cli.main(["doctor"]))
+"""
+
+
+@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}, {}])
+def test_any_name_can_be_printed_on_any_terminal(variables: dict[str, str]) -> None:
+    command = [sys.executable, "-c", printing("犬.wav \udcff é")]
+    done = subprocess.run(command, env=os.environ | variables, capture_output=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert len(done.stdout.splitlines()) == len(done.stderr.splitlines()) == 1
+    assert rb"\udcff" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of a shell")
+@pytest.mark.parametrize("arguments", [["doctor"], ["--help"], ["prepare", "toy", "--help"]])
+def test_a_reader_that_has_gone_ends_a_command_quietly(arguments: list[str]) -> None:
+    work = f"""
+import sys
+from sound2scene import cli
+from sound2scene.commands import doctor
+def command():
+    "Prints much."
+    for line in range(100_000):
+        print(line)
+doctor.COMMAND = command
+sys.stdin.read()
+sys.exit(cli.main({arguments!r}))
+"""
+    pipe = subprocess.PIPE
+    run = subprocess.Popen([sys.executable, "-c", work], stdin=pipe, stdout=pipe, stderr=pipe)
+    assert run.stdin
+    assert run.stdout
+    assert run.stderr
+    run.stdout.close()
+    run.stdin.close()
+    assert run.stderr.read() == b""
+    assert run.wait() in ((cli.UNREAD,) if arguments == ["doctor"] else (0, cli.UNREAD))
+
+
+def test_a_broken_pipe_of_another_kind_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def command() -> None:
+        """Talks to a process that has died."""
+        raise BrokenPipeError
+
+    monkeypatch.setattr(doctor, "COMMAND", command)
+    with pytest.raises(BrokenPipeError):
+        cli.main(["doctor"])
+
+
+@pytest.mark.parametrize("word", cli.GO_ON)
+def test_ctrl_c_says_how_to_go_on(
+    word: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "bound", stopped)
+    assert cli.main([word]) == 130
+    assert capsys.readouterr().err == f"sound2scene: stopped by Ctrl-C; {cli.GO_ON[word]}\n"

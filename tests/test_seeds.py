@@ -30,3 +30,7 @@ def test_a_name_gives_the_same_seed_in_every_process() -> None:
         for _ in range(2)
     ]
     assert {int(one.stdout) for one in run} == {seed_of("clip", 3)}
+
+
+def test_a_name_of_bytes_that_are_no_text_has_a_seed_of_its_own() -> None:
+    assert len({seed_of("\udcff"), seed_of("\udcfe"), seed_of("?")}) == 3

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import select
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -30,6 +32,17 @@ COMMANDS = {
     "import": "import_published",
     "doctor": "doctor",
 }
+AGAIN = "run the same command again to go on"
+# What to do after Ctrl-C, unless the KeyboardInterrupt itself says so.
+GO_ON = {
+    "prepare": AGAIN,
+    "select": AGAIN,
+    "download": AGAIN,
+    "generate": "run the same command again",
+    "import": "run the same command again",
+    "fit": "go on with the same command and --ckpt_path RUN_FOLDER/checkpoints/latest.ckpt",
+}
+UNREAD = 141  # exit status of a command whose output nobody reads on, as a shell reports it
 EXAMPLE = "example: sound2scene fit -c experiments/trainer.yaml -c experiments/align/toy.yaml"
 
 
@@ -40,20 +53,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words and options; by default those of the process.
 
     Returns:
-        Exit status: the command's own, 2 for an error that a user can mend, 130 after Ctrl-C.
+        Exit status: the command's own, 2 for an error that a user can mend, 130 after Ctrl-C, 141 where
+        whoever reads the output (`| head`) has gone.
     """
     # Huge pages for torch's large CPU tensors make training on a CPU about a quarter faster; torch reads this
     # when it is imported.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    _print_any_name()
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return int(bound(sys.argv[1:] if arguments is None else arguments)() or 0)
+        return _run(given)
     except BaseException as error:
-        told = _told(error)
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return UNREAD
+        told = _told(error, given)
         if told is None:
             raise
         line, status = told
         print(f"{PROG}: {line}", file=sys.stderr)
         return status
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        status = int(bound(arguments)() or 0)
+    except SystemExit:  # help or version was printed
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()  # here and not when Python ends, so that main hears of a reader that has gone
+    return status
 
 
 def bound(arguments: Sequence[str]) -> Callable[[], int | None]:
@@ -72,12 +100,13 @@ def bound(arguments: Sequence[str]) -> Callable[[], int | None]:
     raise UsageError(f"{word} is no command; see `{PROG} --help`")
 
 
-def _told(error: BaseException) -> tuple[str, int] | None:
+def _told(error: BaseException, arguments: Sequence[str]) -> tuple[str, int] | None:
     """One line and the exit status of what is no fault of the program; None of what is."""
     # Lightning answers Ctrl-C with an exit of its own.
     ended = error.__context__ if isinstance(error, SystemExit) else error
     if isinstance(ended, KeyboardInterrupt):
-        return "; ".join(["stopped by Ctrl-C", *map(str, ended.args)]), INTERRUPTED
+        go_on = str(ended) or GO_ON.get(arguments[0] if arguments else "")
+        return "; ".join(filter(None, ["stopped by Ctrl-C", go_on])), INTERRUPTED
     if type(error).__name__ == "SIGTERMException":  # Lightning's, which may not be imported here
         return "; ".join(["stopped by SIGTERM", *map(str, error.args)]), TERMINATED
     if isinstance(error, UsageError):
@@ -86,7 +115,46 @@ def _told(error: BaseException) -> tuple[str, int] | None:
         return None
     from sound2scene.types import DivergedError, InputError
 
-    return (str(error), 2) if isinstance(error, (InputError, DivergedError)) else None
+    if isinstance(error, (InputError, DivergedError)):
+        return str(error), 2
+    if not isinstance(error, OSError):
+        return None
+    from sound2scene.commands import guard
+
+    line = guard.told(error, guard.named_paths([*arguments, *_defaults(arguments)]))
+    return None if line is None else (line, 2)
+
+
+def _defaults(arguments: Sequence[str]) -> list[str]:
+    """The paths that a command takes where none is given."""
+    command = None if arguments[0] in RECIPES else bound(arguments)
+    return [str(value) for value in command.keywords.values()] if isinstance(command, partial) else []
+
+
+def _print_any_name() -> None:
+    """Let names in other scripts, or of bytes that are no text, pass a terminal that cannot show them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _nobody_reads() -> bool:
+    """Whether stdout is a pipe whose reader has gone; it then leads nowhere, so that Python ends in peace."""
+    try:
+        number = sys.stdout.fileno()
+        # A write that failed has left nothing to flush; Windows knows no poll.
+        gone = hasattr(select, "poll") and select.poll()
+        if gone:
+            gone.register(number, 0)
+        sys.stdout.flush()
+        if not (gone and gone.poll(0)):
+            return False
+    except BrokenPipeError:
+        pass
+    except (OSError, ValueError):  # no file, as in a notebook
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    return True
 
 
 def _run_recipe(arguments: list[str]) -> None:

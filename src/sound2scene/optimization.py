@@ -9,6 +9,8 @@ from timm.optim.lars import Lars
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
+from sound2scene.ranges import COUNT, RATE, check
+
 
 def adam(parameters: Any) -> Adam:
     """The published optimizer of the audio encoder: Adam, rate 1e-3, L2-coupled weight decay 1e-5."""
@@ -38,6 +40,9 @@ class LARC(Lars):
         momentum: Momentum of the scaled gradients.
         weight_decay: Weight decay of every tensor.
         trust: Share of its own length by which a tensor moves at rate 1.
+
+    Raises:
+        InputError: If a number is negative or not finite.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class LARC(Lars):
         weight_decay: float = 1e-6,
         trust: float = 1e-3,
     ) -> None:
+        check("LARC", RATE, lr=lr, momentum=momentum, weight_decay=weight_decay, trust=trust)
         super().__init__(
             parameters,
             lr,
@@ -93,11 +99,16 @@ class WarmupCosine:
         warmup_steps: Length of the linear part in steps.
         start_share: Share of the rate at step 0; None for ``1 / warmup_steps``.
         final_share: Share of the rate at the last step.
+
+    Raises:
+        InputError: If a number is negative or not finite.
     """
 
     def __init__(
         self, warmup_steps: int = 3120, start_share: float | None = 0.0625, final_share: float = 0.001
     ) -> None:
+        check("schedule", COUNT, warmup_steps=warmup_steps)
+        check("schedule", RATE, start_share=start_share, final_share=final_share)
         self.warmup_steps, self.start_share, self.final_share = warmup_steps, start_share, final_share
 
     def __call__(self, optimizer: Optimizer, steps: int) -> LRScheduler:

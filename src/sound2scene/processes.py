@@ -29,14 +29,22 @@ T = TypeVar("T")
 def process_pool(workers: int, preload: Sequence[str] = ()) -> ProcessPoolExecutor:
     """A pool whose processes inherit no threads of this one (forking a process that has computed can hang).
 
-    The processes end with this one, even if it is killed: they would wait, and write, for ever otherwise.
+    The processes hear no Ctrl-C, and end with this one, even if it is killed: they would wait, and write, for
+    ever otherwise.
 
     Args:
         workers: Number of processes.
         preload: Modules that the work needs. Where the system has a fork server, it imports them once, and
             every later pool starts from it in an instant; of two pools, those of the first count.
     """
-    return ProcessPoolExecutor(workers, mp_context=_context(preload), initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=_context(preload), initializer=_begin)
+    try:
+        with _ctrl_c_waits():
+            pool.submit(int)  # starts all of them; one that is half started would outlive what it needs
+    except KeyboardInterrupt:
+        pool.shutdown(cancel_futures=True)
+        raise
+    return pool
 
 
 @contextmanager
@@ -117,7 +125,27 @@ def _context(preload: Sequence[str]) -> Context:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
+    _start_deaf_server()
     return context
+
+
+def _start_deaf_server() -> None:
+    """Start the server so that neither it nor what it forks ever hears Ctrl-C, not even while they import."""
+    from multiprocessing import forkserver, resource_tracker  # which Windows lacks
+
+    resource_tracker.ensure_running()  # it would let signals through again
+    # The mask is inherited. A signal that comes meanwhile reaches this process when the mask goes.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C, which a terminal sends to all processes, to the one that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:
@@ -128,6 +156,19 @@ def _end_with_parent() -> None:
 def _end_after(parent: BaseProcess) -> None:
     parent.join()
     os._exit(1)
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Let Ctrl-C wait until the block ends."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        yield
+        return
+    stop = threading.Event()
+    with stopped_by_ctrl_c(stop):
+        yield
+    if stop.is_set():
+        raise KeyboardInterrupt
 
 
 @contextmanager

@@ -21,4 +21,6 @@ def seed_of(*keys: int | str) -> int:
 
 
 def _number(name: str) -> int:
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(
+        hashlib.blake2b(name.encode(errors="surrogateescape"), digest_size=8).digest(), "big"
+    )

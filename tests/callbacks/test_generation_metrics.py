@@ -19,7 +19,7 @@ from sound2scene.methods.sound2scene import FrozenGenerator
 from sound2scene.metrics.generation import GenerationScores
 from sound2scene.protocols import Measuring
 from sound2scene.stages.gan import GanStage
-from sound2scene.types import FeatureBatch, InputError
+from sound2scene.types import DivergedError, FeatureBatch, InputError
 from tiny import tiny_stage
 
 PROTOCOL = "n9_val_judge-resnet18_32px"
@@ -115,6 +115,17 @@ def test_more_pictures_per_subset_of_kid_than_there_are_is_refused_in_one_line(
         InputError, match=r"^kid_subset is 10, and there are 18 real and 9 generated pictures; [^\n]*$"
     ):
         figures(tiny_shards, tiny_image_encoder, judge, tmp_path, reference="train", kid_subset=10)
+
+
+def test_pictures_that_are_not_finite_are_told_by_step_and_clips_and_never_measured(
+    tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
+) -> None:
+    stage = tiny_gan()
+    torch.nn.init.constant_(stage.average.module.output_layer[2].bias, torch.nan)
+    run = tiny_trainer(tmp_path, callbacks=[GenerationMetrics(str(judge), cache=str(tmp_path / "cache"))])
+    data = instance_data(tiny_shards, tiny_image_encoder, tmp_path / "features")
+    with pytest.raises(DivergedError, match=r"^what was drawn at step 0 for val-000, .* is not finite"):
+        run.validate(stage, data, verbose=False)
 
 
 def test_class_means_need_no_more_pictures_than_fid_does(

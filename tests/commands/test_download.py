@@ -28,7 +28,7 @@ def test_a_missing_table_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     [
         ({("ok", ""): 1, ("dead", "private"): 1}, True, 0, "1 ok, 1 dead (1 private), 0 failed\n"),
         ({("failed", "timeout"): 1}, True, 1, "0 ok, 0 dead, 1 failed (1 timeout)\n"),
-        ({("ok", ""): 1}, False, INTERRUPTED, "1 ok, 0 dead, 0 failed\nstopped; run again to go on\n"),
+        ({("ok", ""): 1}, False, INTERRUPTED, "1 ok, 0 dead, 0 failed\n"),
     ],
 )
 def test_the_status_says_whether_all_came(
@@ -51,7 +51,9 @@ def test_the_status_says_whether_all_came(
     monkeypatch.setattr(downloads.Visit, "run", run)
     assert cli.main([*given, "--split", "test", "--retries", "0", "--height", "240"]) == status
     assert [name.video for name in asked] == ["a_video-_02"]
-    assert capsys.readouterr().out.endswith(printed)
+    shown = capsys.readouterr()
+    assert shown.out.endswith(printed)
+    assert len(shown.err.splitlines()) == (0 if status == 0 else 1)
 
 
 def test_clips_come_from_youtube_by_default(given: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -142,3 +143,21 @@ def test_the_grid_shows_the_first_sounds_only(tmp_path: Path, monkeypatch: pytes
     generate.write_pictures(drawn(sounds), tmp_path / "three")
     heights = {Image.open(tmp_path / name / "grid.png").height for name in ("two", "three")}
     assert heights == {round(2 * 1.75 * 80)}
+
+
+def test_names_in_any_bytes_and_of_any_length_are_drawn(tmp_path: Path) -> None:
+    names = [b"\xff\x80.wav", "犬$_^{}\\.wav".encode(), b"x" * 251 + b".wav", b"y" * 250 + b"1.wav"]
+    paths = [tmp_path / os.fsdecode(name) for name in names]
+    for path in paths:
+        tone(tmp_path / "a.wav", 0.5).rename(path)  # libsndfile's wrapper writes no such names
+    assert generate.write_pictures(drawn([*paths, paths[2]]), tmp_path / "out") == (5, [])
+    found = {os.fsencode(path.name) for path in (tmp_path / "out").iterdir()}
+    cut = [b"x" * generate.NAME_BYTES + end for end in (b".png", b"-2.png")]
+    assert found >= {b"grid.png", b"\xff\x80.png", "犬$_^{}\\.png".encode(), *cut}
+
+
+def test_the_grid_shows_the_first_draws_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "GRID_DRAWS", 1)
+    generate.write_pictures(drawn([tone(tmp_path / "a.wav", 0.5)]), tmp_path / "out")
+    with Image.open(tmp_path / "out" / "grid.png") as grid:
+        assert grid.size[0] == pytest.approx(2 * 1.6 * 80, abs=2)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import pytest
 
 from command_words import commands
-from sound2scene.commands.parser import Option, Share, UsageError, bind, summary
+from sound2scene.commands.parser import Option, Output, Share, UsageError, bind, summary
 
 COMMANDS = commands()
 given: dict[str, Any] = {}
@@ -15,7 +15,7 @@ given: dict[str, Any] = {}
 def cook(
     dishes: list[Path],
     *,
-    output: Annotated[Path, Option("-o", "--output")],
+    output: Output,
     hours: float = 1.5,
     salt: Share = 0.1,
     guests: Annotated[int, Option("-g", at_least=1)] = 2,
@@ -98,7 +98,7 @@ def test_defaults_are_those_of_the_signature() -> None:
         (["--name", "12"], "name", "12"),
         (["--output", "floor"], "output", Path("floor")),
         (["--salt", "0"], "salt", 0.0),
-        (["--salt", "1"], "salt", 1.0),
+        (["--salt", "0.999"], "salt", 0.999),
         (["--heat", "1e-9"], "heat", 1e-9),
     ],
 )
@@ -112,9 +112,9 @@ def test_an_option_is_read_as_its_annotation_says(arguments: list[str], name: st
     [
         (["--guests", "0"], "argument -g/--guests: must be at least 1, not 0"),
         (["--guests", "2.5"], "argument -g/--guests: invalid int value: '2.5'"),
-        (["--salt", "1.1"], "argument --salt: must be between 0 and 1, not 1.1"),
-        (["--salt", "-0.1"], "argument --salt: must be between 0 and 1, not -0.1"),
-        (["--salt", "nan"], "argument --salt: must be between 0 and 1, not nan"),
+        (["--salt", "1"], "argument --salt: must be at least 0 and below 1, not 1"),
+        (["--salt", "-0.1"], "argument --salt: must be at least 0 and below 1, not -0.1"),
+        (["--salt", "nan"], "argument --salt: must be at least 0 and below 1, not nan"),
         (["--heat", "0"], "argument --heat: must be above 0, not 0"),
         (["--heat", "inf"], "argument --heat: must be above 0, not inf"),
         (["--hours", "nan"], "argument --hours: must be finite, not nan"),
@@ -123,6 +123,7 @@ def test_an_option_is_read_as_its_annotation_says(arguments: list[str], name: st
         (["--spoons", "1", "-1"], "argument --spoons: must be at least 0, not -1"),
         (["--oven", "coal"], "argument --oven: invalid choice: 'coal'"),
         (["--cold"], "unrecognized arguments: --cold"),
+        (["--output", "/dev/null/table"], "argument -o/--output: /dev/null/table cannot be written"),
         (["--two\nlines"], "unrecognized arguments: --two lines"),
     ],
 )
@@ -153,7 +154,7 @@ def test_help_says_what_docstring_defaults_and_ranges_say(capsys: pytest.Capture
         "DISHES Files of the dishes",
         "-g GUESTS, --guests GUESTS Guests to feed (default: 2; at least 1)",
         "--hours HOURS Time, 50 % of it rest (default: 1.5)",
-        "--salt SALT Share of salt (default: 0.1; between 0 and 1)",
+        "--salt SALT Share of salt (default: 0.1; at least 0 and below 1)",
         "--heat HEAT Degrees (above 0)",
         "--oven {gas,100 % solar} Kind of oven (default: gas)",
         "--quiet Say nothing --name NAME Name of the meal",
@@ -230,6 +231,7 @@ def outside(option: Option) -> list[float]:
     """Numbers next to the ends of a range, and such as are none."""
     low, high = option.between
     found = [end - step for end, step in ((low, 1), (high, -1), (option.at_least, 1), (option.above, 0))]
+    found.append(option.below)
     return [*(end for end in found if math.isfinite(end)), math.nan, math.inf]
 
 

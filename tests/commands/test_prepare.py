@@ -92,3 +92,33 @@ def test_a_moment_is_chosen_the_same_way_by_default() -> None:
         for name in ("selection", "frame", "side_px"):
             default = inspect.signature(command).parameters[name].default
             assert default == getattr(settings.MIDDLE, name)
+
+
+def test_a_dataset_of_no_clips_is_status_1_and_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.mp4").write_bytes(b"no video")
+    given = ["prepare", "videos", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--workers", "1"]
+    assert cli.main(given) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == (
+        f"sound2scene: no clip could be used; {tmp_path / 'out' / 'report.json'} says what was left out"
+    )
+
+
+@pytest.mark.parametrize("word", [["videos", "in"], ["vegas", "--videos", "in"], ["folder", "in"]])
+def test_shares_that_leave_nothing_to_train_on_are_refused(
+    word: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shares = ["--val-share", "0.5", "--test-share", "0.5"]
+    assert cli.main(["prepare", *word, "-o", str(tmp_path / "out"), *shares]) == 2
+    assert "prepare.val_share_and_test_share is 1.0; set it to" in capsys.readouterr().err
+
+
+def test_a_toy_world_of_no_clips_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    none = [word for split in ("train", "val", "test", "mixed") for word in (f"--{split}", "0")]
+    folders = ["-o", str(tmp_path / "out"), "--videos", str(tmp_path / "videos")]
+    assert cli.main(["prepare", "toy", *folders, *none]) == 2
+    assert "a toy world of no clips; give at least one clip" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

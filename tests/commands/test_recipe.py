@@ -231,7 +231,7 @@ def test_predict_writes_the_latents_of_the_held_out_clips(
         (["--run.export", "somewhere", "--run.best", "null"], "run.export needs run.best, the figure"),
         (["--trainer.logger", "false"], "trainer.logger: a run has its own logs; remove the key"),
         (["--trainer.accelerator", "tpu"], "trainer: .*(accelerator|torch_xla)"),
-        (["--data.init_args.batch_size", "0"], "data.batch_size 0 must be at least 1"),
+        (["--data.init_args.batch_size", "0"], "data.batch_size is 0; set it to between 1"),
         (
             ["--data.init_args.batch_size", "19"],
             "18 clips do not fill a batch of 19 .*; lower data.batch_size",

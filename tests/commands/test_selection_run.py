@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -325,8 +326,28 @@ def test_ctrl_c_is_one_line_and_status_130_and_keeps_what_is_done(
         assert cli.main(["select", *given, "--scorer", "listening.Interrupted"]) == 130
     finally:
         signal.signal(signal.SIGINT, before)  # Lightning has made this process deaf to it
-    assert capfd.readouterr().err.splitlines()[-1] == "sound2scene: stopped by Ctrl-C"
+    assert capfd.readouterr().err.splitlines()[-1] == f"sound2scene: stopped by Ctrl-C; {cli.AGAIN}"
     assert names(tmp_path) == {"s.json.part-0.jsonl"}
     assert (
         len((tmp_path / "s.json.part-0.jsonl").read_text().splitlines()) == 4
     )  # who scores, a video that is none, two
+
+
+@pytest.mark.parametrize(
+    ("machine", "message"),
+    [
+        (["--accelerator", "nope"], "--accelerator nope, .*'nope'.* Available names are"),
+        (["--devices", "0"], "--devices 0, .*choose what is there$"),
+        (["--devices", "x"], "--devices x, .*choose what is there$"),
+        (["--devices", "-1"], "--devices -1, .*choose what is there$"),
+        (["--devices", "100000"], "--devices 100000: this machine has [0-9]+ cores; take fewer$"),
+    ],
+)
+def test_devices_that_are_not_there_are_one_line_before_any_work(
+    machine: list[str], message: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kind = [] if "--accelerator" in machine else ["--accelerator", "cpu"]
+    given = ["select", str(folder), "-o", str(tmp_path / "s.json"), "--scorer", "middle"]
+    assert cli.main([*given, *kind, *machine]) == 2
+    assert re.search(message, capsys.readouterr().err.splitlines()[-1])
+    assert not (tmp_path / "s.json").exists()

@@ -1,7 +1,8 @@
 import numpy as np
 import torch
 
-from sound2scene.figures.drawn import NAME_LETTERS, DrawnSound, grid_of_sounds
+from sound2scene.figures.drawn import DrawnSound, grid_of_sounds
+from sound2scene.figures.words import LETTERS
 from sound2scene.types import CLIP_SAMPLES
 
 
@@ -14,7 +15,7 @@ def test_a_row_shows_name_spectrogram_and_pictures() -> None:
     ]
     axes = grid_of_sounds(sounds).axes
     assert len(axes) == 2 * (1 + 3)
-    assert [one.get_ylabel() for one in axes[::4]] == ["bell", names[1][:NAME_LETTERS]]
+    assert [one.get_ylabel() for one in axes[::4]] == ["bell", names[1][:LETTERS]]
     for row, sound in enumerate(sounds):
         for draw in range(3):
             shown = axes[4 * row + 1 + draw].get_images()[0].get_array()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sound2scene.metrics.generation import GenerationScores
-from sound2scene.types import InputError, Measured
+from sound2scene.types import DivergedError, InputError, Measured
 from two_ranks import on_two_ranks
 
 WIDTH, KINDS = 4, 3
@@ -150,3 +150,33 @@ def test_fewer_than_two_pictures_are_refused(real: int, fake: int) -> None:
     message = rf"^{real} real and {fake} generated pictures are too few for FID, [^\n]* two of [^\n]*draws"
     with pytest.raises(InputError, match=message):
         filled(features(real, 0), features(fake, 1)).compute()
+
+
+def sure_of(kinds: int, count: int) -> GenerationScores:
+    """Scores of pictures that are each of one of so many kinds, without doubt."""
+    scores = GenerationScores(WIDTH)
+    scores.add_real(features(9, 0))
+    scores.add_fake(Measured(features(count, 1), 50 * torch.eye(kinds)[torch.arange(count) % kinds]))
+    return scores
+
+
+def test_few_pictures_are_one_part_so_that_the_inception_score_is_that_of_their_kinds() -> None:
+    assert sure_of(8, 64).compute()[1]["inception_score"] == pytest.approx(8)
+
+
+@pytest.mark.parametrize(("count", "parts"), [(64, 1), (9_999, 1), (10_000, 2), (50_000, 10), (90_000, 10)])
+def test_a_part_of_the_inception_score_has_5000_pictures_as_published(count: int, parts: int) -> None:
+    scores = sure_of(3, count)
+    scores.compute()
+    assert scores.inception.splits == parts
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_features_that_are_not_finite_are_no_figure(bad: float) -> None:
+    scores = GenerationScores(WIDTH)
+    broken, sound = features(4, 0).index_fill(0, torch.tensor([2]), bad), features(4, 0)
+    with pytest.raises(DivergedError, match="real pictures"):
+        scores.add_real(broken)
+    for seen in (Measured(broken, None), Measured(sound, logits(4, 0).fill_(bad))):
+        with pytest.raises(DivergedError, match="NaN or infinity in clip a"):
+            scores.add_fake(seen, of="clip a")

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from sound2scene.metrics.localization import area_under_curve, box_mask, ciou, foreground, success
+from sound2scene.types import DivergedError
 
 
 def test_a_map_that_is_the_box_has_ciou_1_and_one_elsewhere_0() -> None:
@@ -46,3 +47,8 @@ def test_area_under_the_curve_of_known_values() -> None:
     assert area_under_curve(torch.tensor([1.0])) == pytest.approx(1.0)
     assert area_under_curve(torch.tensor([0.0])) == pytest.approx(0.025)
     assert success(torch.tensor([0.49, 0.5, 0.9, 0.1])) == 0.5
+
+
+def test_a_map_that_is_not_finite_is_no_figure() -> None:
+    with pytest.raises(DivergedError, match="NaN or infinity"):
+        ciou(torch.full((4, 4), torch.nan), [(0.0, 0.0, 1.0, 1.0)], 0.3)

@@ -112,7 +112,7 @@ def test_an_artifact_scores_as_the_network_did(tmp_path: Path) -> None:
     ("settings", "named"),
     [
         ({"pooling": "sum"}, "sum"),
-        ({"dim": 0}, "dim 0"),
+        ({"dim": 0}, "dim is 0"),
         ({"image": {"side": 3}}, "side"),
         ({"audio": {"hop": 1}}, "hop"),
     ],

@@ -18,7 +18,8 @@ from sound2scene.latent import seed_of_clip
 from sound2scene.lightning import data_of
 from sound2scene.metrics.generation import GenerationScores
 from sound2scene.protocols import CeilingSampling, Loading, Measuring, Pictures, Sampling
-from sound2scene.types import FeatureBatch, InputError, Measured, PairBatch
+from sound2scene.ranges import PLENTY, check
+from sound2scene.types import DivergedError, FeatureBatch, InputError, Measured, PairBatch
 
 SEED = 0
 Drawable = PairBatch | FeatureBatch
@@ -36,7 +37,7 @@ class GenerationMetrics(pl.Callback):
         network: Folder of a judge artifact, or a network such as those of `sound2scene.models.extractors`.
         reference: Real pictures of the split that is drawn for ("own"), or of `train`.
         draws: Pictures per clip.
-        splits: Parts over which the inception score is averaged.
+        splits: Most parts over which the inception score is averaged, of at least 5,000 pictures each.
         kid_subset: Pictures per subset of KID; 0 leaves it out.
         class_means: Also give the FID of the mean real picture of each class in place of a generated one.
         cache: Folder of cached features.
@@ -68,6 +69,7 @@ class GenerationMetrics(pl.Callback):
         self.network: Measuring = network
         self.reference, self.draws, self.cache = reference, draws, cache
         self.class_means = class_means
+        check("GenerationMetrics", PLENTY, draws=draws)
         self.settings = {"splits": splits, "kid_subset": kid_subset}
         self.scores: dict[str, GenerationScores] = {}
         self.fixed: dict[str, dict[str, float]] = {}
@@ -153,13 +155,16 @@ class GenerationMetrics(pl.Callback):
             return
         wanted_B = self.class_of_label[split][batch.label_B] if self.classes else None
         seeds = [seed_of_clip(SEED, key) for key in batch.key]
+        of = f"what was drawn at step {trainer.global_step} for {', '.join(batch.key[:3])} ..."
         for draw in range(self.draws):
             drawn_BCHW = _sampling(pl_module).sample(batch, seeds, draw)
-            self.scores[split].add_fake(self.network.measure(images.to_pixel(drawn_BCHW)), wanted_B)
+            self.scores[split].add_fake(
+                self.network.measure(images.to_pixel(_finite(drawn_BCHW, of))), wanted_B, of
+            )
             if isinstance(pl_module, CeilingSampling):
                 drawn_BCHW = pl_module.sample_ceiling(batch, seeds, draw)
                 self.scores[f"{split} ceiling"].add_fake(
-                    self.network.measure(images.to_pixel(drawn_BCHW)), wanted_B
+                    self.network.measure(images.to_pixel(_finite(drawn_BCHW, of))), wanted_B, of
                 )
 
     def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
@@ -189,6 +194,13 @@ def class_means(split: Pictures, side: int) -> tuple[Tensor, Tensor]:
     count_K = torch.bincount(split.label_N[split.label_N >= 0], minlength=len(split.classes))
     mean_KCHW = total_KCHW[:-1] / count_K.clamp(min=1)[:, None, None, None]
     return mean_KCHW.round().to(torch.uint8), count_K
+
+
+def _finite(drawn_BCHW: Tensor, of: str) -> Tensor:
+    """Pictures, before NaN becomes a colour."""
+    if not torch.isfinite(drawn_BCHW).all():
+        raise DivergedError(f"{of} is not finite; go back to a state from before, with lower learning rates")
+    return drawn_BCHW
 
 
 def _sampling(stage: pl.LightningModule) -> Sampling[Drawable]:

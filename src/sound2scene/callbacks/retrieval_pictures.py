@@ -13,6 +13,7 @@ from sound2scene.figures.panels import save
 from sound2scene.figures.retrieval import draw_reals, draw_retrieval
 from sound2scene.lightning import data_of
 from sound2scene.protocols import Retrieving, Sounds
+from sound2scene.ranges import CHANNELS, check
 from sound2scene.types import InputError
 
 
@@ -28,6 +29,7 @@ class RetrievalPictures(RunPictures):
 
     def __init__(self, rows: int = 8, nearest: int = 5) -> None:
         super().__init__(rows)
+        check("RetrievalPictures", CHANNELS, nearest=nearest)
         self.nearest = nearest
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from matplotlib.figure import Figure
 
 from sound2scene.figures.panels import save
+from sound2scene.ranges import CHANNELS, check
 
 
 class RunPictures(pl.Callback, ABC):
@@ -22,6 +23,7 @@ class RunPictures(pl.Callback, ABC):
     best_picture: ClassVar[str]
 
     def __init__(self, rows: int) -> None:
+        check(type(self).__name__, CHANNELS, rows=rows)
         self.rows = rows
         self.folder: str | None = None
 

@@ -13,6 +13,7 @@ from sound2scene.figures.grid import draw_grid
 from sound2scene.figures.panels import spread
 from sound2scene.lightning import data_of, is_dry_run, moved
 from sound2scene.protocols import Sampling
+from sound2scene.ranges import CHANNELS, check
 from sound2scene.types import InputError, PairBatch
 
 SEED = 0
@@ -34,6 +35,7 @@ class SampleGrid(RunPictures):
 
     def __init__(self, rows: int = 8, draws: int = 3) -> None:
         super().__init__(rows)
+        check("SampleGrid", CHANNELS, draws=draws)
         self.draws = draws
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from sound2scene.commands.parser import INTERRUPTED, Command, Option
+from sound2scene.commands.parser import Command, Option, Workers
 
 
 def vggsound(
     *,
     table: Annotated[Path, Option("--csv")],
-    videos: Path,
+    videos: Annotated[Path, Option(writes=True)],
     split: Literal["train", "test", "all"] = "all",
     classes: str | None = None,
     limit: Annotated[int | None, Option(at_least=1)] = None,
@@ -20,7 +20,7 @@ def vggsound(
     address: str = "https://www.youtube.com/watch?v={id}",
     rate_limit: Annotated[int, Option(at_least=1)] = 2_000_000,
     sleep: Annotated[float, Option(at_least=0)] = 1.0,
-    workers: Annotated[int, Option(at_least=1)] = 1,
+    workers: Workers = 1,
     retries: Annotated[int, Option(at_least=0)] = 3,
     timeout: Annotated[float, Option(above=0)] = 20.0,
     clip_limit: Annotated[float, Option(above=0)] = 600.0,
@@ -51,11 +51,10 @@ def vggsound(
     counts, whole = visit.run(names)
     print(f"{videos}: {downloads.summary(counts)}")
     if not whole:
-        print("stopped; run again to go on")
-        return INTERRUPTED
+        raise KeyboardInterrupt
     if visit.last_failure is not None:
         why, ledger = f"{visit.last_failure.kind}: {visit.last_failure.reason}", videos / downloads.LEDGER
-        print(f"some clips did not come ({why}); see {ledger}, run again later", file=sys.stderr)
+        print(f"sound2scene: some clips did not come ({why}); see {ledger}, run again later", file=sys.stderr)
     return 1 if any(state == "failed" for state, _ in counts) else 0
 
 

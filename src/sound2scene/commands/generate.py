@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
 
 if TYPE_CHECKING:
+    from PIL import Image
     from torch import Tensor
 
     from sound2scene.figures.drawn import DrawnSound
@@ -19,13 +21,16 @@ if TYPE_CHECKING:
 
 GRID = "grid"
 GRID_ROWS = 40
+GRID_DRAWS = 32
+MOST_DRAWS = 1024  # of 128 px, side by side, which viewers of PNG still open
+NAME_BYTES = 200  # of 255 that file systems take, with room for a number
 
 
 def generate(
     files: Annotated[list[Path], Option(metavar="FILE")],
     *,
     folder: Output,
-    draws: Annotated[int, Option("-n", at_least=1)] = 8,
+    draws: Annotated[int, Option("-n", between=(1, MOST_DRAWS))] = 8,
     seed: Seed = 0,
     truncation: Annotated[float, Option(between=(0, 1))] = 1.0,
     audio_encoder: Path = Path("artifacts/toy/audio-encoder"),
@@ -88,11 +93,12 @@ def draw_files(
 
 
 def write_pictures(drawn: Iterable[DrawnSound | Rejected], folder: Path) -> tuple[int, list[Rejected]]:
-    """Write a PNG per sound, its pictures side by side, and `grid.png` of the first 40 sounds.
+    """Write a PNG per sound, its pictures side by side, and `grid.png` of the first 40 sounds and 32 draws.
 
     Args:
         drawn: What `draw_files` gives.
-        folder: Where to; files of the same names are replaced, sounds of one name are numbered.
+        folder: Where to; files of the same names are replaced, sounds of one name are numbered, and
+            names longer than 200 bytes are cut.
 
     Returns:
         How many sounds were written, and the files that could not be read.
@@ -103,6 +109,7 @@ def write_pictures(drawn: Iterable[DrawnSound | Rejected], folder: Path) -> tupl
     from PIL import Image
 
     from sound2scene.figures.drawn import grid_of_sounds
+    from sound2scene.figures.panels import save as save_figure
     from sound2scene.types import Rejected
 
     shown: list[DrawnSound] = []
@@ -112,29 +119,42 @@ def write_pictures(drawn: Iterable[DrawnSound | Rejected], folder: Path) -> tupl
         if isinstance(found, Rejected):
             rejected.append(found)
             continue
-        name, number = found.name, 2
+        stem, number = _short(found.name), 2
+        name = stem
         while name in taken:
-            name, number = f"{found.name}-{number}", number + 1
+            name, number = f"{stem}-{number}", number + 1
         taken.add(name)
         strip_HWC = found.pixels_JCHW.permute(2, 0, 3, 1).flatten(1, 2)
-        _write_png(folder / f"{name}.png", Image.fromarray(strip_HWC.numpy()).save)
+        _write(folder / f"{name}.png", partial(_save_picture, Image.fromarray(strip_HWC.numpy())))
         if len(shown) < GRID_ROWS:
-            shown.append(found)
+            shown.append(found._replace(pixels_JCHW=found.pixels_JCHW[:GRID_DRAWS]))
     if shown:
-        _write_png(folder / f"{GRID}.png", partial(grid_of_sounds(shown).savefig, dpi=80))
+        _write(folder / f"{GRID}.png", partial(save_figure, grid_of_sounds(shown)))
     return len(taken) - 1, rejected
 
 
-def _write_png(path: Path, save: Callable[..., None]) -> None:
-    from sound2scene import files
+def _write(path: Path, save: Callable[[Path], None]) -> None:
     from sound2scene.types import InputError
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with files.replacing(path) as partial_path:
-            save(partial_path, format="png")
+        save(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error}); choose another folder") from None
+
+
+def _save_picture(picture: Image.Image, path: Path) -> None:
+    from sound2scene import files
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with files.replacing(path) as partial_path:
+        picture.save(partial_path, format="png")
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for a number and an ending, cut between two letters."""
+    while len(os.fsencode(name)) > NAME_BYTES:
+        name = name[:-1]
+    return name
 
 
 def _read(path: Path) -> Tensor | Rejected:

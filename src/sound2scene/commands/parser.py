@@ -17,6 +17,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
+from sound2scene.commands.guard import unwritable
+from sound2scene.ranges import Range
+
 INTERRUPTED = 130  # exit status after Ctrl-C, as a shell reports it
 TERMINATED = 143  # and after SIGTERM
 
@@ -28,46 +31,38 @@ class UsageError(ValueError):
     """A command line that is none, in one line that names the argument."""
 
 
-class Option:
+class Option(Range):
     """What a signature cannot say about an argument.
 
     Args:
         names: Names on the command line; the parameter's own is added where none of them is long.
+        metavar: Word that stands for the value in the help.
+        writes: Whether the command writes there; it is then looked at before any work.
         at_least: Smallest value.
         above: Largest number that is too small.
         between: Smallest and largest value.
-        metavar: Word that stands for the value in the help.
+        below: Smallest number that is too large.
     """
 
     def __init__(
         self,
         *names: str,
+        metavar: str | None = None,
+        writes: bool = False,
         at_least: float = -math.inf,
         above: float = -math.inf,
         between: tuple[float, float] = (-math.inf, math.inf),
-        metavar: str | None = None,
+        below: float = math.inf,
     ) -> None:
-        self.names, self.metavar = names, metavar
-        self.at_least, self.above, self.between = at_least, above, between
-
-    def holds(self, value: float) -> bool:
-        """Whether a number is finite and lies in the range."""
-        low, high = self.between
-        return max(low, self.at_least) <= value <= high and self.above < value < math.inf
-
-    def range(self) -> str:
-        """The range in words; empty if every finite number will do."""
-        if self.between != (-math.inf, math.inf):
-            return f"between {self.between[0]} and {self.between[1]}"
-        if self.at_least != -math.inf:
-            return f"at least {self.at_least}"
-        return f"above {self.above}" if self.above != -math.inf else ""
+        super().__init__(at_least=at_least, above=above, between=between, below=below)
+        self.names, self.metavar, self.writes = names, metavar, writes
 
 
-Output = Annotated[Path, Option("-o", "--output")]
+Output = Annotated[Path, Option("-o", "--output", writes=True)]
+Workers = Annotated[int, Option(between=(1, 1024))]
 Seed = Annotated[int, Option(between=(0, 2**63 - 1))]
 Admit = Annotated[list[str] | None, Option(metavar="PACKAGE")]
-Share = Annotated[float, Option(between=(0, 1))]
+Share = Annotated[float, Option(at_least=0, below=1)]
 
 
 def bind(prog: str, command: Command, arguments: Sequence[str]) -> Callable[[], int | None]:
@@ -165,6 +160,8 @@ def _reader(kind: type[int | float | str | Path], option: Option) -> Callable[[s
         value = kind(text)
         if isinstance(value, (int, float)) and not option.holds(value):
             raise argparse.ArgumentTypeError(f"must be {option.range() or 'finite'}, not {text}")
+        if option.writes and (reason := unwritable(text)):
+            raise argparse.ArgumentTypeError(f"{text} cannot be written ({reason}); choose another path")
         return value
 
     read.__name__ = kind.__name__  # so argparse calls what is no number an "invalid int value"

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from sound2scene.commands.parser import Command, Option, Output, Seed, Share
+from sound2scene.commands.parser import Command, Option, Output, Seed, Share, Workers
 from sound2scene.commands.verify import describe
 from sound2scene.data import settings
 
-Count = Annotated[int, Option(at_least=0)]
-Processes = Annotated[int | None, Option(at_least=1)]
-Side = Annotated[int, Option("--side", at_least=1)]
+Count = Annotated[int, Option(between=(0, 1_000_000))]
+Processes = Annotated[int | None, Option(between=(1, 1024))]
+Side = Annotated[int, Option("--side", between=(1, 2**16))]
 
 
 def toy(
     *,
     shards: Output,
-    videos: Path = Path(settings.TOY_VIDEOS),
+    videos: Annotated[Path, Option(writes=True)] = Path(settings.TOY_VIDEOS),
     frame: settings.ToyMomentRule = settings.TOY_MOMENT,
     localizer: Path = Path("experiments/artifacts/toy/localizer"),
     train: Count = settings.TOY_TRAIN_CLIPS,
@@ -26,8 +27,8 @@ def toy(
     test: Count = settings.TOY_HELD_OUT_CLIPS,
     mixed: Count = settings.TOY_MIXED_CLIPS,
     seed: Seed = 0,
-    workers: Annotated[int, Option(at_least=1)] = settings.TOY_WORKERS,
-) -> None:
+    workers: Workers = settings.TOY_WORKERS,
+) -> int:
     """The procedural toy world: videos with sound, and shards from them.
 
     Args:
@@ -49,7 +50,7 @@ def toy(
     if frame == "localizer":
         chosen = shards.with_name(f"{shards.name}-selection.json")
         _select_toy(videos, (clips, mixed, seed, workers), localizer, chosen)
-    _report(prepare.prepare_toy(shards, videos, frame, chosen, clips, mixed, seed, workers))
+    return _report(prepare.prepare_toy(shards, videos, frame, chosen, clips, mixed, seed, workers))
 
 
 def videos(
@@ -63,7 +64,7 @@ def videos(
     frame: settings.MomentRule | None = None,
     side_px: Side = settings.SHORT_SIDE_PX,
     workers: Processes = None,
-) -> None:
+) -> int:
     """Any folder of videos.
 
     Args:
@@ -81,7 +82,7 @@ def videos(
     from sound2scene.data import prepare
 
     moments = settings.MomentSettings(selection, frame, side_px)
-    _report(prepare.prepare_videos(shards, videos, labels, val_share, test_share, workers, moments))
+    return _report(prepare.prepare_videos(shards, videos, labels, val_share, test_share, workers, moments))
 
 
 def vggsound(
@@ -96,7 +97,7 @@ def vggsound(
     frame: settings.MomentRule | None = None,
     side_px: Side = settings.SHORT_SIDE_PX,
     workers: Processes = None,
-) -> None:
+) -> int:
     """VGGSound in its official splits, from videos, or from images/ and audios/.
 
     Args:
@@ -123,7 +124,7 @@ def vggsound(
     given = source or videos
     assert given is not None
     folder = prepare.prepare_vggsound(shards, given, table, classes, val_share, workers, moments)
-    _report(folder)
+    return _report(folder)
 
 
 def vegas(
@@ -137,7 +138,7 @@ def vegas(
     frame: settings.MomentRule | None = None,
     side_px: Side = settings.SHORT_SIDE_PX,
     workers: Processes = None,
-) -> None:
+) -> int:
     """VEGAS, one folder of videos per class.
 
     Args:
@@ -155,7 +156,7 @@ def vegas(
     from sound2scene.data import prepare
 
     moments = settings.MomentSettings(selection, frame, side_px)
-    _report(prepare.prepare_vegas(shards, videos, five, val_share, test_share, workers, moments))
+    return _report(prepare.prepare_vegas(shards, videos, five, val_share, test_share, workers, moments))
 
 
 def folder(
@@ -164,7 +165,7 @@ def folder(
     shards: Output,
     val_share: Share = settings.FOLDER_VAL_SHARE,
     test_share: Share = settings.FOLDER_TEST_SHARE,
-) -> None:
+) -> int:
     """Pictures and sounds of the same names in images/ and audios/, or in one such folder per class.
 
     Args:
@@ -175,12 +176,12 @@ def folder(
     """
     from sound2scene.data import prepare
 
-    _report(prepare.prepare_folder(shards, source, val_share, test_share))
+    return _report(prepare.prepare_folder(shards, source, val_share, test_share))
 
 
 def manifest(
     source: Path, *, shards: Output, val_share: Share = settings.MANIFEST_VAL_SHARE, seed: Seed = 0
-) -> None:
+) -> int:
     """A CSV of class-matched pictures and sounds, drawn as pairs.
 
     Args:
@@ -191,7 +192,7 @@ def manifest(
     """
     from sound2scene.data import prepare
 
-    _report(prepare.prepare_manifest(shards, source, val_share, seed))
+    return _report(prepare.prepare_manifest(shards, source, val_share, seed))
 
 
 def _select_toy(
@@ -207,7 +208,9 @@ def _select_toy(
     select_moments(find_videos(folder), scorer_of("localizer", localizer), output, workers=world[-1])
 
 
-def _report(folder: Path) -> None:
+def _report(folder: Path) -> int:
+    """Tell what was prepared; status 1 if no clip was."""
+    from sound2scene.data.shards.read import Folder
     from sound2scene.data.shards.report import REPORT, coverage_line, read_report
 
     print(f"{folder}: {describe(folder)}")
@@ -216,6 +219,10 @@ def _report(folder: Path) -> None:
         print(f"{found['count']} files left out: {kind}")
     if report["coverage"]:
         print(f"{coverage_line(report['coverage'])}; see {folder / REPORT}")
+    if any(split["clips"] for split in Folder(folder).card["splits"].values()):
+        return 0
+    print(f"sound2scene: no clip could be used; {folder / REPORT} says what was left out", file=sys.stderr)
+    return 1
 
 
 COMMAND: Command = {

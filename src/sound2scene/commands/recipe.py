@@ -30,6 +30,7 @@ from sound2scene.callbacks.provenance import Origins, Provenance, Resuming
 from sound2scene.callbacks.report import Report
 from sound2scene.callbacks.throughput import Throughput
 from sound2scene.checkpoints import WholeCheckpointIO
+from sound2scene.commands import checks
 from sound2scene.commands.moved import answer
 from sound2scene.commands.resumption import resumption
 from sound2scene.lightning import ResumedLog, steps_logged
@@ -142,6 +143,7 @@ class RecipeCLI(LightningCLI):
         """
         super().parse_arguments(parser, args)
         subcommand = str(self.config.subcommand)
+        checks.check_seed(self.config[subcommand])
         given = self.config[subcommand].ckpt_path
         if given is None and subcommand != "fit":
             raise InputError(
@@ -159,9 +161,10 @@ class RecipeCLI(LightningCLI):
         """Refuse what would be ignored in silence.
 
         Raises:
-            InputError: If the recipe brings loggers.
+            InputError: If the recipe brings loggers, or a number in it makes no sense.
         """
         given = self.config[str(self.subcommand)]
+        checks.check_recipe(given)
         if given.trainer.logger is not None:
             raise InputError("trainer.logger: a run has its own logs; remove the key (run.wandb adds W&B)")
         artifacts.admit(*given.run.admit)
@@ -195,7 +198,7 @@ class RecipeCLI(LightningCLI):
                 plugins=plugins,
                 **kwargs,
             )
-        except (MisconfigurationException, ModuleNotFoundError) as error:
+        except (MisconfigurationException, ModuleNotFoundError, ValueError, TypeError) as error:
             raise InputError(f"trainer: {' '.join(str(error).split())}") from None
 
 
@@ -216,6 +219,7 @@ def main(arguments: list[str] | None = None) -> None:
     resumed = None
     if "--resume" in arguments:
         resumed, arguments = resumption(arguments)
+    checks.check_files(arguments)
     try:
         RecipeCLI(
             resumed,
@@ -232,8 +236,8 @@ def main(arguments: list[str] | None = None) -> None:
         told = answer(arguments)
         reason = told or f"{_reason(error)}; `sound2scene fit --help` tells how to list the keys"
         raise InputError(f"recipe: {reason}") from None
-    except ValueError as error:
-        if own := _told(error):
+    except (ValueError, MisconfigurationException) as error:
+        if own := _told(error) or checks.told(error):
             raise own from None
         raise
 

@@ -18,10 +18,10 @@ def select(
     seed: Seed = 0,
     top_k: Annotated[int, Option(at_least=1)] = 10,
     retry_rejected: bool = False,
-    workers: Annotated[int, Option(at_least=0)] = 2,
+    workers: Annotated[int, Option(between=(0, 1024))] = 2,
     accelerator: str = "auto",
     devices: str = "auto",
-    nodes: Annotated[int, Option(at_least=1)] = 1,
+    nodes: Annotated[int, Option(between=(1, 65_536))] = 1,
     admit: Admit = None,
 ) -> int:
     """Choose the moments of videos that show what is heard; status 1 if no video has one.
@@ -36,7 +36,7 @@ def select(
         seed: Seed of the scorer random.
         top_k: Moments to keep of each video.
         retry_rejected: Try videos again that could not be used.
-        workers: Decoding processes per device.
+        workers: Decoding processes per device; 0 decodes in the scoring one.
         accelerator: Kind of device, as Lightning names it: cpu, gpu, auto.
         devices: Number of devices, or auto for all.
         nodes: Machines that share the work.
@@ -58,7 +58,8 @@ def select(
     if chosen.videos:
         return 0
     key, (_, reason) = next(iter(sorted(chosen.rejected.items())))
-    print(f"none of the {len(chosen.rejected)} videos can be used; {key}: {reason}", file=sys.stderr)
+    told = f"no video can be used, for instance {key}: {reason}"
+    print(f"sound2scene: {told}; {output} says why of each", file=sys.stderr)
     return 1
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.accelerators import CPUAccelerator
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities import rank_zero_only
 from torch import nn
@@ -55,8 +57,8 @@ def select_moments(
         machine: `accelerator`, `devices` and `num_nodes` of a Lightning Trainer; one process by default.
 
     Raises:
-        InputError: If the output is of another scorer or of other settings, damaged, or cannot be written; or
-            if the scorer fails.
+        InputError: If the machine has no such devices; if the output is of another scorer or of other
+            settings, damaged, or cannot be written; or if the scorer fails.
     """
     stage = SelectionStage(scorer, top_k)
     # One process of a run has the output for it; on several machines nobody can say which that is.
@@ -140,10 +142,18 @@ def _trainer(callbacks: list[pl.Callback], **machine: Any) -> pl.Trainer:
         "callbacks": callbacks,
         **machine,
     }
-    trainer = pl.Trainer(**settings)
-    if trainer.world_size > 1:
-        # A rank that is through waits for the others: longer than the usual half hour, where videos are long.
-        trainer = pl.Trainer(**settings, strategy=DDPStrategy(timeout=timedelta(days=30)))
+    try:
+        trainer = pl.Trainer(**settings)
+        if trainer.world_size > 1:
+            # A rank that is through waits for the others: longer than the usual half hour, where videos are
+            # long.
+            trainer = pl.Trainer(**settings, strategy=DDPStrategy(timeout=timedelta(days=30)))
+    except (MisconfigurationException, ModuleNotFoundError, ValueError, TypeError) as error:
+        asked = ", ".join(f"--{name.removeprefix('num_')} {machine[name]}" for name in machine)
+        raise InputError(f"{asked}: {' '.join(str(error).split())}; choose what is there") from None
+    cores = os.cpu_count() or 1
+    if isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > cores:
+        raise InputError(f"--devices {trainer.num_devices}: this machine has {cores} cores; take fewer")
     return trainer
 
 

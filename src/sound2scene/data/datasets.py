@@ -12,15 +12,28 @@ from sound2scene.data.clips import ClipDataModule
 from sound2scene.data.corpora.corpus import check_shares
 from sound2scene.data.settings import MomentRule, MomentSettings, ToyMomentRule
 from sound2scene.data.toy.world import clip_counts
+from sound2scene.ranges import BATCH, SEED, WIDTH, check
 from sound2scene.types import InputError
 
 
 class CorpusDataModule(ClipDataModule):
     """Shards that are made of a corpus if they are missing; those at an address are read, never written."""
 
+    val_share: float
+    test_share: float
+
     @abstractmethod
     def _write(self) -> Path:
         """Write the shards."""
+
+    def _hold_out(self, val_share: float, test_share: float = 0.0) -> None:
+        """Keep the shares of the clips that are held out.
+
+        Raises:
+            InputError: If one is no share, or nothing is left to train on.
+        """
+        check_shares(val_share, test_share)
+        self.val_share, self.test_share = val_share, test_share
 
     def prepare_data(self) -> None:
         """Write the shards if they are missing."""
@@ -49,6 +62,7 @@ class ToyDataModule(CorpusDataModule):
         selection: str | None = None,
         **settings: Any,
     ) -> None:
+        check("data", BATCH, train_clips=train_clips)
         super().__init__(f"data/toy/shards-{frame}" if shards is None else shards, **settings)
         self.videos, self.frame, self.train_clips, self.selection = videos, frame, train_clips, selection
 
@@ -97,8 +111,8 @@ class FolderDataModule(CorpusDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
-        check_shares(val_share, test_share)
-        self.source, self.val_share, self.test_share = source, val_share, test_share
+        self._hold_out(val_share, test_share)
+        self.source = source
 
     def _write(self) -> Path:
         return prepare.prepare_folder(self.shards, self.source, self.val_share, self.test_share)
@@ -124,8 +138,9 @@ class ManifestDataModule(CorpusDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
-        check_shares(val_share)
-        self.source, self.val_share, self.draw_seed = source, val_share, draw_seed
+        self._hold_out(val_share)
+        check("data", SEED, draw_seed=draw_seed)
+        self.source, self.draw_seed = source, draw_seed
 
     def _write(self) -> Path:
         return prepare.prepare_manifest(self.shards, self.source, self.val_share, self.draw_seed)
@@ -152,6 +167,7 @@ class VideoCorpusDataModule(CorpusDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
+        check("data", WIDTH, side_px=side_px)
         self.moments = MomentSettings(selection, frame, side_px)
 
 
@@ -178,8 +194,8 @@ class VGGSoundDataModule(VideoCorpusDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
-        check_shares(val_share)
-        self.source, self.table, self.classes, self.val_share = source, table, classes, val_share
+        self._hold_out(val_share)
+        self.source, self.table, self.classes = source, table, classes
 
     def _write(self) -> Path:
         return prepare.prepare_vggsound(
@@ -209,8 +225,8 @@ class VEGASDataModule(VideoCorpusDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
-        check_shares(val_share, test_share)
-        self.source, self.five, self.val_share, self.test_share = source, five, val_share, test_share
+        self._hold_out(val_share, test_share)
+        self.source, self.five = source, five
 
     def _write(self) -> Path:
         return prepare.prepare_vegas(
@@ -241,8 +257,8 @@ class VideosDataModule(VideoCorpusDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(shards, **settings)
-        check_shares(val_share, test_share)
-        self.source, self.labels, self.val_share, self.test_share = source, labels, val_share, test_share
+        self._hold_out(val_share, test_share)
+        self.source, self.labels = source, labels
 
     def _write(self) -> Path:
         return prepare.prepare_videos(

@@ -19,6 +19,7 @@ from sound2scene.data.vggsound.names import clip_name
 from sound2scene.data.vggsound.table import read_classes, read_table
 from sound2scene.data.video.clip import VideoJob
 from sound2scene.moments import Known
+from sound2scene.ranges import BATCH, check
 from sound2scene.types import CLIP_S, InputError
 
 
@@ -35,6 +36,7 @@ class ToyVideos:
     def __init__(
         self, folder: str = settings.TOY_VIDEOS, train_clips: int = settings.TOY_TRAIN_CLIPS
     ) -> None:
+        check("data.splits", BATCH, train_clips=train_clips)
         self.folder, self.train_clips = Path(folder), train_clips
 
     def prepare(self) -> None:

@@ -14,6 +14,7 @@ from sound2scene.data.batches.moments import Entry, Look, MomentReader, VideoRea
 from sound2scene.data.batches.resumable import ResumableDataModule
 from sound2scene.data.batches.sampler import WholeSplitSampler, fixed_sample
 from sound2scene.distributed import world
+from sound2scene.ranges import POSITIVE, WIDTH, check
 from sound2scene.types import DataFacts
 
 
@@ -57,6 +58,8 @@ class MomentsDataModule(ResumableDataModule):
         window_s: float = 1.0,
     ) -> None:
         super().__init__(batch_size, workers, seed)
+        check("data", WIDTH, moments=moments, measured=measured, side_px=side_px)
+        check("data", POSITIVE, window_s=window_s)
         self.splits, self.moments, self.measured = splits, moments, measured
         self.look = Look(side_px, window_s)
 

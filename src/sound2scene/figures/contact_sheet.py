@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from sound2scene.figures.panels import show_pixels
+from sound2scene.figures.words import write_side
 from sound2scene.moments import STEP_HZ, Moments
 from sound2scene.types import SAMPLE_RATE_HZ
 
@@ -60,7 +61,7 @@ def draw_sheet(rows: list[SheetRow]) -> Figure:
     for row, panels in zip(rows, grid, strict=True):
         show_pixels(panels[0], row.pixels_CHW)
         panels[0].set_title(f"chosen, {row.second:.1f} s", fontsize=9)
-        panels[0].set_ylabel(row.key[-28:], fontsize=8, parse_math=False)
+        write_side(panels[0], row.key, 8, keep_end=True)
         if heat:
             _show_heat(panels[1], row)
         _show_scores(panels[-2], row)

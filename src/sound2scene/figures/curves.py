@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from sound2scene.figures.words import write_legend
+
 
 def read_series(path: Path) -> dict[str, list[tuple[float, float]]]:
     """A CSV log as (step, value) pairs per figure."""
@@ -41,5 +43,5 @@ def draw_curves(series: dict[str, list[tuple[float, float]]]) -> Figure:
         axes.set_xlabel("step")
         axes.grid(alpha=0.3)
         if names:
-            axes.legend(fontsize=7)
+            write_legend(axes)
     return figure

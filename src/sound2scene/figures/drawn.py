@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from sound2scene.figures.panels import show_pixels, show_waveform
-
-NAME_LETTERS = 24
+from sound2scene.figures.words import write_side
 
 
 class DrawnSound(NamedTuple):
@@ -34,7 +33,7 @@ def grid_of_sounds(sounds: Sequence[DrawnSound]) -> Figure:
     grid = figure.subplots(len(sounds), draws + 1, squeeze=False)
     for row, sound in zip(grid, sounds, strict=True):
         show_waveform(row[0], sound.waveform_T)
-        row[0].set_ylabel(sound.name[:NAME_LETTERS], fontsize=9)
+        write_side(row[0], sound.name)
         for axes, pixels_CHW in zip(row[1:], sound.pixels_JCHW, strict=True):
             show_pixels(axes, pixels_CHW)
     return figure

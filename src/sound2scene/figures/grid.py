@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from sound2scene.figures.panels import clip_name, show_picture, show_pixels, show_sound
+from sound2scene.figures.words import write_side
 from sound2scene.protocols import Pictures, Sounds
 
 
@@ -25,7 +26,7 @@ def draw_grid(split: Pictures, shown: list[int], drawn_BJCHW: Tensor, sounds: bo
         if sounds and isinstance(split, Sounds):
             show_sound(row[0], split, position)
         show_picture(row[first - 1], split, position)
-        row[0].set_ylabel(clip_name(split, position), fontsize=9)
+        write_side(row[0], clip_name(split, position))
     for row, drawn_JCHW in zip(grid, drawn_BJCHW, strict=True):
         for axes, pixels_CHW in zip(row[first:], drawn_JCHW, strict=True):
             show_pixels(axes, pixels_CHW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import torch
@@ -67,5 +68,6 @@ def bare(axes: Axes, frame: str | None = None) -> None:
 def save(figure: Figure, path: str | os.PathLike[str], dpi: int = 80) -> None:
     """Write a figure as PNG, whole or not at all; its folder is made if missing."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with files.replacing(path) as partial:
+    with files.replacing(path) as partial, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # names come in all scripts
         figure.savefig(partial, format="png", dpi=dpi)

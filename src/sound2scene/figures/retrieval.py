@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from torch.nn.functional import normalize
 
 from sound2scene.figures.panels import clip_name, show_picture, show_sound, spread
+from sound2scene.figures.words import write_title
 from sound2scene.protocols import Sounds
 from sound2scene.types import Retrieved
 
@@ -20,7 +21,7 @@ def draw_reals(split: Sounds, columns: int) -> Figure:
     for column, position in enumerate(shown):
         show_picture(grid[0][column], split, position)
         show_sound(grid[1][column], split, position)
-        grid[0][column].set_title(clip_name(split, position), fontsize=8)
+        write_title(grid[0][column], clip_name(split, position), 8)
     return figure
 
 
@@ -42,14 +43,14 @@ def draw_retrieval(found: Retrieved, split: Sounds, rows: int, nearest: int) -> 
         position = int(found.index_N[query])
         show_sound(grid[row][0], split, position)
         show_picture(grid[row][1], split, position)
-        grid[row][0].set_title(clip_name(split, position), fontsize=8)
+        write_title(grid[row][0], clip_name(split, position), 8)
         for column, item in enumerate(order_RK[row].tolist()):
             other = int(found.index_N[item])
             same = bool(found.label_N[item] == found.label_N[query] >= 0)
             show_picture(
                 grid[row][2 + column], split, other, OWN if item == query else RIGHT if same else WRONG
             )
-            grid[row][2 + column].set_title(clip_name(split, other), fontsize=7)
+            write_title(grid[row][2 + column], clip_name(split, other), 7)
         for axes in grid[row][2 + order_RK.shape[1] :]:
             axes.axis("off")
     figure.suptitle(

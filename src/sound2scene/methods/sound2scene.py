@@ -10,12 +10,14 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from sound2scene import artifacts, images
+from sound2scene.devices import device_named
 from sound2scene.latent import draw_pictures, noise_rows
 from sound2scene.protocols import whole_number
 from sound2scene.spectrogram import spectrogram
 from sound2scene.types import CLIP_SAMPLES
 
 SOUNDS_AT_ONCE = 8
+DRAWS_AT_ONCE = 64
 
 
 class FrozenGenerator:
@@ -72,7 +74,9 @@ class FrozenGenerator:
             truncation: Truncation of the noise, 0 to 1; 1 is none.
         """
         noise_JZ = noise_rows(self.network, [seed] * draws, range(draws), truncation)
-        return draw_pictures(self.network.to(z_D.device), z_D.expand(draws, -1), noise_JZ)
+        network = self.network.to(z_D.device)
+        parts = torch.split(noise_JZ, DRAWS_AT_ONCE)
+        return torch.cat([draw_pictures(network, z_D.expand(len(part_JZ), -1), part_JZ) for part_JZ in parts])
 
 
 class SoundToScene:
@@ -81,18 +85,18 @@ class SoundToScene:
     Args:
         audio_encoder: Folder of an audio-encoder artifact.
         generator: Folder of a generator artifact for features of the same image encoder.
-        device: Device of torch; by default a GPU where there is one.
+        device: Device of torch; by default a GPU where there is one; see `sound2scene.devices`.
 
     Attributes:
         drawing: The generator.
         resolution: Height and width of the pictures.
 
     Raises:
-        InputError: If an artifact is missing, or the two belong to different image encoders.
+        InputError: If an artifact or the device is missing, or the two belong to different image encoders.
     """
 
     def __init__(self, audio_encoder: str, generator: str, device: str | None = None) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = device_named(device)
         card = artifacts.read_card(audio_encoder)
         stated = artifacts.encoder_of(card, audio_encoder)
         encoder = artifacts.load(audio_encoder, kind="audio-encoder")
@@ -126,5 +130,5 @@ class SoundToScene:
             seed: Seed of the noise.
             truncation: Truncation of the noise; see `sound2scene.latent.noise`.
         """
-        drawn = [self.drawing.draw_many(z_D, draws, seed, truncation) for z_D in z_BD]
-        return images.to_pixel(torch.stack(drawn)).cpu()
+        drawn = [images.to_pixel(self.drawing.draw_many(z_D, draws, seed, truncation)).cpu() for z_D in z_BD]
+        return torch.stack(drawn)

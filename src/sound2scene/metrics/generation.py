@@ -12,7 +12,10 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from sound2scene.types import InputError, Measured
+from sound2scene.ranges import COUNT, PLENTY, check
+from sound2scene.types import DivergedError, InputError, Measured
+
+PICTURES_OF_A_PART = 5000
 
 
 class _Given(nn.Module):
@@ -33,14 +36,17 @@ class GenerationScores(nn.Module):
 
     Args:
         feature_dim: Width of the features.
-        splits: Parts over which the inception score is averaged: 10 as published for 50,000 pictures, 1 for
-            few, since a part should hold every class many times.
+        splits: Most parts over which the inception score is averaged. A part has at least 5,000 pictures, as
+            published (10 parts of 50,000; Salimans et al., arXiv:1606.03498, section 4), so that fewer than
+            10,000 pictures are one part: a part that holds few of a class scores far too low.
         kid_subset: Pictures in each of the 100 subsets of KID; 0 leaves KID out.
     """
 
     def __init__(self, feature_dim: int, splits: int = 10, kid_subset: int = 0) -> None:
         super().__init__()
-        self.feature_dim = feature_dim
+        check("scores", PLENTY, splits=splits)
+        check("scores", COUNT, kid_subset=kid_subset)
+        self.feature_dim, self.splits = feature_dim, splits
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that all features are kept in memory, which is intended
             self.fid = FrechetInceptionDistance(_Given(feature_dim), reset_real_features=False)
@@ -58,19 +64,33 @@ class GenerationScores(nn.Module):
         self.kinds = MaxMetric()  # number of classes, which a process without pictures learns from the others
 
     def add_real(self, feature_BD: Tensor) -> None:
-        """Add the features of real pictures."""
+        """Add the features of real pictures.
+
+        Raises:
+            DivergedError: If they are not finite.
+        """
+        _check_finite(feature_BD, "real pictures")
         self.fid.update(feature_BD, real=True)
         self.real_count.update(len(feature_BD))
         if self.kid is not None:
             self.kid.update(feature_BD, real=True)
 
-    def add_fake(self, seen: Measured, wanted_B: Tensor | None = None) -> None:
+    def add_fake(
+        self, seen: Measured, wanted_B: Tensor | None = None, of: str = "generated pictures"
+    ) -> None:
         """Add generated pictures.
 
         Args:
             seen: Features and scores of the pictures.
             wanted_B: Class that each picture is meant to show, -1 if unknown.
+            of: What they are pictures of, for the message.
+
+        Raises:
+            DivergedError: If features or scores are not finite.
         """
+        _check_finite(seen.feature_BD, of)
+        if seen.logits_BK is not None:
+            _check_finite(seen.logits_BK, of)
         self.fid.update(seen.feature_BD, real=False)
         self.count.update(len(seen.feature_BD))
         if self.kid is not None:
@@ -106,6 +126,7 @@ class GenerationScores(nn.Module):
             if self.kid is not None:
                 found["kid"] = float(self.kid.compute()[0])
             if kinds:
+                self.inception.splits = min(self.splits, max(count // PICTURES_OF_A_PART, 1))
                 found["inception_score"] = float(self.inception.compute()[0])
                 found["judged_as_label"] = float(self.right.compute())
                 if math.isnan(found["judged_as_label"]):  # no picture has a label
@@ -138,3 +159,10 @@ class GenerationScores(nn.Module):
         for metric in (self.fid, self.inception, self.kid, self.right, self.count, self.kinds):
             if metric is not None:
                 metric.reset()
+
+
+def _check_finite(found_BD: Tensor, of: str) -> None:
+    if not torch.isfinite(found_BD).all():
+        raise DivergedError(
+            f"the measuring network sees NaN or infinity in {of}; look at them and at that network's weights"
+        )

@@ -12,6 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sound2scene.types import DivergedError
+
 Box = tuple[float, float, float, float]
 Threshold = float | Literal["median"]
 _LEVELS = 21  # IoU 0, 0.05 ... 1 at which success is measured
@@ -25,7 +27,12 @@ def foreground(map_HW: Tensor, threshold: Threshold) -> Tensor:
         threshold: Share of the way from the map's smallest to its largest value, or "median": the half of the
             picture with the larger values, which is the protocol of VGG-SS and cannot single out a small
             object.
+
+    Raises:
+        DivergedError: If the map is not finite.
     """
+    if not torch.isfinite(map_HW).all():
+        raise DivergedError("a localization map holds NaN or infinity; go back to a state from before")
     map_HW = map_HW.double()
     if threshold == "median":
         return map_HW > map_HW.flatten().sort().values[map_HW.numel() // 2]

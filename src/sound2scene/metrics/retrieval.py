@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from torchmetrics import Metric
 
+from sound2scene.types import DivergedError
+
 CHUNK = 1024
 
 
@@ -21,7 +23,7 @@ def instance_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor) -> Tensor:
     """How many other gallery items are at least as near, by cosine, as a query's own; (N,), 0 is best.
 
     Raises:
-        ValueError: If a latent is not finite.
+        DivergedError: If a latent is not finite.
     """
     query_ND, gallery_ND = _unit(z_query_ND), _unit(z_gallery_ND)
     ranks = []
@@ -89,7 +91,8 @@ def neighbour_accuracy(z_ND: Tensor, label_N: Tensor, k: int = 5) -> float:
     Of classes with equally many of the k neighbours, the one with the larger sum of cosines wins.
 
     Raises:
-        ValueError: If fewer than two rows have a label, or a latent is not finite.
+        ValueError: If fewer than two rows have a label.
+        DivergedError: If a latent is not finite.
     """
     known_N = label_N >= 0
     unit_ND, label_N = _unit(z_ND)[known_N], label_N[known_N]
@@ -110,7 +113,11 @@ def neighbour_accuracy(z_ND: Tensor, label_N: Tensor, k: int = 5) -> float:
 
 def _unit(z_ND: Tensor) -> Tensor:
     if not torch.isfinite(z_ND).all():
-        raise ValueError("a latent holds NaN or infinity; recall over it would be meaningless")
+        row = int((~torch.isfinite(z_ND)).any(1).nonzero()[0])
+        raise DivergedError(
+            f"the latent of clip {row} of {len(z_ND)} holds NaN or infinity, recall would mean nothing; go "
+            "back to a state from before, with a lower learning rate"
+        )
     # MPS has no float64.
     return normalize(z_ND.to(torch.float32 if z_ND.device.type == "mps" else torch.float64), dim=1)
 

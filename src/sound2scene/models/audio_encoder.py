@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sound2scene.models.backbones import initialise_resnet, timm_backbone
+from sound2scene.ranges import WIDTH, check
 
 
 class AudioEncoder(nn.Module):
@@ -29,7 +30,7 @@ class AudioEncoder(nn.Module):
         arguments: Constructor arguments, which a card stores to build the network again.
 
     Raises:
-        InputError: If timm does not know the backbone or an option.
+        InputError: If timm does not know the backbone or an option, or the width makes no sense.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class AudioEncoder(nn.Module):
         final_relu: bool = True,
     ) -> None:
         super().__init__()
+        check("audio_encoder", WIDTH, z_dim=z_dim)
         self.arguments = {
             "z_dim": z_dim,
             "backbone": backbone,

@@ -10,10 +10,13 @@ import timm
 from timm.models import ResNet
 from torch import nn
 
+from sound2scene.ranges import Range, check
 from sound2scene.types import InputError
 
 # What an encoder settles itself, and what would read files or reach for the network.
 _OWN = {"in_chans", "num_classes", "global_pool", "features_only", "feature_cfg", "model_cfg"}
+_DEPTHS = {"layers", "depths", "depth", "num_layers", "block_repeats"}
+_DEPTH, _SIZE = Range(between=(0, 256)), Range(between=(-(2**14), 2**14))
 _FILES = {
     "checkpoint_path",
     "cache_dir",
@@ -36,9 +39,10 @@ def timm_backbone(
         in_chans: Channels of its input.
 
     Raises:
-        InputError: If the name or an option is unknown, or the option is not the user's to set.
+        InputError: If the name or an option is unknown, too large, or not the user's to set.
     """
-    if not _is_known(name):
+    if not isinstance(name, str) or not _is_known(name):
+        name = str(name)[:80]
         near = ", ".join(
             get_close_matches(name, timm.list_pretrained() if "." in name else timm.list_models(), n=3)
         )
@@ -47,6 +51,7 @@ def timm_backbone(
     options = dict(options or {})
     if refused := sorted((_OWN | _FILES) & options.keys()):
         raise InputError(f"backbone_options: {', '.join(refused)} cannot be set here; remove it")
+    _check_sizes("backbone_options", options)
     try:
         backbone: Any = timm.create_model(name, pretrained=False, in_chans=in_chans, num_classes=0, **options)
     except Exception as error:  # a thousand constructors have a thousand ways to dislike an argument
@@ -56,6 +61,20 @@ def timm_backbone(
         ) from None
     # Where a network has a layer between pooling and classifier, its pooled output is as wide as that layer.
     return backbone, int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)
+
+
+def _check_sizes(where: str, found: object) -> None:
+    """Refuse networks that no machine can hold: they would be built for hours."""
+    if isinstance(found, Mapping):
+        for name, value in found.items():
+            _check_sizes(f"{where}.{name}", value)
+    elif isinstance(found, (list, tuple)):
+        check(where, _SIZE, number_of_entries=len(found))
+        for value in found:
+            _check_sizes(where, value)
+    elif isinstance(found, (int, float)) and not isinstance(found, bool):
+        name = where.rpartition(".")[2]
+        check("backbone", _DEPTH if name in _DEPTHS else _SIZE, **{name: found})
 
 
 def shorten(backbone: Any, stages: int) -> int:

@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate, relu
 from sound2scene.models.attention import SelfAttention
 from sound2scene.models.conditional_norm import ConditionalBatchNorm, OutputBatchNorm
 from sound2scene.models.spectral_norm import SNConv2d, SNLinear, fold
+from sound2scene.ranges import CHANNELS, WIDTH, check
 from sound2scene.types import InputError
 
 # Channels before the first block and after each, in units of the width; each block doubles the size, starting
@@ -77,7 +78,7 @@ class Generator(nn.Module):
 
     Raises:
         InputError: If there is no such resolution, no block gives a size of `attention`, or z_dim is smaller
-            than the number of chunks.
+            than the number of chunks, or a width makes no sense.
     """
 
     is_folded = False
@@ -92,6 +93,8 @@ class Generator(nn.Module):
         z_image_dim: int = 2048,
     ) -> None:
         super().__init__()
+        check("generator", CHANNELS, channels=channels)
+        check("generator", WIDTH, z_dim=z_dim, feature_dim=feature_dim, z_image_dim=z_image_dim)
         if resolution not in WIDTHS:
             raise InputError(f"resolution is {resolution}; choose one of {', '.join(map(str, WIDTHS))}")
         widths = [channels * factor for factor in WIDTHS[resolution]]

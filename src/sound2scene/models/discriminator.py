@@ -14,6 +14,7 @@ from torch.nn.functional import avg_pool2d, relu
 
 from sound2scene.models.attention import SelfAttention
 from sound2scene.models.spectral_norm import SNConv2d, SNLinear
+from sound2scene.ranges import CHANNELS, WIDTH, check
 from sound2scene.types import InputError
 
 # Channels after each block, in units of the width, and the number of first blocks that halve the size.
@@ -70,7 +71,8 @@ class Discriminator(nn.Module):
         arguments: Constructor arguments, which a card stores to build the network again.
 
     Raises:
-        InputError: If there is no such resolution, or no block gives a size of `attention`.
+        InputError: If there is no such resolution, no block gives a size of `attention`, or a width makes no
+            sense.
     """
 
     def __init__(
@@ -81,6 +83,8 @@ class Discriminator(nn.Module):
         z_image_dim: int = 2048,
     ) -> None:
         super().__init__()
+        check("discriminator", CHANNELS, channels=channels)
+        check("discriminator", WIDTH, z_image_dim=z_image_dim)
         if resolution not in _WIDTHS:
             raise InputError(f"resolution is {resolution}; choose one of {', '.join(map(str, _WIDTHS))}")
         factors, halvings = _WIDTHS[resolution]

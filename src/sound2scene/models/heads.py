@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from sound2scene.ranges import BATCH, COUNT, WIDTH, check
 from sound2scene.types import InputError
 
 
@@ -63,12 +64,16 @@ class PrototypeHead(nn.Module):
         hidden_dim: Width inside the projection.
         out_dim: Width of the projection's output.
         prototypes: Number K of prototypes.
+
+    Raises:
+        InputError: If a number makes no sense.
     """
 
     def __init__(
         self, in_dim: int, hidden_dim: int = 2048, out_dim: int = 128, prototypes: int = 3000
     ) -> None:
         super().__init__()
+        check("head", WIDTH, hidden_dim=hidden_dim, out_dim=out_dim, prototypes=prototypes)
         self.projection_head = ProjectionHead(in_dim, hidden_dim, out_dim)
         self.prototypes = Prototypes(out_dim, prototypes)
 
@@ -96,6 +101,9 @@ class FeatureQueue(nn.Module):
         from_step: Step of the run at which the queue begins to fill; published: the beginning of epoch 15.
         views: Number of coded views.
         dim: Width of the vectors.
+
+    Raises:
+        InputError: If a number makes no sense.
     """
 
     rows_AND: Tensor
@@ -103,6 +111,9 @@ class FeatureQueue(nn.Module):
 
     def __init__(self, length: int = 3840, from_step: int = 0, views: int = 2, dim: int = 128) -> None:
         super().__init__()
+        check("queue", COUNT, from_step=from_step)
+        check("queue", WIDTH, views=views, dim=dim)
+        check("queue", BATCH, length=length)
         self.from_step = from_step
         self.register_buffer("rows_AND", torch.zeros(views, length, dim))
         self.register_buffer("filled", torch.zeros((), dtype=torch.int64))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sound2scene.models.backbones import timm_backbone
 from sound2scene.models.pixels import prepared
+from sound2scene.ranges import WIDTH, check
 from sound2scene.types import Measured
 
 
@@ -27,6 +28,9 @@ class Judge(nn.Module):
         feature_dim: Width of the features, 2048 for Inception-v3.
         protocol: Name of the network and the side, for the names of figures.
         arguments: Constructor arguments, which a card stores to build the network again.
+
+    Raises:
+        InputError: If timm does not know the backbone or an option, or a number makes no sense.
     """
 
     def __init__(
@@ -37,6 +41,7 @@ class Judge(nn.Module):
         backbone_options: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        check("judge", WIDTH, classes=classes, side=side)
         self.arguments = {
             "classes": classes,
             "side": side,

@@ -19,12 +19,14 @@ from torch.nn.functional import interpolate, normalize, pad
 from sound2scene.images import MEAN, STD
 from sound2scene.models.backbones import initialise_resnet, shorten, timm_backbone
 from sound2scene.moments import Moments, Scored, windows
+from sound2scene.ranges import WIDTH, Range, check
 from sound2scene.spectrogram import spectrogram
-from sound2scene.types import InputError
+from sound2scene.types import CLIP_S, InputError
 
 Pooling = Literal["max", "softmax", "mean"]
 
 _LOUD = 12.0  # log density of a loud bin relative to the floor, by which LVS divides, too
+WINDOW_S = Range(above=0, between=(0, CLIP_S))
 _CHUNK = 25  # steps of a video that are scored at once
 
 
@@ -54,6 +56,7 @@ class ImageBranch(nn.Module):
         stages: int | None = None,
     ) -> None:
         super().__init__()
+        check("localizer.image", WIDTH, side_px=side_px)
         options = {"output_stride": 16} if backbone_options is None else backbone_options
         self.side_px = side_px
         self.backbone, width = timm_backbone(backbone, options, in_chans=3)
@@ -94,6 +97,7 @@ class AudioBranch(nn.Module):
         backbone_options: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        check("localizer.audio", WINDOW_S, window_s=window_s)
         self.window_s = window_s
         self.spectrogram = spectrogram(preset)
         self.backbone, width = timm_backbone(backbone, backbone_options, in_chans=1)
@@ -155,11 +159,9 @@ class Localizer(nn.Module):
         super().__init__()
         self.arguments: dict[str, Any] = {"dim": dim, "classes": classes, "pooling": pooling}
         self.arguments |= {"unit_length": unit_length, "image": image, "audio": audio}
-        if pooling not in ("max", "softmax", "mean") or dim < 1 or classes < 0:
-            raise InputError(
-                f"localizer: pooling {pooling!r} is none of max, softmax, mean, "
-                f"or dim {dim} or classes {classes} is too small; mend it"
-            )
+        check("localizer", WIDTH, dim=dim, classes=classes or None)
+        if pooling not in ("max", "softmax", "mean"):
+            raise InputError(f"localizer.pooling is {pooling!r}; choose one of max, softmax, mean")
         self.pooling, self.unit_length = pooling, unit_length
         self.image, self.audio = _branch(ImageBranch, dim, image), _branch(AudioBranch, dim, audio)
         self.classifier = nn.Linear(dim, classes) if classes else None

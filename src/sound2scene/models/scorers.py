@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from sound2scene.moments import STEP_HZ, Moments, Scored
+from sound2scene.ranges import SEED, check
 from sound2scene.seeds import seed_of
 
 
@@ -28,6 +29,7 @@ class Random:
     side_px = 32
 
     def __init__(self, seed: int = 0) -> None:
+        check("scorer", SEED, seed=seed)
         self.arguments = {"seed": seed}
 
     def score(self, moments: Moments) -> Scored:

@@ -18,6 +18,7 @@ from sound2scene.metrics.retrieval import Embeddings, neighbour_accuracy
 from sound2scene.models.heads import FeatureQueue, PrototypeHead
 from sound2scene.optimization import LARC, WarmupCosine
 from sound2scene.protocols import whole_number
+from sound2scene.ranges import COUNT, check
 from sound2scene.types import CropBatch, Export, InputError, PictureBatch
 
 CODED = 2  # the large crops
@@ -54,6 +55,7 @@ class EncoderStage(pl.LightningModule):
         schedule: WarmupCosine | None = None,
     ) -> None:
         super().__init__()
+        check("model", COUNT, frozen_steps=frozen_steps)
         # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not
         # change.
         self.image_encoder = image_encoder.to(memory_format=torch.channels_last)

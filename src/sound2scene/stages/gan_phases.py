@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sound2scene.models.diff_augment import check_policies
-from sound2scene.types import InputError
+from sound2scene.ranges import PLENTY, RATE, SHARE, check
 
 
 @dataclass
@@ -46,8 +46,7 @@ class Phases:
         """
         check_policies(self.augment)
         for name in ("discriminator_steps", "accumulate", "r1_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"phases.{name} is {getattr(self, name)}; set it to at least 1")
-        if not 0 <= self.ema_decay < 1:
-            raise InputError(f"phases.ema_decay is {self.ema_decay}; set it to at least 0 and below 1")
+            check("phases", PLENTY, **{name: getattr(self, name)})
+        check("phases", SHARE, ema_decay=self.ema_decay)
+        check("phases", RATE, ema_start_kimg=self.ema_start_kimg, r1_weight=self.r1_weight)
         return self

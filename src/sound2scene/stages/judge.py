@@ -16,6 +16,7 @@ from sound2scene.divergence import finite
 from sound2scene.lightning import facts_of
 from sound2scene.models.judge import Judge
 from sound2scene.optimization import WarmupCosine, adam
+from sound2scene.ranges import SHARE, check
 from sound2scene.types import DataFacts, Export, InputError, PictureBatch
 
 
@@ -43,6 +44,7 @@ class JudgeStage(pl.LightningModule):
         smoothing: float = 0.1,
     ) -> None:
         super().__init__()
+        check("model", SHARE, smoothing=smoothing)
         # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not
         # change.
         self.judge = judge.to(memory_format=torch.channels_last)

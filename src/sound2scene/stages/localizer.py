@@ -17,6 +17,7 @@ from sound2scene.metrics.localization import Threshold, area_under_curve, ciou, 
 from sound2scene.models.localizer import Localizer
 from sound2scene.moments import MomentBatch, WholeVideo
 from sound2scene.optimization import WarmupCosine, adam
+from sound2scene.ranges import PART, check
 from sound2scene.types import SAMPLE_RATE_HZ, DataFacts, Export, InputError
 
 # How often the best moment, the middle one and one drawn at random (in expectation) show what is heard.
@@ -54,6 +55,7 @@ class LocalizerStage(pl.LightningModule):
         schedule: WarmupCosine | None = None,
     ) -> None:
         super().__init__()
+        check("model", PART, threshold=None if isinstance(threshold, str) else threshold)
         # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not
         # change.
         self.localizer = localizer.to(memory_format=torch.channels_last)

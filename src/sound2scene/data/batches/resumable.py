@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from sound2scene.data.batches.sampler import Draw, EpochSampler, Progress, WholeSplitSampler
 from sound2scene.distributed import world
 from sound2scene.lightning import batches_trained
-from sound2scene.types import InputError
+from sound2scene.ranges import BATCH, SEED, WORKERS, check
 
 Item = TypeVar("Item")
 
@@ -56,10 +56,9 @@ class ResumableDataModule(pl.LightningDataModule):
 
     def __init__(self, batch_size: int, workers: int, seed: int) -> None:
         super().__init__()
-        if batch_size < 1 or workers < 0:
-            raise InputError(
-                f"data.batch_size {batch_size} must be at least 1 and data.workers {workers} at least 0"
-            )
+        check("data", BATCH, batch_size=batch_size)
+        check("data", WORKERS, workers=workers)
+        check("data", SEED, seed=seed)
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
         self._progress = Progress()
         self._train_batches = 1

@@ -135,10 +135,12 @@ def write_videos(
         workers: Number of processes; None starts one per processor core.
 
     Raises:
-        InputError: A negative number, or a folder that was made with other settings.
+        InputError: A negative number, no clip at all, or a folder that was made with other settings.
     """
     if min(seed, mixed, *clips.values()) < 0:
         raise InputError(f"seed {seed}, mixed {mixed}, clips {dict(clips)}: give numbers of 0 or more")
+    if not mixed + sum(clips.values()):
+        raise InputError(f"{folder}: a toy world of no clips; give at least one clip")
     with alone(folder / "toy.json"):
         _write_world(folder, clips, mixed, seed, workers)
 
