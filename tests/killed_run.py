@@ -23,7 +23,7 @@ class Interrupted(pl.Callback):
         delay_s: Time to wait with it.
     """
 
-    def __init__(self, after: int, number: int = signal.SIGKILL, delay_s: float | None = None) -> None:
+    def __init__(self, after: int, number: int = int(signal.SIGKILL), delay_s: float | None = None) -> None:
         self.left, self.number, self.delay_s = after, number, delay_s
 
     def on_train_batch_start(self, trainer: pl.Trainer, *rest: object) -> None:

@@ -474,7 +474,7 @@ def test_fingerprints_and_coverage_are_those_of_the_dataset(dataset: Path, tmp_p
 
 @pytest.mark.parametrize("settings", [{"batch_size": 0}, {"workers": -1}])
 def test_settings_that_cannot_be_are_refused(dataset: Path, settings: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"data\.batch_size"):
+    with pytest.raises(InputError, match=f"^data.{next(iter(settings))} is "):
         ClipDataModule(str(dataset), **settings)
 
 

@@ -286,11 +286,11 @@ SHARED = {
 @pytest.mark.parametrize("corpus", SHARED)
 @pytest.mark.parametrize("share", [1.0, -0.1, float("nan"), float("inf")])
 def test_shares_that_are_none_are_refused_before_any_work(corpus: str, share: float) -> None:
-    with pytest.raises(InputError, match=r"val_share .*: give a share"):
+    with pytest.raises(InputError, match=r"^data(\.splits)?\.val_share is .*; set it to at least 0"):
         SHARED[corpus]({"val_share": share, "test_share": 0.1})
 
 
 @pytest.mark.parametrize("corpus", ["folder", "vegas", "videos", "frames"])
 def test_shares_that_leave_nothing_to_train_on_are_refused(corpus: str) -> None:
-    with pytest.raises(InputError, match="together they leave nothing to train on"):
+    with pytest.raises(InputError, match=r"^data(\.splits)?\.val_share_and_test_share is 1\.\d*; set it"):
         SHARED[corpus]({"val_share": 0.5, "test_share": 0.5})

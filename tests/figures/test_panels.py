@@ -8,6 +8,7 @@ from PIL import Image
 
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.figures.panels import clip_name, save, show_picture, show_pixels, show_sound, spread
+from sound2scene.types import InputError
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_a_figure_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp
     path = tmp_path / "one.png"
     save(Figure(figsize=(2, 1)), path)
     before = path.read_bytes()
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(InputError, match=r"one\.png: cannot be written \(no space left"):
         save(Torn(), path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["one.png"]

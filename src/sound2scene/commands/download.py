@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from sound2scene.commands.parser import Command, Option, Workers
+
+if TYPE_CHECKING:
+    from sound2scene.data.vggsound.downloads import Visit
+    from sound2scene.data.vggsound.names import ClipName
 
 
 def vggsound(
@@ -47,15 +51,24 @@ def vggsound(
 
     names = downloads.choose(read_table(table), split, read_classes(classes) if classes else None, limit)
     fetcher = youtube.Fetcher(videos, address, height, rate_limit, timeout, retries)
-    visit = downloads.Visit(fetcher, sleep, clip_limit, workers)
+    return _run(downloads.Visit(fetcher, sleep, clip_limit, workers), names)
+
+
+def _run(visit: Visit, names: list[ClipName]) -> int:
+    from sound2scene.data.vggsound import downloads
+
     counts, whole = visit.run(names)
+    videos = visit.fetcher.folder
     print(f"{videos}: {downloads.summary(counts)}")
     if not whole:
         raise KeyboardInterrupt
-    if visit.last_failure is not None:
-        why, ledger = f"{visit.last_failure.kind}: {visit.last_failure.reason}", videos / downloads.LEDGER
-        print(f"sound2scene: some clips did not come ({why}); see {ledger}, run again later", file=sys.stderr)
-    return 1 if any(state == "failed" for state, _ in counts) else 0
+    if not any(state == "failed" for state, _ in counts):
+        return 0
+    last = visit.last_failure
+    why = f" (of the last one: {last.kind}: {last.reason})" if last else ""
+    told = f"some clips did not come{why}; see {videos / downloads.LEDGER}, run again later"
+    print(f"sound2scene: {told}", file=sys.stderr)
+    return 1
 
 
 COMMAND: Command = {"vggsound": vggsound}

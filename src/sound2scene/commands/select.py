@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
+
+if TYPE_CHECKING:
+    from sound2scene.data.selection.file import Selection
 
 
 def select(
@@ -43,23 +46,29 @@ def select(
         admit: Packages of your own whose classes a localizer's card may name; loading one runs its code.
     """
     from sound2scene import artifacts
-    from sound2scene.commands.selection_run import describe, scorer_of, select_moments
+    from sound2scene.commands.selection_run import scorer_of, select_moments
     from sound2scene.data.video.find import find_videos
-    from sound2scene.distributed import world
 
     artifacts.admit(*(admit or ()))
     found, who = find_videos(videos), scorer_of(scorer, localizer, seed)
     name = scorer if "." in scorer else None  # two objects of one class are two scorers
     machine = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes}
     chosen = select_moments(found, who, output, top_k, workers, name, retry_rejected, **machine)
+    return _report(chosen, output)
+
+
+def _report(chosen: Selection, output: Path) -> int:
+    """Tell what was chosen, on the first rank; status 1 if nothing was."""
+    from sound2scene.commands.selection_run import describe
+    from sound2scene.distributed import world
+
     if world()[0] > 0:
-        return 0  # the first rank tells, and answers for all
+        return 0
     print(f"{output}: {describe(chosen)}")
     if chosen.videos:
         return 0
-    key, (_, reason) = next(iter(sorted(chosen.rejected.items())))
-    told = f"no video can be used, for instance {key}: {reason}"
-    print(f"sound2scene: {told}; {output} says why of each", file=sys.stderr)
+    key, (_, reason) = min(chosen.rejected.items())
+    print(f"sound2scene: no video can be used, for instance {key}: {reason}", file=sys.stderr)
     return 1
 
 

@@ -32,7 +32,7 @@ class CorpusDataModule(ClipDataModule):
         Raises:
             InputError: If one is no share, or nothing is left to train on.
         """
-        check_shares(val_share, test_share)
+        check_shares(val_share, test_share, "data")
         self.val_share, self.test_share = val_share, test_share
 
     def prepare_data(self) -> None:

@@ -78,7 +78,7 @@ class FolderVideos:
         val_share: float = settings.VIDEOS_VAL_SHARE,
         test_share: float = settings.VIDEOS_TEST_SHARE,
     ) -> None:
-        check_shares(val_share, test_share)
+        check_shares(val_share, test_share, "data.splits")
         self.folder, self.labels, self.shares = folder, labels, (val_share, test_share)
         self._splits: dict[str, list[Entry]] | None = None
 
@@ -123,7 +123,7 @@ class VGGSoundVideos:
         classes: str | None = None,
         val_share: float = settings.VGGSOUND_VAL_SHARE,
     ) -> None:
-        check_shares(val_share)
+        check_shares(val_share, where="data.splits")
         self.folder, self.csv, self.boxes, self.val_share = folder, csv, boxes, val_share
         self.names = None if classes is None else read_classes(classes)
         self._splits: dict[str, list[Entry]] | None = None

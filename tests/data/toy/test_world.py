@@ -152,12 +152,12 @@ def test_negative_numbers_are_refused(tmp_path: Path) -> None:
 def test_damaged_records_of_the_world_are_refused_in_one_line(
     name: str, damage: bytes, complaint: str | None, tmp_path: Path
 ) -> None:
-    toy.write_videos(tmp_path, {"val": 0}, 0, 0, workers=1)
+    toy.write_videos(tmp_path, {"val": 1}, 0, 0, workers=1)
     (tmp_path / name).write_bytes(damage)
 
     def read() -> None:
         toy.read_truth(tmp_path, "val")
-        toy.write_videos(tmp_path, {"val": 0}, 0, 0, workers=1)
+        toy.write_videos(tmp_path, {"val": 1}, 0, 0, workers=1)
 
     if complaint is None:
         return read()

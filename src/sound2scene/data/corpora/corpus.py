@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias
 
 from sound2scene.data.shards.shard import JobT
+from sound2scene.ranges import SHARE, check
 from sound2scene.types import InputError
 
 Jobs: TypeAlias = dict[str, list[JobT]]  # of each split
@@ -30,20 +31,19 @@ class Corpus(NamedTuple, Generic[JobT]):
     strays: dict[str, list[str]]
 
 
-def check_shares(val_share: float, test_share: float = 0.0) -> None:
+def check_shares(val_share: float, test_share: float = 0.0, where: str = "prepare") -> None:
     """Refuse shares that leave nothing to train on, or are none.
+
+    Args:
+        val_share: Share of the clips held out for validation.
+        test_share: Share held out for the test.
+        where: Where they were set, for the message.
 
     Raises:
         InputError: If one is not in [0, 1), or both together are 1 or more.
     """
-    for name, share in (("val_share", val_share), ("test_share", test_share)):
-        if not 0 <= share < 1:
-            raise InputError(f"{name} {share}: give a share of 0 or more and below 1")
-    if val_share + test_share >= 1:
-        raise InputError(
-            f"val_share {val_share} and test_share {test_share}: together they leave nothing to train on; "
-            "give less than 1"
-        )
+    check(where, SHARE, val_share=val_share, test_share=test_share)
+    check(where, SHARE, val_share_and_test_share=val_share + test_share)
 
 
 def refuse_clashes(sources: Iterable[tuple[str, str]]) -> None:

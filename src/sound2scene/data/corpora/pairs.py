@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from sound2scene import audio, images
-from sound2scene.data.corpora.corpus import Jobs, refuse_clashes, shared_out
+from sound2scene.data.corpora.corpus import Jobs, check_shares, refuse_clashes, shared_out
 from sound2scene.data.shards.shard import safe_key
 from sound2scene.folders import PICTURES, listed
 from sound2scene.regular import read_regular
@@ -77,6 +77,7 @@ def folder_jobs(
     Raises:
         InputError: If neither layout is found, or two pictures or two sounds have one name.
     """
+    check_shares(val_share, test_share)
     return shared_out(paired(folder, spelling), val_share, test_share)
 
 
