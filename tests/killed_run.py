@@ -49,7 +49,9 @@ def run(recipe: Path, *more: str) -> None:
 
 def run_on_two(recipe: Path, *more: str) -> None:
     """Run on two processes to a good end."""
-    for ended in forked.run_pair(forked.command, *fit(recipe, "--trainer.devices=2", *more)):
+    pair = forked.run_pair(forked.command, *fit(recipe, "--trainer.devices=2", *more))
+    # Where one fails the other is killed, which would tell nothing.
+    for ended in sorted(pair, key=lambda one: one.status == -signal.SIGKILL):
         assert ended.status == 0, ended.err[-3000:]
 
 

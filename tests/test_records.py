@@ -41,6 +41,7 @@ DAMAGES: dict[str, tuple[bytes, str]] = {
     "infinity": (b'{"name": "a", "clips": 1, "score": 1e999}', "1e999 is out of range"),
     "NaN": (b'{"name": "a", "clips": 1, "score": NaN}', "NaN is no number"),
     "a place elsewhere": (b'{"name": "../a", "clips": 1}', "\\$.name"),
+    "half a character": (b'{"\\ud800": 1, "name": "a", "clips": 1}', "half a character"),
     "deep nesting": (b"[" * 100_000, "nested too deep"),
     "deep nesting in what is not read": (b'{"x":' + b"[" * 200 + b"]" * 200 + b"}", "nested deeper than 64"),
 }

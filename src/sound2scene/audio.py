@@ -267,6 +267,8 @@ def _read_ffmpeg(stream: BinaryIO, name: str, seconds: float) -> tuple[NDArray[n
     read_s, sample_rate_hz = 0.0, SAMPLE_RATE_HZ
     try:
         for part_CT, sample_rate_hz in _ffmpeg_parts(stream, name):
+            if parts_CT and len(part_CT) != len(parts_CT[0]):
+                raise ValueError("the number of channels changes")
             parts_CT.append(part_CT)
             read_s += part_CT.shape[1] / sample_rate_hz
             if read_s >= seconds:

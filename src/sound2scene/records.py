@@ -102,6 +102,10 @@ class Record(Generic[T]):
         """
         try:
             return msgspec.convert(value, self.kind)
+        except UnicodeEncodeError:
+            raise InputError(
+                f"{name}: a key or a word is no text (half a character); {self.remedy}"
+            ) from None
         except (msgspec.ValidationError, RecursionError) as error:
             raise InputError(f"{name}: {' '.join(str(error).split())}; {self.remedy}") from None
 
