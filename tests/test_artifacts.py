@@ -155,7 +155,7 @@ def test_an_artifact_that_was_set_aside_when_its_writer_died_comes_back(
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "rename", dies)
-        patched.setattr(artifacts, "_recover", lambda _: None)
+        patched.setattr(files, "recover", lambda _: None)
         with pytest.raises(RuntimeError, match="died between"):
             artifacts.save(network, artifact, card=CARD | {"commit": "7654321"})
     assert not artifact.exists()

@@ -7,12 +7,10 @@ for.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
 import shutil
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -34,8 +32,7 @@ CARD = "card.json"
 OPTIMIZERS = "optimizers.safetensors"
 _CARD_BYTES = 1 << 20
 _PACKAGES = ("sound2scene", "torch", "timm", "safetensors")
-_OLD = ".old"
-_TRIES = 20  # where another writer, or a reader that recovers, gets in the way
+_TRIES = 20  # of a reader that an exchange gets in the way of
 
 # Offered here, beside what they are needed for.
 admit = networks.admit
@@ -68,11 +65,7 @@ def save(
     assert not getattr(network, "is_folded", False), (
         "folded for inference: save the network that it was folded from"
     )
-    folder = Path(folder).resolve()
-    if folder.exists() and (
-        not folder.is_dir() or {entry.name for entry in folder.iterdir()} - {WEIGHTS, CARD}
-    ):
-        raise InputError(f"{folder}: holds something other than an artifact; choose a new folder")
+    folder = _free(folder)
     stated = getattr(network, "arguments", arguments)
     assert arguments is None or arguments == stated, "the network would be built again with other arguments"
     tensors = networks.tensors_of(network)
@@ -104,6 +97,17 @@ def _filled(network: nn.Module, card: Mapping[str, Any], stated: Any, folder: Pa
     return Card.from_json(text, str(folder / CARD))
 
 
+def copy(source: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
+    """Copy an artifact, all or nothing; one that is in the target folder is replaced.
+
+    Raises:
+        InputError: If the source is no artifact, or the target holds anything else or cannot be written.
+    """
+    card, folder = read_card(source), _free(folder)
+    _write(_tensors(Path(source) / WEIGHTS), card, folder)
+    return folder
+
+
 def read_card(folder: str | os.PathLike[str]) -> Card:
     """The card of an artifact.
 
@@ -112,7 +116,7 @@ def read_card(folder: str | os.PathLike[str]) -> Card:
     """
     path = Path(folder) / CARD
     for _ in range(_TRIES):
-        _recover(Path(folder))
+        files.recover(Path(folder))
         with suppress(FileNotFoundError, NotADirectoryError):
             size = path.stat().st_size
             if size > _CARD_BYTES:
@@ -158,10 +162,7 @@ def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = T
 
 def _network(folder: Path, card: Card) -> nn.Module:
     weights = folder / WEIGHTS
-    try:
-        tensors = load_file(weights)
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{weights}: damaged ({error}); export or import the artifact again") from None
+    tensors = _tensors(weights)
     if fault := networks.fault_of(tensors):
         raise InputError(f"{weights}: {fault}; train or import the artifact again")
     network_class = networks.class_of(card.class_path, card.kind, str(folder / CARD))
@@ -238,8 +239,23 @@ def check_same_encoder(stated: str, expected: str, folder: str | os.PathLike[str
         )
 
 
+def _free(folder: str | os.PathLike[str]) -> Path:
+    """A folder that an artifact may be written to."""
+    path = Path(folder).resolve()
+    if path.exists() and (not path.is_dir() or {entry.name for entry in path.iterdir()} - {WEIGHTS, CARD}):
+        raise InputError(f"{path}: holds something other than an artifact; choose a new folder")
+    return path
+
+
+def _tensors(weights: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(weights)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{weights}: damaged ({error}); export or import the artifact again") from None
+
+
 def _write(tensors: dict[str, Tensor], card: Card, folder: Path) -> None:
-    """Write beside the folder, then swap the two; whoever is killed between leaves it to :func:`_recover`."""
+    """Write beside the folder, then swap the two."""
     partial = files.partial_name(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -248,39 +264,11 @@ def _write(tensors: dict[str, Tensor], card: Card, folder: Path) -> None:
         with files.replacing(partial / WEIGHTS, sync=True) as path:
             save_file(tensors, path)
         files.write(partial / CARD, card.to_json(), sync=True)
-        _swap(partial, folder)
+        files.exchange(partial, folder)
     except (OSError, SafetensorError) as error:
         raise InputError(
             f"{folder}: cannot be written ({error}); free space or choose another folder"
         ) from None
     finally:
-        _recover(folder)
+        files.recover(folder)
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _swap(partial: Path, folder: Path) -> None:
-    """Give a new artifact its name; for an instant nothing has it, and the old one waits under another."""
-    for left in reversed(range(_TRIES)):
-        with suppress(FileNotFoundError):  # there is none, or another writer has just moved it
-            folder.rename(folder.with_name(f"{_aside(folder)}.{uuid.uuid4().hex}{_OLD}"))
-        try:
-            partial.rename(folder)
-            return
-        except OSError:
-            # Another writer, or a reader that recovered the old one, may have been quicker.
-            if not left or not folder.exists():
-                raise
-
-
-def _recover(folder: Path) -> None:
-    """Bring the old artifact back where a writer was killed before the new one had its name."""
-    for old in folder.parent.glob(f"{_aside(folder)}.*{_OLD}"):
-        with suppress(OSError):  # there is an artifact, or another reader was quicker
-            old.rename(folder)
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-
-
-def _aside(folder: Path) -> str:
-    """Begin of the hidden name of an artifact that is being replaced; short for a long name, too."""
-    return f".{hashlib.sha256(folder.name.encode(errors='surrogateescape')).hexdigest()[:16]}"

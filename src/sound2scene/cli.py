@@ -29,6 +29,7 @@ COMMANDS = {
     "select": "select",
     "moments": "moments",
     "generate": "generate",
+    "publish": "publish",
     "import": "import_published",
     "doctor": "doctor",
 }

@@ -20,6 +20,8 @@ from filelock import FileLock, Timeout
 from sound2scene.types import InputError
 
 PARTIAL = ".partial"
+_OLD = ".old"
+_TRIES = 20  # where another writer, or a reader that recovers, gets in the way
 STALE_S = 3600  # no live writer takes so long over one file
 _WRITER = re.compile(rf"\.(?P<host>[0-9a-f]{{12}})-(?P<pid>[0-9]{{1,10}})-[0-9a-f]{{32}}{re.escape(PARTIAL)}")
 
@@ -186,3 +188,37 @@ def _host() -> str:
 def _sync(path: Path) -> None:
     with path.open("r+b") as file:  # some systems sync no file that is open for reading alone
         os.fsync(file.fileno())
+
+
+def exchange(partial: Path, folder: Path) -> None:
+    """Give a new folder its name; for an instant nothing has it, and the old one waits under another.
+
+    Args:
+        partial: The new folder, whole, beside the other.
+        folder: The name; a folder that has it goes. One who is killed in that instant leaves it to
+            :func:`recover`.
+    """
+    for left in reversed(range(_TRIES)):
+        with suppress(FileNotFoundError):  # there is none, or another writer has just moved it
+            folder.rename(folder.with_name(f"{_aside(folder)}.{uuid.uuid4().hex}{_OLD}"))
+        try:
+            partial.rename(folder)
+            return
+        except OSError:
+            # Another writer, or a reader that recovered the old one, may have been quicker.
+            if not left or not folder.exists():
+                raise
+
+
+def recover(folder: Path) -> None:
+    """Bring the old folder back where a writer was killed before the new one had its name; else remove it."""
+    for old in folder.parent.glob(f"{_aside(folder)}.*{_OLD}"):
+        with suppress(OSError):  # there is one, or another reader was quicker
+            old.rename(folder)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _aside(folder: Path) -> str:
+    """Begin of the hidden name of a folder that is being replaced; short for a long name, too."""
+    return f".{hashlib.sha256(folder.name.encode(errors='surrogateescape')).hexdigest()[:16]}"

@@ -108,7 +108,7 @@ def test_a_setting_that_cannot_work_is_one_line_before_any_work(
         ("trainer.gradient_clip_val", math.nan, r"gradient_clip_val is nan"),
         ("trainer.check_val_every_n_epoch", 0, r"check_val_every_n_epoch is 0"),
         ("run.checkpoint_steps", 0, r"run\.checkpoint_steps is 0; set it to at least 1$"),
-        ("run.export", "/dev/null/x", r"/dev/null/x: cannot be written"),
+        ("run.publish", "/dev/null/x", r"/dev/null/x: cannot be written"),
         ("data", [{"deep": [1.0, -math.inf]}], r"data\.deep is -inf; set it to a finite number$"),
     ],
 )

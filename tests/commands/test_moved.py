@@ -23,6 +23,7 @@ ENCODER, JUDGE = "sound2scene.stages.encoder.EncoderStage", "sound2scene.stages.
 FROZEN = "model.init_args.drawing, with class_path sound2scene.methods.sound2scene.FrozenGenerator"
 # A key of the recipes before features belonged to the data: stage, dotted key, value, what it is called now.
 OLD_KEYS: list[tuple[str, str, Any, str]] = [
+    (ALIGN, "run.export", "artifacts/mine", "run.publish (the artifact itself lies in the run folder)"),
     (ALIGN, "run.monitor", "val/recall", "run.best.monitor"),
     (ALIGN, "model.init_args.image_encoder", "artifacts/swav", "data.init_args.features.image_encoder"),
     (ALIGN, "model.init_args.cache", "data/features", "data.init_args.features.cache"),

@@ -166,7 +166,7 @@ def test_the_artifact_of_a_run_carries_the_recipe_as_it_was_run_and_where_it_com
     tiny_shards: Path, tmp_path: Path
 ) -> None:
     path = scripted_recipe(
-        tmp_path, tiny_shards, [0.2, 0.5, 0.3], best=BEST, export=str(tmp_path / "artifact")
+        tmp_path, tiny_shards, [0.2, 0.5, 0.3], best=BEST, publish=str(tmp_path / "artifact")
     )
     assert command("fit", "-c", path) == 0
     folder = tmp_path / "runs/encoder/scripted/version_0"
@@ -186,7 +186,7 @@ def test_every_listener_follows_the_same_judgement(tiny_shards: Path, tmp_path: 
         tiny_shards,
         [0.2, 0.1, 0.4, 0.1],
         best=BEST | {"smaller_is_better": True, "patience": 2},
-        export=str(tmp_path / "artifact"),
+        publish=str(tmp_path / "artifact"),
     )
     assert command("fit", "-c", path) == 0
     folder = tmp_path / "runs/encoder/scripted/version_0"
@@ -203,7 +203,7 @@ def test_without_a_figure_to_choose_by_the_last_state_is_kept(tiny_shards: Path,
 
 
 def test_a_dry_run_leaves_artifacts_and_runs_alone(tiny_shards: Path, tmp_path: Path) -> None:
-    path = scripted_recipe(tmp_path, tiny_shards, [0.5], best=BEST, export=str(tmp_path / "artifact"))
+    path = scripted_recipe(tmp_path, tiny_shards, [0.5], best=BEST, publish=str(tmp_path / "artifact"))
     assert command("fit", "-c", path, "--trainer.fast_dev_run", "true") == 0
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
@@ -228,7 +228,7 @@ def test_predict_writes_the_latents_of_the_held_out_clips(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (["--run.export", "somewhere", "--run.best", "null"], "run.export needs run.best, the figure"),
+        (["--run.publish", "somewhere", "--run.best", "null"], "run.publish needs run.best, the figure"),
         (["--trainer.logger", "false"], "trainer.logger: a run has its own logs; remove the key"),
         (["--trainer.accelerator", "tpu"], "trainer: .*(accelerator|torch_xla)"),
         (["--data.init_args.batch_size", "0"], "data.batch_size is 0; set it to between 1"),

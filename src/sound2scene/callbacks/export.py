@@ -1,40 +1,44 @@
-"""Write what a stage has learned as an artifact, whenever it is the best so far."""
+"""Write what a stage has learned as an artifact into the run folder, whenever it is the best so far."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 
 from sound2scene import artifacts
 from sound2scene.callbacks.improvement import held_out
 from sound2scene.callbacks.provenance import Origins
+from sound2scene.lightning import is_dry_run
 from sound2scene.protocols import Exporting
-from sound2scene.types import InputError
+
+ARTIFACT = "artifact"
 
 
 class ExportArtifact:
-    """Keeps an artifact of the stage's network at its best, with its card; a listener of `Best`.
+    """Keeps the stage's best network as `artifact` in the run folder, with its card; a listener of `Best`.
+
+    A stage that has nothing to export leaves none.
 
     Args:
-        folder: Folder of the artifact; one that is there is replaced.
         origins: Where the run comes from, for the card.
         licence: Terms of the weights, for the card.
     """
 
-    def __init__(self, folder: str, origins: Origins, licence: str | None = None) -> None:
-        self.folder, self.origins, self.licence = folder, origins, licence
+    def __init__(self, origins: Origins, licence: str | None = None) -> None:
+        self.origins, self.licence = origins, licence
 
     def improved(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write weights and card on the first rank, all or nothing.
-
-        Raises:
-            InputError: If the stage has nothing to export.
-        """
-        if not isinstance(pl_module, Exporting):
-            raise InputError(f"{type(pl_module).__name__} has nothing to export; remove run.export")
+        """Write weights and card on the first rank, all or nothing."""
+        log_dir = trainer.log_dir  # a broadcast: every rank has to ask
+        if not isinstance(pl_module, Exporting) or log_dir is None or is_dry_run(trainer):
+            return
         if not trainer.is_global_zero:
             return
         network, kind, preset, notes = pl_module.exports()
-        stamp = {"coverage": self.origins.coverage} if self.origins.coverage else {}
+        stamp: dict[str, Any] = {"coverage": self.origins.coverage} if self.origins.coverage else {}
+        stamp |= {"held_out": self.origins.data["val"]} if "val" in self.origins.data else {}
         card = {
             "kind": kind,
             "preset": preset,
@@ -45,4 +49,4 @@ class ExportArtifact:
             "commit": self.origins.commit,
             "data_fingerprint": self.origins.data.get("train"),
         }
-        artifacts.save(network, self.folder, card=card)
+        artifacts.save(network, Path(log_dir) / ARTIFACT, card=card)

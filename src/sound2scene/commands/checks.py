@@ -91,9 +91,11 @@ def check_recipe(recipe: Namespace) -> None:
     check("run", PLENTY, checkpoint_steps=recipe.run.checkpoint_steps)
     for key, optimizer in _optimizers(recipe, ""):
         _check_optimizer(key, optimizer)
-    for path in (Path(recipe.run.folder, recipe.run.name), recipe.run.export):
+    for path in (Path(recipe.run.folder, recipe.run.name), recipe.run.publish):
         if path and (reason := unwritable(path)):
-            raise InputError(f"{path}: cannot be written ({reason}); set run.folder and run.export to others")
+            raise InputError(
+                f"{path}: cannot be written ({reason}); set run.folder and run.publish to others"
+            )
 
 
 def told(error: Exception) -> InputError | None:

@@ -20,6 +20,7 @@ CLASSES = {
 }
 KEYS = {
     "run.monitor": "run.best.monitor",
+    "run.export": "run.publish (the artifact itself lies in the run folder)",
     "model.init_args.cache": "data.init_args.features.cache",
     "model.init_args.phases.neighbours": "data.init_args.read.init_args.neighbours",
     "data.init_args.image_preset": "data.init_args.read.init_args.preset",

@@ -27,6 +27,7 @@ from sound2scene.callbacks.export import ExportArtifact
 from sound2scene.callbacks.improvement import Aim, Best, BestCheckpoint, Improving
 from sound2scene.callbacks.last_checkpoint import LastCheckpoint
 from sound2scene.callbacks.provenance import Origins, Provenance, Resuming
+from sound2scene.callbacks.publish import Publish
 from sound2scene.callbacks.report import Report
 from sound2scene.callbacks.throughput import Throughput
 from sound2scene.checkpoints import WholeCheckpointIO
@@ -46,7 +47,10 @@ class Run:
     Attributes:
         name: `stage/recipe`; the run folder is `<folder>/<name>/version_<n>`, the stage is the W&B group.
         best: Held-out figure that tells which state is the best; None keeps the last state only.
-        export: Folder of the artifact that holds the best state; None exports nothing. Needs `best`.
+        publish: Where others look for the artifact of the best state, which lies in the run folder: it is
+            copied there when the run has come to its end, if nothing is there or what is there is worse by
+            the same figure on the same data. None publishes nothing. Needs `best`.
+        replace: Publish even if what is there is not worse; it is kept aside as `<publish>.before`.
         folder: Folder of all runs.
         checkpoint_steps: Batches between two writings of `checkpoints/last.ckpt`, from which a killed run
             goes on; it is also written after each validation.
@@ -58,7 +62,8 @@ class Run:
 
     name: str = "unnamed"
     best: Aim | None = None
-    export: str | None = None
+    publish: str | None = None
+    replace: bool = False
     folder: str = "runs"
     checkpoint_steps: int = 200
     wandb: bool = False
@@ -100,17 +105,18 @@ class Run:
             checkpointing: Keep checkpoints.
 
         Raises:
-            InputError: If there is something to export and nothing that tells when.
+            InputError: If there is something to publish and nothing that tells what is best.
         """
-        if self.export and not self.best:
-            raise InputError("run.export needs run.best, the figure that tells which state is the best")
+        if self.publish and not self.best:
+            raise InputError("run.publish needs run.best, the figure that tells which state is the best")
         found: list[pl.Callback] = [Throughput(), LearningRateMonitor("step")]
         if self.best:
             report = Report(self.best)
             listeners: list[Improving] = [callback for callback in given if isinstance(callback, Improving)]
-            listeners += [report, *([ExportArtifact(self.export, origins)] if self.export else [])]
+            listeners += [report, ExportArtifact(origins)]
             listeners += [BestCheckpoint()] if checkpointing else []
             found += [report, Best(self.best, listeners)]
+            found += [Publish(self.publish, self.best, self.replace)] if self.publish else []
         if checkpointing:
             found.append(LastCheckpoint(self.checkpoint_steps))
         return found
