@@ -11,7 +11,7 @@ import pytest
 from command_words import commands
 from sound2scene import cli
 from sound2scene.commands import doctor
-from sound2scene.commands.resumption import resumption
+from sound2scene.commands.resumption import measurement, resumption
 from sound2scene.types import DivergedError, InputError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -185,9 +185,9 @@ def test_the_pages_have_commands() -> None:
 def test_every_command_line_of_the_pages_parses(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REPOSITORY)
     given = line.split()
-    if "--resume" in given:  # of a run that is not there in a checkout
-        with pytest.raises(InputError, match=r"^runs/\S+: not there, so nothing can go on from it"):
-            resumption(given)
+    if "--resume" in given or (given[0] in cli.RECIPES and given[1][0] != "-"):  # a run is not in a checkout
+        with pytest.raises(InputError, match=r"^runs/\S+: not there"):
+            (resumption if "--resume" in given else measurement)(given)
         return
     monkeypatch.setattr(sys, "argv", ["sound2scene", *given, "--print_config"])
     if given[0] not in cli.RECIPES:

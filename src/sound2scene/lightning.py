@@ -83,6 +83,12 @@ def device_of(trainer: pl.Trainer) -> torch.device:
     return trainer.strategy.root_device
 
 
+def clips_in(loaders: Any) -> int:
+    """Clips that the loaders of a split go through, over all processes."""
+    several = loaders if isinstance(loaders, (list, tuple)) else [] if loaders is None else [loaders]
+    return sum(len(getattr(loader.sampler, "dataset", None) or loader.dataset) for loader in several)
+
+
 def is_dry_run(trainer: pl.Trainer) -> bool:
     """Whether the trainer only tries a few batches (`fast_dev_run`), which leaves no trace."""
     found: Any = getattr(trainer, "fast_dev_run", False)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from forked import Ended
+from forked import Ended, command
+from forked import run as run_forked
 from killed_run import go_on, run, run_interrupted, weights
-from sound2scene.commands.resumption import resumption
+from sound2scene.commands.resumption import measurement, resumption
 from sound2scene.types import InputError
 from test_runs import judge_recipe
 from tiny import tiny_dataset
@@ -113,3 +114,52 @@ def test_further_keys_come_after_the_recipe_of_the_run(tmp_path: Path) -> None:
     folder, arguments = resumption(["fit", "--resume", str(tmp_path), "--trainer.max_epochs", "9"])
     assert folder == tmp_path
     assert arguments == [*["fit", "-c", str(recipe), "--trainer.max_epochs", "9", "--ckpt_path", str(last)]]
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A run folder with both checkpoints."""
+    (tmp_path / "checkpoints").mkdir()
+    for name in ("recipe.yaml", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize("word", ["validate", "test", "predict"])
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [([], "best.ckpt"), (["--ckpt_path", "best"], "best.ckpt"), (["--ckpt_path", "last"], "last.ckpt")],
+)
+def test_a_run_is_measured_by_its_folder_and_the_figures_go_there(
+    trained: Path, word: str, more: list[str], name: str
+) -> None:
+    recipe, path = trained / "recipe.yaml", trained / "checkpoints" / name
+    keys = ["--trainer.accelerator", "cpu"]
+    assert measurement([word, str(trained), *keys, *more]) == (
+        trained / word,
+        [word, "-c", str(recipe), *keys, "--ckpt_path", str(path)],
+    )
+    assert measurement([word, "-c", str(recipe)]) is None
+
+
+def test_a_run_without_a_best_state_is_measured_at_its_last(trained: Path) -> None:
+    (trained / "checkpoints" / "best.ckpt").unlink()
+    found = measurement(["test", str(trained)])
+    assert found is not None
+    assert found.arguments[-1] == str(trained / "checkpoints" / "last.ckpt")
+    with pytest.raises(InputError, match=r"checkpoints: no best.ckpt there; train the run first, or name a"):
+        measurement(["test", str(trained), "--ckpt_path", "best"])
+
+
+def test_a_word_that_is_no_run_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere/recipe.yaml: not there; name the folder of a run"):
+        measurement(["test", str(tmp_path / "nowhere")])
+
+
+def test_test_writes_its_table_beside_the_run_it_measures(whole: Path) -> None:
+    folder = whole / "runs/judge/tiny/version_0"
+    ended = run_forked(command, "test", str(folder), "--ckpt_path", "last")
+    assert ended.status == 0, ended.err[-2000:]
+    assert ended.out.count("judge/tiny, seed 0") == 1
+    assert "| accuracy |" in (folder / "test" / "table.md").read_text()
+    assert {path.name for path in folder.parent.iterdir()} == {"version_0"}

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from sound2scene.callbacks.embeddings import EmbeddingWriter
 from sound2scene.callbacks.export import ExportArtifact
 from sound2scene.callbacks.improvement import Aim, Best, BestCheckpoint, Improving
 from sound2scene.callbacks.last_checkpoint import LastCheckpoint
+from sound2scene.callbacks.progress import Progress
 from sound2scene.callbacks.provenance import Origins, Provenance, Resuming
 from sound2scene.callbacks.publish import Publish
 from sound2scene.callbacks.report import Report
@@ -33,7 +33,8 @@ from sound2scene.callbacks.throughput import Throughput
 from sound2scene.checkpoints import WholeCheckpointIO
 from sound2scene.commands import checks
 from sound2scene.commands.moved import answer
-from sound2scene.commands.resumption import resumption
+from sound2scene.commands.quiet import quiet
+from sound2scene.commands.resumption import measurement, resumption
 from sound2scene.lightning import ResumedLog, steps_logged
 from sound2scene.types import InputError
 
@@ -76,12 +77,13 @@ class Run:
         """The CSV log, first because it makes the run folder, and W&B where it was asked for.
 
         Args:
-            resumed: Folder of the run that goes on; None makes a new one.
-            checkpoint: State from which it goes on.
+            resumed: Folder of its own; None makes a new one.
+            checkpoint: State from which what is logged there goes on; None begins anew.
         """
-        csv = CSVLogger(self.folder, self.name)
-        if resumed is not None and checkpoint is not None:
-            csv = ResumedLog(resumed, steps_logged(checkpoint))
+        if resumed is None:
+            csv = CSVLogger(self.folder, self.name)
+        else:
+            csv = ResumedLog(resumed, steps_logged(checkpoint) if checkpoint else 0)
         if not self.wandb:
             return [csv]
         os.environ.setdefault("WANDB_MODE", "offline")
@@ -94,7 +96,7 @@ class Run:
         ]
 
     def callbacks(
-        self, given: Sequence[pl.Callback], origins: Origins, checkpointing: bool
+        self, given: Sequence[pl.Callback], origins: Origins, checkpointing: bool, progress: bool
     ) -> list[pl.Callback]:
         """What every run has: speed, rates, checkpoints, and at its best pictures, a report and an artifact.
 
@@ -103,6 +105,7 @@ class Run:
                 of it.
             origins: Where the run comes from, for the artifact's card.
             checkpointing: Keep checkpoints.
+            progress: Show progress.
 
         Raises:
             InputError: If there is something to publish and nothing that tells what is best.
@@ -110,13 +113,17 @@ class Run:
         if self.publish and not self.best:
             raise InputError("run.publish needs run.best, the figure that tells which state is the best")
         found: list[pl.Callback] = [Throughput(), LearningRateMonitor("step")]
+        report, best = Report(origins), None
+        found.append(report)
         if self.best:
-            report = Report(self.best)
             listeners: list[Improving] = [callback for callback in given if isinstance(callback, Improving)]
             listeners += [report, ExportArtifact(origins)]
             listeners += [BestCheckpoint()] if checkpointing else []
-            found += [report, Best(self.best, listeners)]
+            best = Best(self.best, listeners)
+            found.append(best)
             found += [Publish(self.publish, self.best, self.replace)] if self.publish else []
+        if progress:
+            found.append(Progress(self.name, best))
         if checkpointing:
             found.append(LastCheckpoint(self.checkpoint_steps))
         return found
@@ -127,11 +134,12 @@ class RecipeCLI(LightningCLI):
 
     Args:
         resumed: Folder of the run that goes on; None starts a new one.
+        measured: Folder for the figures of a run that is measured; None makes a new run of them.
         settings: Settings of LightningCLI.
     """
 
-    def __init__(self, resumed: Path | None, **settings: Any) -> None:
-        self.resumed = resumed
+    def __init__(self, resumed: Path | None, measured: Path | None, **settings: Any) -> None:
+        self.resumed, self.measured = resumed, measured
         self.checkpoint: dict[str, Any] | None = None
         super().__init__(pl.LightningModule, pl.LightningDataModule, **settings)
 
@@ -174,6 +182,8 @@ class RecipeCLI(LightningCLI):
         if given.trainer.logger is not None:
             raise InputError("trainer.logger: a run has its own logs; remove the key (run.wandb adds W&B)")
         artifacts.admit(*given.run.admit)
+        if self.subcommand in ("validate", "test"):
+            given.verbose = False  # Lightning's table beside ours
         # Lightning would unpickle a checkpoint that comes from an address.
         given.weights_only = True if given.weights_only is None else given.weights_only
 
@@ -194,14 +204,20 @@ class RecipeCLI(LightningCLI):
         ours = [
             Provenance(parser.dump(config, skip_none=False), origins),
             Resuming(self.checkpoint, str(given.ckpt_path), origins),
-            *run.callbacks(own, origins, given.trainer.enable_checkpointing is not False),
+            *run.callbacks(
+                own,
+                origins,
+                given.trainer.enable_checkpointing is not False,
+                given.trainer.enable_progress_bar is not False,
+            ),
             *([EmbeddingWriter()] if self.subcommand == "predict" else []),
         ]
         try:
             return super().instantiate_trainer(
-                logger=run.loggers(self.resumed, self.checkpoint),
+                logger=run.loggers(self.measured or self.resumed, self.checkpoint if self.resumed else None),
                 callbacks=[*own, *ours],
                 plugins=plugins,
+                enable_progress_bar=False,  # of Lightning, which breaks over six lines; ours is a callback
                 **kwargs,
             )
         except (MisconfigurationException, ModuleNotFoundError, ValueError, TypeError) as error:
@@ -220,15 +236,17 @@ def main(arguments: list[str] | None = None) -> None:
     """
     torch.set_float32_matmul_precision("high")
     arguments = sys.argv[1:] if arguments is None else arguments
-    # Of arguments that are not those of the process; after `--resume` they are not.
-    warnings.filterwarnings("ignore", "LightningCLI's args parameter is intended")
-    resumed = None
+    quiet()
+    resumed = measured = None
     if "--resume" in arguments:
         resumed, arguments = resumption(arguments)
+    elif arguments[0] != "fit" and (found := measurement(arguments)):
+        measured, arguments = found
     checks.check_files(arguments)
     try:
         RecipeCLI(
             resumed,
+            measured,
             subclass_mode_model=True,
             subclass_mode_data=True,
             save_config_callback=None,

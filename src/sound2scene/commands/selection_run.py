@@ -20,7 +20,9 @@ from torch import nn
 
 from sound2scene import artifacts
 from sound2scene.callbacks.contact_sheet import ContactSheet
+from sound2scene.callbacks.progress import Counted
 from sound2scene.callbacks.selection_writer import SelectionWriter
+from sound2scene.commands.quiet import quiet
 from sound2scene.data.batches.footage import FootageModule
 from sound2scene.data.selection.file import Selection
 from sound2scene.data.selection.parts import Parts
@@ -82,6 +84,7 @@ def _selected(
     known = done.videos.keys() | (set() if retry_rejected else done.rejected.keys())
     missing = {key: path for key, path in videos.items() if key not in known}
     callbacks: list[pl.Callback] = [SelectionWriter(parts), ContactSheet(parts, videos, scorer)]
+    callbacks.append(Counted(len(missing), "choosing moments", "video"))
     # Lightning warns of an empty loader, but not of no batch.
     trainer = _trainer(callbacks, **({} if missing else {"limit_predict_batches": 0}), **machine)
     footage = FootageModule(missing, scorer.side_px, workers)
@@ -133,10 +136,12 @@ def describe(selection: Selection) -> str:
 
 
 def _trainer(callbacks: list[pl.Callback], **machine: Any) -> pl.Trainer:
+    quiet()
     settings: dict[str, Any] = {
         "devices": 1,
         "logger": False,
         "enable_checkpointing": False,
+        "enable_progress_bar": False,
         "enable_model_summary": False,
         "use_distributed_sampler": False,
         "callbacks": callbacks,

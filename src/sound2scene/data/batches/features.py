@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from sound2scene import files
+from sound2scene.progress import tracked
 from sound2scene.records import DAMAGES_OF_ARRAYS
 from sound2scene.types import InputError
 
@@ -120,7 +120,8 @@ class FeatureCache:
             InputError: If the encoder gives NaN or infinity, or the disk takes no more.
         """
         files.sweep(self.folder)
-        wanted = tqdm(list(blocks), desc="image features", unit="block")
+        chosen = list(blocks)
+        wanted = tracked(chosen, len(chosen), "image features", "block")
         for block, image_BCHW in zip(wanted, images, strict=True):
             with torch.inference_mode():
                 z_BD = torch.cat([encode(part) for part in torch.split(image_BCHW, chunk)])

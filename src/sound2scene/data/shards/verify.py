@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from sound2scene import images
 from sound2scene.data.shards.card import SplitCard, fingerprint_of
 from sound2scene.data.shards.index import Index, Location, scan_shard
 from sound2scene.data.shards.read import Folder, ShardDataset, UnreadableError
 from sound2scene.data.shards.report import REJECTED, REPORT, count_kinds
+from sound2scene.progress import tracked
 from sound2scene.types import InputError, Rejected
 
 _LISTS = {"index.npz", "rejected.jsonl"}
@@ -136,7 +136,7 @@ def _clip_problems(folder: Folder, split: str, keys: Counter[str], is_known: boo
         if not is_known:  # what keeps the split from being read has a line already
             yield str(error)
         return
-    for position in tqdm(range(len(shards)), desc=f"verify {split}", unit="clip"):
+    for position in tracked(range(len(shards)), len(shards), f"verify {split}", "clip"):
         keys[shards.key(position)] += 1
         try:
             images.decode_jpeg(shards.member(position, "jpg"), shards.where(position))

@@ -18,14 +18,13 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any, TypedDict
 
-from tqdm import tqdm
-
 from sound2scene.data.shards.card import FORMAT, DatasetCard, SplitCard, fingerprint_of
 from sound2scene.data.shards.index import Index, Location
 from sound2scene.data.shards.report import count_kinds, report_files
 from sound2scene.data.shards.shard import JobT, MakeClip, Sidecar, write_shard
 from sound2scene.files import alone, make_folder, sweep, write
 from sound2scene.processes import spread
+from sound2scene.progress import Bar
 from sound2scene.records import Record
 from sound2scene.types import CLIP_S, SAMPLE_RATE_HZ, InputError, Rejected
 
@@ -167,7 +166,7 @@ def _write_shards(
     total = sum(map(len, splits.values()))
     with (
         spread(min(plan.workers, len(chunks)), [make_clip.__module__]) as each,
-        tqdm(total=total, desc=f"shards of {plan.name}", unit="clip") as bar,
+        Bar(total, f"shards of {plan.name}", "clip") as bar,
     ):
         _, paths, parts = zip(*chunks, strict=True) if chunks else ((), (), ())
         written = each(write_shard, paths, parts, repeat(make_clip), repeat(digest))

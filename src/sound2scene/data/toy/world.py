@@ -18,13 +18,13 @@ from typing import Any
 import av
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from sound2scene.data.settings import TOY_HELD_OUT_CLIPS
 from sound2scene.data.toy import pictures, sounds
 from sound2scene.data.toy.truth import KINDS, TRUTH, SoundSource, Truth, draw_truth
 from sound2scene.files import alone, make_folder, replacing, sweep, write
 from sound2scene.processes import spread
+from sound2scene.progress import Bar
 from sound2scene.records import Record
 from sound2scene.types import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE_HZ, InputError
 
@@ -152,7 +152,7 @@ def _write_world(folder: Path, clips: Mapping[str, int], mixed: int, seed: int, 
     }
     truths.setdefault("test", []).extend(draw_truth(seed, "test", index, sources=2) for index in range(mixed))
     total = sum(map(len, truths.values()))
-    progress = tqdm(total=total, desc="toy videos", unit="clip")
+    progress = Bar(total, "toy videos", "clip")
     with progress, spread(min(total, workers or os.cpu_count() or 1), [__name__]) as each:
         for split, wanted in truths.items():
             make_folder(folder / split)

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import BinaryIO, Literal, TypedDict
 
 from filelock import FileLock, Timeout
-from tqdm import tqdm
 
 from sound2scene import files
 from sound2scene.data.vggsound.names import ClipName, clip_name
@@ -29,6 +28,7 @@ from sound2scene.data.vggsound.youtube import Fetcher, Outcome, require
 from sound2scene.data.video.find import SUFFIXES
 from sound2scene.folders import walked
 from sound2scene.processes import run_within, stopped_by_ctrl_c
+from sound2scene.progress import Bar
 from sound2scene.records import Record
 from sound2scene.types import InputError
 
@@ -218,7 +218,7 @@ class Visit:
         seen = 0
         with (
             stopped_by_ctrl_c(self.stop),
-            tqdm(total=len(names), unit="clip", disable=None) as bar,
+            Bar(len(names), "download", "clip") as bar,
             ThreadPoolExecutor(self.workers) as pool,
         ):
             try:

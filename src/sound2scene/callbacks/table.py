@@ -1,0 +1,132 @@
+"""The table of a run: figures under names a reader knows, with chance, number of clips and protocol."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+# Figures by the name under which they are logged, without what is behind `/` or a suffix of `SOURCES`.
+NAMES = {
+    "fid": "FID",
+    "kid": "KID",
+    "inception_score": "inception score",
+    "judged_as_label": "taken for its class by the judge",
+    "neighbour_accuracy": "class of the nearest neighbours",
+    "effective_rank": "effective rank of the features",
+    "accuracy": "accuracy",
+    "top1_inside": "best moment inside the true interval",
+    "middle_inside": "middle moment inside the true interval",
+    "random_inside": "random moment inside the true interval",
+    "ciou_at_50": "cIoU at 0.5",
+    "ciou_auc": "area under the cIoU curve",
+}
+SOURCES = {
+    "_from_z_image": "from true z_image (ceiling)",
+    "_of_class_means": "of the mean picture of each class (floor)",
+}
+_PROTOCOL = re.compile(r"n(?P<count>\d+)_(?P<reference>[a-z]+)_(?P<network>.+)")
+_RECALL = re.compile(r"(?P<level>\w+)/(?P<direction>\w+)/recall_at_(?P<k>\d+)")
+_HEAD = ("figure", "value", "chance", "N", "protocol")
+
+
+class Row(NamedTuple):
+    """A figure of the table.
+
+    Attributes:
+        name: What it is.
+        value: Its value.
+        chance: What guessing gives; None where that has no meaning.
+        clips: Number N of clips or pictures it is over; None where the run does not know it.
+        protocol: Reference set and network, where it depends on them.
+    """
+
+    name: str
+    value: float
+    chance: float | None
+    clips: int | None
+    protocol: str = ""
+
+    def cells(self) -> list[str]:
+        """Its cells as text; four significant digits."""
+        chance = "" if self.chance is None else f"{self.chance:.3f}"
+        count = "" if self.clips is None else str(self.clips)
+        return [self.name, f"{self.value:.4g}", chance, count, self.protocol]
+
+
+def rows_of(figures: Mapping[str, float], clips: int | None = None) -> list[Row]:
+    """Rows of the table: recalls first, by level and direction; then the other figures by name.
+
+    Args:
+        figures: Held-out figures by the name under which they are logged (`val/...`, `test/...`).
+        clips: Number of clips in the split.
+    """
+    plain = {name.split("/", 1)[1]: value for name, value in figures.items()}
+    recalls: list[tuple[tuple[str, str, int], Row]] = []
+    others: list[Row] = []
+    for name, value in plain.items():
+        if found := _RECALL.fullmatch(name):
+            level, direction, k = found["level"], found["direction"], int(found["k"])
+            title = f"{level} recall at {k}, {direction.replace('_', ' ')}"
+            row = Row(title, value, plain.get(f"{level}/chance_at_{k}"), clips)
+            recalls.append(((level, direction, k), row))
+        elif "/chance_at_" not in name and name != "chance":
+            others.append(_other(name, value, plain, clips))
+    return [row for _, row in sorted(recalls)] + sorted(others)
+
+
+def title_of(name: str) -> str:
+    """Name of a figure for readers, from the one under which it is logged (`val/...`)."""
+    return rows_of({name: 0.0})[0].name
+
+
+def _other(name: str, value: float, plain: Mapping[str, float], clips: int | None) -> Row:
+    base, _, rest = name.partition("/")
+    suffix = next((suffix for suffix in SOURCES if base.endswith(suffix)), "")
+    known = base.removesuffix(suffix)
+    title = f"{NAMES.get(known, known.replace('_', ' '))} {SOURCES.get(suffix, '')}".rstrip()
+    protocol = _PROTOCOL.fullmatch(rest)
+    if protocol is None:
+        chance = plain.get("chance") if known == "accuracy" else None
+        return Row(title + (f", {rest}" if rest else ""), value, chance, clips)
+    network = protocol["network"].replace("_", " ")
+    return Row(title, value, None, int(protocol["count"]), f"real {protocol['reference']}, {network}")
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The table in Markdown; columns that no row fills are left out."""
+    kept = _columns(rows)
+    lines = [[_HEAD[column] for column in kept], ["---"] * len(kept)]
+    lines += [[row.cells()[column] for column in kept] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def comma_separated(rows: Sequence[Row]) -> str:
+    """The table as CSV, with values in full."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_HEAD)
+    for row in rows:
+        blank = ["" if value is None else value for value in (row.chance, row.clips)]
+        writer.writerow([row.name, row.value, *blank, row.protocol])
+    return text.getvalue()
+
+
+def latex(rows: Sequence[Row]) -> str:
+    """The table as a LaTeX tabular (of the package booktabs)."""
+    kept = _columns(rows)
+    lines = [[_HEAD[column] for column in kept], *([row.cells()[column] for column in kept] for row in rows)]
+    body = [" & ".join(_escaped(cell) for cell in line) + r" \\" for line in lines]
+    columns = "l" + "r" * (len(kept) - 1)
+    head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", body[0], r"\midrule"]
+    return "\n".join([*head, *body[1:], r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def _columns(rows: Sequence[Row]) -> list[int]:
+    return [column for column in range(len(_HEAD)) if any(row.cells()[column] for row in rows)]
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([#$%&_{}])", r"\\\1", text)
