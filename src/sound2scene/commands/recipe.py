@@ -30,6 +30,7 @@ from sound2scene.callbacks.provenance import Origins, Provenance, Resuming
 from sound2scene.callbacks.publish import Publish
 from sound2scene.callbacks.report import Report
 from sound2scene.callbacks.throughput import Throughput
+from sound2scene.callbacks.wandb_record import WandbRecord
 from sound2scene.checkpoints import WholeCheckpointIO
 from sound2scene.commands import checks
 from sound2scene.commands.moved import answer
@@ -122,6 +123,8 @@ class Run:
             best = Best(self.best, listeners)
             found.append(best)
             found += [Publish(self.publish, self.best, self.replace)] if self.publish else []
+        if self.wandb:
+            found.append(WandbRecord(origins))
         if progress:
             found.append(Progress(self.name, best))
         if checkpointing:
