@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ from sound2scene.checkpoints import WholeCheckpointIO
 from sound2scene.commands import checks
 from sound2scene.commands.moved import answer
 from sound2scene.commands.quiet import quiet
+from sound2scene.commands.reasons import reason
 from sound2scene.commands.resumption import measurement, resumption
 from sound2scene.lightning import ResumedLog, steps_logged
 from sound2scene.types import InputError
@@ -261,21 +261,12 @@ def main(arguments: list[str] | None = None) -> None:
         )
     except ArgumentError as error:
         told = answer(arguments)
-        reason = told or f"{_reason(error)}; `sound2scene fit --help` tells how to list the keys"
-        raise InputError(f"recipe: {reason}") from None
+        why = told or f"{reason(str(error))}; `sound2scene fit --help` tells how to list the keys"
+        raise InputError(f"recipe: {why}") from None
     except (ValueError, MisconfigurationException) as error:
         if own := _told(error) or checks.told(error):
             raise own from None
         raise
-
-
-def _reason(error: ArgumentError) -> str:
-    """The part of jsonargparse's message that names the key, without the types it tried and the value."""
-    reason = " ".join(str(error).partition("Given value")[0].split())
-    reason = re.sub(
-        r"Does not validate against any of the Union subtypes Subtypes: \[.*?\] Errors: - ", "", reason
-    )
-    return re.sub(r" (- (Expected a|Not a valid subclass)|Subclass types expect) .*", "", reason)
 
 
 def _told(error: BaseException | None) -> InputError | None:
