@@ -9,9 +9,10 @@ import pytorch_lightning as pl
 
 from sound2scene import files
 from sound2scene.callbacks.improvement import Aim, held_out
+from sound2scene.callbacks.run_pictures import seed_words
 from sound2scene.data.shards.report import coverage_line
 from sound2scene.figures.curves import draw_curves, read_series
-from sound2scene.figures.panels import save
+from sound2scene.figures.panels import Format, save
 from sound2scene.lightning import data_of
 from sound2scene.protocols import Documented
 
@@ -21,10 +22,11 @@ class Report(pl.Callback):
 
     Args:
         aim: Which validation is the best, for the heading.
+        formats: In what else than PNG the curves are written.
     """
 
-    def __init__(self, aim: Aim) -> None:
-        self.aim = aim
+    def __init__(self, aim: Aim, formats: tuple[Format, ...] = ()) -> None:
+        self.aim, self.formats = aim, formats
         self.figures: dict[str, float] = {}
 
     def improved(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -55,7 +57,8 @@ class Report(pl.Callback):
         files.write(folder / "table.md", table + "\n")
         metrics = folder / "metrics.csv"
         if metrics.exists():
-            save(draw_curves(read_series(metrics)), folder / "curves.png", dpi=100)
+            about = f"{folder}, {seed_words(trainer)}"
+            save(draw_curves(read_series(metrics), about), folder / "curves.png", self.formats)
         best = self.aim.figure(self.figures, self.aim.monitor)
         print(
             f"\nBest validation ({self.aim.monitor} = {best:.3f}):\n\n{table}\n\nrun folder: {folder}",

@@ -28,11 +28,13 @@ from sound2scene.callbacks.improvement import Aim, Best, BestCheckpoint, Improvi
 from sound2scene.callbacks.last_checkpoint import LastCheckpoint
 from sound2scene.callbacks.provenance import Origins, Provenance, Resuming
 from sound2scene.callbacks.report import Report
+from sound2scene.callbacks.run_pictures import RunPictures
 from sound2scene.callbacks.throughput import Throughput
 from sound2scene.checkpoints import WholeCheckpointIO
 from sound2scene.commands import checks
 from sound2scene.commands.moved import answer
 from sound2scene.commands.resumption import resumption
+from sound2scene.figures.panels import Format
 from sound2scene.lightning import ResumedLog, steps_logged
 from sound2scene.types import InputError
 
@@ -53,6 +55,7 @@ class Run:
         wandb: Also log to Weights & Biases: offline unless the environment says `WANDB_MODE=online`, so that
             nothing asks for an account.
         project: Project of Weights & Biases.
+        figures: Formats of the run's pictures and curves: `png`, which is always among them, `pdf`, `svg`.
         admit: Packages of your own whose classes the cards of artifacts may name; loading one runs its code.
     """
 
@@ -63,6 +66,7 @@ class Run:
     checkpoint_steps: int = 200
     wandb: bool = False
     project: str = "sound2scene"
+    figures: list[Format] = field(default_factory=lambda: list[Format](["png"]))
     admit: list[str] = field(default_factory=list)
 
     def loggers(
@@ -105,8 +109,11 @@ class Run:
         if self.export and not self.best:
             raise InputError("run.export needs run.best, the figure that tells which state is the best")
         found: list[pl.Callback] = [Throughput(), LearningRateMonitor("step")]
+        for callback in given:
+            if isinstance(callback, RunPictures):
+                callback.formats = tuple(self.figures)
         if self.best:
-            report = Report(self.best)
+            report = Report(self.best, tuple(self.figures))
             listeners: list[Improving] = [callback for callback in given if isinstance(callback, Improving)]
             listeners += [report, *([ExportArtifact(self.export, origins)] if self.export else [])]
             listeners += [BestCheckpoint()] if checkpointing else []
