@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,11 +13,12 @@ from torch import Tensor
 
 from sound2scene.figures.page import TICKS
 from sound2scene.figures.panels import pixels_of
-from sound2scene.figures.sheet import COLOURS, GAP, SIDE, Sheet, bottom_of_scale
+from sound2scene.figures.sheet import COLOURS, GAP, SIDE, Sheet
 from sound2scene.moments import STEP_HZ, Moments
 from sound2scene.types import SAMPLE_RATE_HZ
 
 _WIDE = 680  # dots of the score over time
+_FOOT = 200  # for colour scale and legend, below the ticks of the last row
 _LEFT = 48  # for the ticks of the score
 SCORE, CHOSEN, MIDDLE, LEVEL = "#0072b2", "#d55e00", "#404040", "#dedede"
 LOWEST_DB = -80
@@ -74,7 +75,7 @@ def draw_sheet(rows: list[SheetRow], about: str = "") -> Figure:
         columns,
         len(rows),
         captions=True,
-        foot=bottom_of_scale() + 90,
+        foot=_FOOT,
     )
     headings = ["chosen moment", *(["where it sounds"] if heat else []), "", "score", "middle"]
     for column, words in enumerate(headings):
@@ -130,10 +131,10 @@ def _show_scores(axes: Axes, rows: list[SheetRow], number: int) -> None:
 
 
 def _explain(sheet: Sheet, left: float) -> None:
-    entries = {
+    entries: dict[str, dict[str, Any]] = {
         "score (one scale for all rows)": {"color": SCORE},
         f"level of the sound, {LOWEST_DB} to 0 dB re full scale": {"color": LEVEL},
         "chosen moment": {"color": CHOSEN},
-        "middle of the video": {"color": MIDDLE},
+        "middle of the video": {"fill": False, "ec": MIDDLE, "ls": ":"},
     }
     sheet.page.legend(entries, left + GAP, sheet.bottom + 60)

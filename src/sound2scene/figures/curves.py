@@ -20,7 +20,7 @@ Series = Mapping[str, Sequence[tuple[float, float]]]
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 WIDTH, HEIGHT, ACROSS = 640, 420, 3
 _LEFT, _ABOVE, _BELOW = 90, 64, 70
-_ROW = 0.07  # of a panel's height, that an entry of the legend takes above the curves
+_ROW = 0.09  # of a panel's height, that an entry of the legend takes above the curves
 _PROTOCOL = re.compile(r"/(n[0-9]+_.*)$")
 
 
@@ -115,9 +115,10 @@ def _draw(axes: Axes, title: str, unit: str, shown: Series) -> None:
     axes.set_xlabel("step", fontsize=TICKS)
     axes.set_ylabel(unit, fontsize=TICKS, parse_math=False)
     axes.grid(alpha=0.3)
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high + (high - low) * (0.05 + _ROW * len(shown)))
-    write_legend(axes, 6)
+    if len(shown) > 1:
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + (high - low) * (0.04 + _ROW * len(shown)))
+        write_legend(axes, 6)
 
 
 def _kind(name: str) -> tuple[str, str]:

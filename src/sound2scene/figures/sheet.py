@@ -12,10 +12,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import avg_pool1d
+from torch.nn.functional import avg_pool2d
 
 from sound2scene.figures.page import EDGE, SMALL, TICKS, Box, Heading, Page, dots, fitting
-from sound2scene.figures.words import drawable
+from sound2scene.figures.words import LETTERS, drawable
 from sound2scene.spectrogram import DENSITY_FLOOR, PaperSpectrogram
 from sound2scene.types import SAMPLE_RATE_HZ
 
@@ -25,15 +25,23 @@ HEADING = 26
 NAME, SCALE = 28, 48  # left of the first column: a row's name, and the ticks of a plot
 COLOURS = "magma"  # uniform to the eye, and as light in grey as in colour
 FLOOR_DB = 10 * math.log10(DENSITY_FLOOR)
-_POOLED = 4  # frames of 10 ms to a column of a spectrogram, so that none falls between two dots
 _HERTZ = SAMPLE_RATE_HZ / 512  # of a bin
 _HOP_S = 159 / SAMPLE_RATE_HZ
 
 
-def level_db(waveform_T: Tensor) -> Tensor:
-    """Spectrogram in dB re full scale squared per Hz, -70 at least, (257, T): mean of every 4 frames."""
+def level_db(waveform_T: Tensor, width: int, height: int) -> tuple[Tensor, int, int]:
+    """Spectrogram in dB re full scale squared per Hz, -70 at least, for a panel of so many dots.
+
+    Returns:
+        level_FT, and of how many bins and frames a value of it is the mean: so many that none falls between
+        two dots.
+    """
     log_FT = PaperSpectrogram().log_density(waveform_T[None])[0]
-    return FLOOR_DB + 10 / math.log(10) * avg_pool1d(log_FT, _POOLED, ceil_mode=True)
+    bins, frames = (
+        max(1, round(have / dots)) for have, dots in zip(log_FT.shape, (height, width), strict=True)
+    )
+    mean_FT = avg_pool2d(log_FT[None], (bins, frames), ceil_mode=True)[0]
+    return FLOOR_DB + 10 / math.log(10) * mean_FT, bins, frames
 
 
 class Sheet:
@@ -97,9 +105,12 @@ class Sheet:
     def name(self, row: int, name: str, keep_end: bool = False) -> None:
         """What a row is called, along its left side."""
         box = self.box(row, 0)
-        shown = drawable(name, keep_end, fitting(box.height + GAP, TICKS))
-        x, y = EDGE, box.top + box.height / 2
-        self.page.write(shown, x, y, TICKS, ha="left", va="center", rotation=90)
+        letters = fitting(box.height + GAP, TICKS)
+        shown = drawable(name, keep_end, min(LETTERS, 2 * letters))
+        for line, start in enumerate(range(0, len(shown), letters)):
+            x, y = EDGE / 2 + line * dots(TICKS), box.top + box.height / 2
+            part = shown[start : start + letters]
+            self.page.write(part, x, y, TICKS, ha="left", va="center", rotation=90)
 
     def picture(
         self, row: int, column: int, pixels_HWC: NDArray[np.uint8], frame: str = "", dashed: bool = False
@@ -118,10 +129,12 @@ class Sheet:
 
     def sound(self, row: int, column: int, waveform_T: Tensor) -> None:
         """A sound as its spectrogram over seconds and kilohertz; all of a sheet share one colour scale."""
-        axes, level_FT = self.plot(row, column), level_db(waveform_T)
+        axes, box = self.plot(row, column), self.box(row, column)
+        level_FT, bins, frames = level_db(waveform_T, round(box.width), round(box.height))
         start_s = 256 / SAMPLE_RATE_HZ - _HOP_S / 2
-        end_s = start_s + _POOLED * _HOP_S * level_FT.shape[1]
-        highest_khz = (len(level_FT) - 0.5) * _HERTZ / 1000
+        end_s = start_s + frames * _HOP_S * level_FT.shape[1]
+        lowest_khz = -_HERTZ / 2000
+        highest_khz = lowest_khz + bins * _HERTZ * len(level_FT) / 1000
         axes.imshow(
             level_FT.numpy(),
             origin="lower",
@@ -129,7 +142,7 @@ class Sheet:
             cmap=COLOURS,
             norm=self.scale,
             interpolation="nearest",
-            extent=(start_s, end_s, -_HERTZ / 2000, highest_khz),
+            extent=(start_s, end_s, lowest_khz, highest_khz),
         )
         axes.set(xlim=(0, len(waveform_T) / SAMPLE_RATE_HZ), ylim=(0, SAMPLE_RATE_HZ / 2000))
         axes.set(xticks=range(0, 10, 2), yticks=range(0, 8, 2))  # the last would meet the next panel's first
