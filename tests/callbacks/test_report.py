@@ -4,6 +4,7 @@ import pytest
 from pytorch_lightning.loggers import CSVLogger
 
 from scripted import ScriptedStage, fit, scripted_data
+from sound2scene.callbacks import report as report_module
 from sound2scene.callbacks.improvement import Aim, Best
 from sound2scene.callbacks.report import Report, table_lines
 from tiny import counted
@@ -60,6 +61,22 @@ def test_a_run_ends_with_the_table_of_its_best_validation_and_its_curves(
         f"Best validation (val/score = 0.500):\n\n{table}\nrun folder: {folder}\n" in capsys.readouterr().out
     )
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_curves_say_run_and_seed_and_are_written_in_the_formats_that_were_asked_for(
+    tiny_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    plain = report_module.draw_curves
+    monkeypatch.setattr(
+        report_module, "draw_curves", lambda series, about: told.append(about) or plain(series)
+    )
+    report, logger = Report(AIM, ("svg",)), CSVLogger(tmp_path, "run")
+    settings = {"logger": logger, "log_every_n_steps": 1, "max_epochs": 1}
+    fit(ScriptedStage([0.2]), tiny_shards, tmp_path, report, Best(AIM, [report]), **settings)
+    folder = Path(logger.log_dir)
+    assert told == [f"{folder}, seed 0"]
+    assert {path.name for path in folder.glob("curves.*")} == {"curves.png", "curves.svg"}
 
 
 def test_the_heading_says_the_whole_figure_that_a_beginning_of_its_name_stands_for(
