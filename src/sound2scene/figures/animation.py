@@ -10,14 +10,16 @@ from PIL import Image
 
 from sound2scene import files
 
-FRAMES = 60
+FRAMES = 40
 FRAME_MS, LAST_MS = 400, 2500
 
 
 def animate(pictures: Sequence[Path], path: str | os.PathLike[str]) -> int:
     """Write a GIF of pictures at half their size, without end, the last of them held.
 
-    Of more than 60 pictures as many are taken, evenly, the first and the last among them. A picture that is
+    A GIF has 256 colours for each picture: smooth colours come in steps that the PNG files do not have.
+
+    Of more than 40 pictures as many are taken, evenly, the first and the last among them. A picture that is
     of another size than the last one, or cannot be read, is left out.
 
     Args:
@@ -38,8 +40,9 @@ def animate(pictures: Sequence[Path], path: str | os.PathLike[str]) -> int:
         except (OSError, SyntaxError, ValueError):
             continue
         if not frames or frame.size == frames[0].size:
-            # Colours of its own for each frame, and no dither, which would look like a generator's noise.
-            frames.append(frame.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE))
+            # Colours of its own for each frame, without the median cut, which greys what is colourful, and
+            # without dither, which would look like a generator's noise.
+            frames.append(frame.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE))
     frames.reverse()
     if len(frames) < 2:
         return 0
