@@ -7,6 +7,7 @@ from pytorch_lightning.loggers import CSVLogger
 
 from scripted import ScriptedStage, fit, scripted_data
 from sound2scene import artifacts
+from sound2scene.callbacks import report as report_module
 from sound2scene.callbacks.export import ExportArtifact
 from sound2scene.callbacks.improvement import Aim, Best
 from sound2scene.callbacks.provenance import Origins
@@ -59,6 +60,22 @@ def test_the_command_that_draws_names_the_generator_of_the_recipe(tmp_path: Path
         "--generator my/generator"
     )
     assert "--generator" not in next_lines(tmp_path, {})[-1]
+
+
+def test_curves_say_run_and_seed_and_are_written_in_the_formats_that_were_asked_for(
+    tiny_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    plain = report_module.draw_curves
+    monkeypatch.setattr(
+        report_module, "draw_curves", lambda series, about: told.append(about) or plain(series)
+    )
+    report, logger = Report(Origins(), ("svg",)), CSVLogger(tmp_path, "run")
+    settings = {"logger": logger, "log_every_n_steps": 1, "max_epochs": 1}
+    fit(ScriptedStage([0.2]), tiny_shards, tmp_path, report, Best(AIM, [report]), **settings)
+    folder = Path(logger.log_dir)
+    assert told == [f"{folder}, seed 0"]
+    assert {path.name for path in folder.glob("curves.*")} == {"curves.png", "curves.svg"}
 
 
 def test_a_run_without_a_better_validation_has_nothing_to_report(tiny_shards: Path, tmp_path: Path) -> None:

@@ -2,12 +2,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 
 from drawing import pair_data, tiny_trainer
 from drawn_clips import write_picture
+from page_reading import words
 from scripted import ScriptedStage, scripted_trainer
+from sound2scene.callbacks import retrieval_pictures, run_pictures
 from sound2scene.callbacks.improvement import Aim, Best
 from sound2scene.callbacks.retrieval_pictures import RetrievalPictures
 from sound2scene.data.pictures import PictureFolderDataModule
@@ -41,6 +44,63 @@ def test_the_untrained_state_is_another_one_than_the_best(run_folder: Path) -> N
     assert (run_folder / "retrieval_untrained.png").read_bytes() != (
         run_folder / "retrieval.png"
     ).read_bytes()
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_run_that_goes_on_from_a_checkpoint_has_no_untrained_state_to_draw(
+    tiny_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, goes_on: bool
+) -> None:
+    drawn: list[str] = []
+    pictures = RetrievalPictures()
+    monkeypatch.setattr(pictures, "draw_as", lambda name, *_: drawn.append(name))
+    trainer = scripted_trainer(tmp_path)
+    monkeypatch.setattr(trainer, "sanity_checking", True)
+    monkeypatch.setattr(pl.Trainer, "global_step", 160 if goes_on else 0)
+    pictures.on_validation_end(trainer, tiny_stage())
+    assert drawn == ([] if goes_on else ["retrieval_untrained.png"])
+
+
+def test_a_resumed_run_leaves_the_picture_of_its_untrained_state_alone(
+    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+) -> None:
+    logger, pictures = CSVLogger(tmp_path, "run", version=0), RetrievalPictures(2, 2)
+    settings = {
+        "logger": logger,
+        "limit_train_batches": 1,
+        "callbacks": [pictures],
+        "num_sanity_val_steps": 1,
+    }
+    data = pair_data(tiny_shards, tiny_image_encoder, tmp_path / "features")
+    trainer, stage = tiny_trainer(tmp_path, **settings), tiny_stage()
+    trainer.fit(stage, data)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    untrained = Path(logger.log_dir) / "retrieval_untrained.png"
+    untrained.write_text("the untrained state")
+    settings["max_epochs"] = 2
+    data = pair_data(tiny_shards, tiny_image_encoder, tmp_path / "features")
+    tiny_trainer(tmp_path, **settings).fit(tiny_stage(), datamodule=data, ckpt_path=tmp_path / "last.ckpt")
+    assert untrained.read_text() == "the untrained state"
+
+
+def test_titles_say_step_and_seed(
+    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: dict[str, str] = {}
+    monkeypatch.setattr(
+        retrieval_pictures, "save", lambda figure, path, _: said.update({path.name: words(figure)[1]})
+    )
+    monkeypatch.setattr(
+        run_pictures, "save", lambda figure, path, _: said.update({path.name: words(figure)[1]})
+    )
+    pictures = RetrievalPictures(2, 2)
+    best = Best(Aim("val/class/audio_to_image/recall_at_1"), [pictures])
+    settings = {"logger": CSVLogger(tmp_path, "run"), "limit_train_batches": 1, "callbacks": [pictures, best]}
+    tiny_trainer(tmp_path, **settings).fit(
+        tiny_stage(), pair_data(tiny_shards, tiny_image_encoder, tmp_path / "features", seed=5)
+    )
+    assert said["reals.png"].endswith(" clips, seed 5")
+    assert said["retrieval_untrained.png"].endswith("split val, step 0 (untrained), seed 5")
+    assert said["retrieval.png"].endswith("split val, step 1, seed 5")
 
 
 def test_before_a_validation_there_is_nothing_to_draw(tmp_path: Path) -> None:

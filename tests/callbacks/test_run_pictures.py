@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 
-from scripted import ScriptedStage, fit, scripted_trainer
+from scripted import ScriptedStage, fit, scripted_data, scripted_trainer
 from sound2scene.callbacks.improvement import Aim, Best
-from sound2scene.callbacks.run_pictures import RunPictures
+from sound2scene.callbacks.run_pictures import RunPictures, state_words
 
 
 class Painter(RunPictures):
@@ -41,8 +41,30 @@ def test_the_best_picture_goes_into_the_runs_folder_at_each_better_validation(
     folder = painted(painter, tiny_shards, tmp_path)
     assert painter.epochs == [0, 2]
     with Image.open(folder / "best.png") as picture:
-        assert picture.size == (4 * 80, 80)  # of the third epoch
+        assert picture.size == (4 * 150, 150)  # of the third epoch
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_pictures_are_written_in_the_runs_formats_too(tiny_shards: Path, tmp_path: Path) -> None:
+    painter = Painter()
+    painter.formats = ("pdf", "svg")
+    folder = painted(painter, tiny_shards, tmp_path)
+    assert {path.name for path in folder.glob("best.*")} == {"best.png", "best.pdf", "best.svg"}
+
+
+def test_a_state_is_told_by_its_step_and_the_seed_of_its_run(tiny_shards: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    class Telling(Painter):
+        def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            told.append(state_words(trainer))
+
+    telling = Telling()
+    painted(telling, tiny_shards, tmp_path, limit_train_batches=1)
+    assert told == ["step 1, seed 0", "step 3, seed 0"]
+    trainer = scripted_trainer(tmp_path)
+    trainer.datamodule = scripted_data(tiny_shards)
+    assert state_words(trainer) == "step 0 (untrained), seed 0"
 
 
 def test_where_there_is_nothing_to_draw_nothing_is_written(tiny_shards: Path, tmp_path: Path) -> None:

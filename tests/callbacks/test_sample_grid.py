@@ -27,6 +27,7 @@ class Grid(NamedTuple):
     shown: list[int]
     drawn_BJCHW: Tensor
     sounds: bool
+    about: str
 
 
 @pytest.fixture
@@ -35,9 +36,9 @@ def grids(monkeypatch: pytest.MonkeyPatch) -> list[Grid]:
     found: list[Grid] = []
     plain = sample_grid.draw_grid
 
-    def spy(split: Any, shown: list[int], drawn_BJCHW: Tensor, sounds: bool) -> Figure:
-        found.append(Grid(shown, drawn_BJCHW, sounds))
-        return plain(split, shown, drawn_BJCHW, sounds)
+    def spy(split: Any, *rest: Any) -> Figure:
+        found.append(Grid(*rest))
+        return plain(split, *rest)
 
     monkeypatch.setattr(sample_grid, "draw_grid", spy)
     return found
@@ -57,6 +58,11 @@ def test_first_fakes_come_before_the_first_step_and_the_same_latents_after_each_
     assert len(grids) == 3
     assert all(grid.shown == [0, 1, 2] for grid in grids)  # one of each class
     assert not any(grid.sounds for grid in grids)
+    noise = "noise: seed 0, draws 0 to 1, truncation 1 (none)"
+    states = ("step 0 (untrained), seed 0", "step 3, seed 0", "step 6, seed 0")
+    assert [grid.about for grid in grids] == [f"{state}; {noise}" for state in states]
+    with Image.open(Path(logger.log_dir) / "samples.gif") as animation:
+        assert getattr(animation, "n_frames", 1) == 3
     begin_BJCHW, _, end_BJCHW = (grid.drawn_BJCHW for grid in grids)
     assert begin_BJCHW.shape == (3, 2, 3, 32, 32)
     assert begin_BJCHW.dtype == torch.uint8
@@ -104,7 +110,8 @@ def test_an_alignments_best_grid_shows_the_sounds_too(
         pixels = np.asarray(picture.convert("RGB"))
     assert pixels.std() > 10
     # two rows of five panels: sound, real, three generated
-    assert pixels.shape[1] > 2 * pixels.shape[0]
+    assert 5 * 256 < pixels.shape[1] < 6 * 256
+    assert 2 * 256 < pixels.shape[0] < 3 * 256
 
 
 def test_a_dry_run_writes_nothing(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> None:
@@ -137,3 +144,15 @@ def test_a_stage_that_draws_nothing_is_told_which_callback_to_remove(
     run = scripted_trainer(tmp_path, SampleGrid())
     with pytest.raises(InputError, match=r"^ScriptedStage draws no pictures; remove SampleGrid$"):
         run.fit(ScriptedStage([0.2]), scripted_data(tiny_shards))
+
+
+def test_a_run_that_is_stopped_has_its_animation_too(tmp_path: Path) -> None:
+    grid, run = SampleGrid(), scripted_trainer(tmp_path)
+    grid.folder = str(tmp_path)
+    (tmp_path / "samples").mkdir()
+    for step in range(2):
+        Image.new("RGB", (8, 8), (99 * step, 0, 0)).save(tmp_path / "samples" / f"step_{step:07d}.png")
+    grid.on_exception(run, ScriptedStage([0.2]), ValueError())
+    assert not (tmp_path / "samples.gif").exists()
+    grid.on_exception(run, ScriptedStage([0.2]), KeyboardInterrupt())
+    assert (tmp_path / "samples.gif").exists()

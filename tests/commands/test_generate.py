@@ -141,8 +141,8 @@ def test_the_grid_shows_the_first_sounds_only(tmp_path: Path, monkeypatch: pytes
     sounds = [tone(tmp_path / f"{number}.wav", 0.5) for number in range(3)]
     generate.write_pictures(drawn(sounds[:2]), tmp_path / "two")
     generate.write_pictures(drawn(sounds), tmp_path / "three")
-    heights = {Image.open(tmp_path / name / "grid.png").height for name in ("two", "three")}
-    assert heights == {round(2 * 1.75 * 80)}
+    two, three = (Image.open(tmp_path / name / "grid.png").size for name in ("two", "three"))
+    assert two == three
 
 
 def test_names_in_any_bytes_and_of_any_length_are_drawn(tmp_path: Path) -> None:
@@ -160,4 +160,4 @@ def test_the_grid_shows_the_first_draws_only(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(generate, "GRID_DRAWS", 1)
     generate.write_pictures(drawn([tone(tmp_path / "a.wav", 0.5)]), tmp_path / "out")
     with Image.open(tmp_path / "out" / "grid.png") as grid:
-        assert grid.size[0] == pytest.approx(2 * 1.6 * 80, abs=2)
+        assert 2 * 256 < grid.size[0] < 3 * 256

@@ -17,6 +17,10 @@ from killed_run import fit
 from scripted import Spy, mark
 from sound2scene import artifacts, cli
 from sound2scene.callbacks import provenance
+from sound2scene.callbacks.improvement import Aim
+from sound2scene.callbacks.provenance import Origins
+from sound2scene.callbacks.report import Report
+from sound2scene.callbacks.retrieval_pictures import RetrievalPictures
 from sound2scene.commands.recipe import Run
 from sound2scene.data.shards.read import Folder, ShardDataset
 from tiny import tiny_recipe, tiny_stage
@@ -306,3 +310,11 @@ def test_the_group_of_a_wandb_run_is_its_stage(tmp_path: Path, monkeypatch: pyte
         assert run.offline
     finally:
         run.finish()
+
+
+def test_one_setting_says_in_which_formats_a_run_draws(tmp_path: Path) -> None:
+    pictures = RetrievalPictures()
+    run = Run(folder=str(tmp_path), best=Aim("val/score"), figures=["png", "pdf"])
+    found = run.callbacks([pictures], Origins({}), checkpointing=False)
+    (report,) = (callback for callback in found if isinstance(callback, Report))
+    assert pictures.formats == report.formats == ("png", "pdf")

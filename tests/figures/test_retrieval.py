@@ -3,12 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
+from page_reading import every_image, frames, legend, pictures, sounds, words
 from sound2scene import images
 from sound2scene.data.shards.read import ShardDataset
-from sound2scene.figures.retrieval import OWN, RIGHT, WRONG, draw_reals, draw_retrieval
+from sound2scene.figures.retrieval import OWN, RIGHT, WRONG, Kind, draw_reals, draw_retrieval
 from sound2scene.types import Retrieved
 
 
@@ -25,57 +25,70 @@ def found(label: int | None = None) -> Retrieved:
     return Retrieved(index_N, label_N, z_audio_ND, torch.eye(4))
 
 
-def frame(axes: Axes) -> tuple[float, ...] | None:
-    spine = axes.spines["left"]
-    return to_rgb(spine.get_edgecolor()) if spine.get_visible() else None
-
-
 def picture(split: ShardDataset, position: int) -> np.ndarray:
-    return np.asarray(images.decode_jpeg(split.member(position, "jpg"), "clip").resize((128, 128)))
+    return np.asarray(images.decode_jpeg(split.member(position, "jpg"), "clip"))
 
 
 @pytest.mark.parametrize(
-    ("label", "frames"),
+    ("label", "kinds"),
     [(None, (OWN, RIGHT, WRONG, WRONG)), (-1, (OWN, WRONG, WRONG, WRONG))],
     ids=["own, class, others", "without labels only the own one is right"],
 )
-def test_frames_tell_the_own_picture_from_its_class_and_from_others(
-    split: ShardDataset, label: int | None, frames: tuple[str, ...]
+def test_frames_tell_the_own_picture_from_its_class_and_from_others_in_colour_and_in_print(
+    split: ShardDataset, label: int | None, kinds: tuple[Kind, ...]
 ) -> None:
     figure = draw_retrieval(found(label), split, 1, 4)
-    assert [frame(axes) for axes in figure.axes] == [None, None, *map(to_rgb, frames)]
+    expected = [(to_rgb(kind.colour), "--" if kind.dashed else "-") for kind in kinds]
+    assert frames(figure) == expected
+    assert legend(figure.axes[0]) == [kind.words for kind in (OWN, RIGHT, WRONG)]
 
 
 def test_pictures_are_those_of_the_clips_found_nearest_first(split: ShardDataset) -> None:
     figure = draw_retrieval(found(), split, 1, 4)
-    assert np.asarray(figure.axes[0].images[0].get_array()).ndim == 2  # the sound
-    for axes, position in zip(figure.axes[1:], (3, 3, 6, 4, 5), strict=True):
-        np.testing.assert_array_equal(np.asarray(axes.images[0].get_array()), picture(split, position))
+    assert len(sounds(figure)) == 1
+    for shown, position in zip(pictures(figure), (3, 3, 6, 4, 5), strict=True):
+        np.testing.assert_array_equal(shown, picture(split, position))
+    assert {image.get_interpolation() for image in every_image(figure)} == {"nearest"}
+
+
+def test_title_and_headings_say_what_is_shown_out_of_how_many(split: ShardDataset) -> None:
+    figure = draw_retrieval(found(), split, 1, 2, "step 160, seed 0")
+    assert words(figure) == [
+        "Sounds and the pictures nearest to them",
+        "nearest first, out of 4 pictures of the split val, step 160, seed 0",
+        *("sound", "its own picture", "found, 1", "found, 2"),
+        *("low", "low", "low"),  # the row, and its two captions
+    ]
 
 
 def test_more_neighbours_than_there_are_leave_empty_places(split: ShardDataset) -> None:
     figure = draw_retrieval(found(), split, 2, 6)
-    assert [axes.axison for axes in figure.axes] == ([True] * 6 + [False] * 2) * 2
+    assert len(pictures(figure)) == 2 * (1 + 4)
+    assert "found, 5" not in words(figure)
 
 
 def test_the_length_of_a_latent_does_not_count(split: ShardDataset) -> None:
     plain = found()
     longer = plain._replace(z_image_ND=plain.z_image_ND * torch.tensor([[1.0], [50.0], [9.0], [2.0]]))
-    for one, other in zip(
-        draw_retrieval(plain, split, 1, 4).axes, draw_retrieval(longer, split, 1, 4).axes, strict=True
-    ):
-        assert one.get_title() == other.get_title()
-        assert (np.asarray(one.images[0].get_array()) == np.asarray(other.images[0].get_array())).all()
+    one, other = draw_retrieval(plain, split, 1, 4), draw_retrieval(longer, split, 1, 4)
+    assert words(one) == words(other)
+    for left, right in zip(pictures(one), pictures(other), strict=True):
+        assert (left == right).all()
 
 
 def test_reals_are_pictures_over_their_own_sounds_that_take_turns_through_the_classes(
     split: ShardDataset,
 ) -> None:
-    figure = draw_reals(split, 4)
-    above, below = figure.axes[:4], figure.axes[4:]
-    assert [axes.get_title() for axes in above] == ["low", "middle", "high", "low"]
-    for axes, position in zip(above, (0, 1, 2, 3), strict=True):
-        np.testing.assert_array_equal(np.asarray(axes.images[0].get_array()), picture(split, position))
-    loudest = [int(np.asarray(axes.images[0].get_array()).mean(1).argmax()) for axes in below]
+    figure = draw_reals(split, 4, "seed 3")
+    assert words(figure) == [
+        "Pairs of picture and sound that go in",
+        f"split val, {len(split)} clips, seed 3",
+        *("picture", "sound"),
+        *("low", "middle", "high", "low"),
+    ]
+    for shown, position in zip(pictures(figure), (0, 1, 2, 3), strict=True):
+        np.testing.assert_array_equal(shown, picture(split, position))
+    loudest = [int(np.asarray(axes.images[0].get_array()).mean(1).argmax()) for axes in sounds(figure)]
     assert loudest[0] < loudest[1] < loudest[2]  # the pitches of the classes
     assert loudest[3] == pytest.approx(loudest[0], abs=2)
+    assert len({id(axes.images[0].norm) for axes in sounds(figure)}) == 1

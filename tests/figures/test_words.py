@@ -15,7 +15,7 @@ from sound2scene.figures.curves import draw_curves
 from sound2scene.figures.drawn import DrawnSound, grid_of_sounds
 from sound2scene.figures.grid import draw_grid
 from sound2scene.figures.retrieval import draw_reals, draw_retrieval
-from sound2scene.figures.words import LETTERS, drawable
+from sound2scene.figures.words import LETTERS, drawable, noise_words
 from sound2scene.types import CLIP_SAMPLES, Retrieved
 
 NAMES = (
@@ -66,7 +66,7 @@ class Named:
 def retrieval(split: Any) -> Any:
     index_N = torch.arange(len(split))
     z_ND = torch.eye(len(split))
-    return draw_retrieval(Retrieved(index_N, split.label_N, z_ND, z_ND), split, 1, 2)
+    return draw_retrieval(Retrieved(index_N, split.label_N, z_ND, z_ND), split, len(split), 2)
 
 
 def curves(split: Named) -> Any:
@@ -75,32 +75,39 @@ def curves(split: Named) -> Any:
 
 def sheet(split: Named) -> Any:
     level_S = torch.full((10,), -30.0)
-    (name,) = split.names
-    return draw_sheet([SheetRow(name, 0.5, PIXELS_CHW, 0.5, PIXELS_CHW, torch.rand(10), level_S, None)])
+    rest = (0.5, PIXELS_CHW, 0.5, PIXELS_CHW, torch.rand(10), level_S, None)
+    return draw_sheet([SheetRow(name, *rest) for name in split.names], split.names[0])
+
+
+def grid(split: Named) -> Any:
+    drawn_BJCHW = PIXELS_CHW.expand(len(split), 1, -1, -1, -1)
+    return draw_grid(split, [*range(len(split))], drawn_BJCHW, sounds=False, about=split.names[0])
+
+
+def of_sounds(split: Named) -> Any:
+    silence_T = torch.zeros(CLIP_SAMPLES)
+    return grid_of_sounds([DrawnSound(name, silence_T, PIXELS_CHW[None]) for name in split.names])
 
 
 FIGURES: dict[str, Any] = {
     "curves": curves,
     "contact sheet": sheet,
-    "reals": lambda split: draw_reals(split, 1),
+    "reals": lambda split: draw_reals(split, len(split), split.names[0]),
     "retrieval": retrieval,
-    "grid": lambda split: draw_grid(split, [0], PIXELS_CHW[None, None], sounds=False),
-    "sounds": lambda split: grid_of_sounds(
-        [DrawnSound(split.names[0], torch.zeros(CLIP_SAMPLES), PIXELS_CHW[None])]
-    ),
+    "grid": grid,
+    "sounds": of_sounds,
 }
 
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_a_figure_shows_a_class_or_a_file_whatever_its_name(figure: str, tmp_path: Path) -> None:
     for labelled in (True, False):
-        for name in NAMES:
-            drawn = FIGURES[figure](Named((name,), labelled))
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", UserWarning)
-                panels.save(drawn, tmp_path / "a.png", dpi=20)
-            with Image.open(tmp_path / "a.png") as picture:
-                assert max(picture.size) < 1000
+        drawn = FIGURES[figure](Named(NAMES, labelled))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            panels.save(drawn, tmp_path / "a.png", dpi=20)
+        with Image.open(tmp_path / "a.png") as picture:
+            assert max(picture.size) < 1000
 
 
 @pytest.mark.parametrize(
@@ -121,3 +128,14 @@ def test_a_name_is_shown_as_it_is_and_what_has_no_shape_as_python_writes_it(name
 
 def test_of_a_long_path_the_end_is_shown() -> None:
     assert drawable(f"{'a' * 100}/b", keep_end=True).endswith("/b")
+
+
+@pytest.mark.parametrize(
+    ("draws", "truncation", "said"),
+    [
+        (8, 1.0, "noise: seed 3, draws 0 to 7, truncation 1 (none)"),
+        (1, 0.5, "noise: seed 3, draw 0, truncation 0.5"),
+    ],
+)
+def test_noise_is_told_by_seed_draws_and_truncation(draws: int, truncation: float, said: str) -> None:
+    assert noise_words(3, draws, truncation) == said

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from sound2scene.data.batches.footage import FootageDataset
 from sound2scene.data.batches.sampler import fixed_sample
 from sound2scene.data.selection.parts import Parts
 from sound2scene.data.video.decode import frame_at
 from sound2scene.figures.contact_sheet import SheetRow, draw_sheet, level
-from sound2scene.figures.panels import SHOWN, save
+from sound2scene.figures.panels import reduced, save
+from sound2scene.figures.sheet import SIDE
 from sound2scene.lightning import moved
 from sound2scene.moments import STEP_HZ, Choice, Moments, Scored, Scorer
 from sound2scene.types import InputError
@@ -61,9 +60,15 @@ class ContactSheet(pl.Callback):
         if rows:
             path = self.parts.target.with_suffix(".png")
             try:
-                save(draw_sheet(rows), path)
+                save(draw_sheet(rows, self._about(len(rows), len(chosen))), path)
             except OSError as error:
                 raise InputError(f"{path}: cannot be written ({error}); choose another output") from None
+
+    def _about(self, shown: int, chosen: int) -> str:
+        scorer = self.parts.scorer
+        weights = f", weights {str(scorer['fingerprint'])[:8]}" if scorer.get("fingerprint") else ""
+        settings = "".join(f", {name} {value}" for name, value in scorer.get("settings", {}).items())
+        return f"{shown} of {chosen} videos, chosen by {scorer['name']}{weights}{settings}"
 
     def _row(self, moments: Moments, duration_s: float, choice: Choice, device: torch.device) -> SheetRow:
         with torch.inference_mode():
@@ -86,17 +91,11 @@ def _frame(path: Path, second: float) -> Tensor:
     try:
         image_HWC = frame_at(path, second)
     except InputError:  # half of a sound that is longer than the pictures
-        return torch.zeros(3, SHOWN, SHOWN, dtype=torch.uint8)
-    shown = Image.fromarray(image_HWC).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
-    return torch.from_numpy(np.array(shown)).permute(2, 0, 1)
+        return torch.zeros(3, SIDE, SIDE, dtype=torch.uint8)
+    return torch.from_numpy(reduced(Image.fromarray(image_HWC))).permute(2, 0, 1)
 
 
 def _heat(scored: Scored, second: float) -> Tensor | None:
+    """The map of the chosen step, as the scorer gives it: its values compare from video to video."""
     map_HW = scored.map_at(min(round(second * STEP_HZ), len(scored.score_S) - 1))
-    if map_HW is None:
-        return None
-    large_HW = interpolate(
-        map_HW.float().cpu()[None, None], (SHOWN, SHOWN), mode="bilinear", align_corners=False
-    )[0, 0]
-    low, high = large_HW.min(), large_HW.max()
-    return (large_HW - low) / (high - low).clamp(min=1e-12)
+    return None if map_HW is None else map_HW.float().cpu()

@@ -13,10 +13,11 @@ from sound2scene import artifacts, files
 from sound2scene.callbacks.export import ARTIFACT
 from sound2scene.callbacks.improvement import held_out
 from sound2scene.callbacks.provenance import Origins
+from sound2scene.callbacks.run_pictures import seed_words
 from sound2scene.callbacks.table import Row, comma_separated, latex, markdown, rows_of
 from sound2scene.data.shards.report import coverage_line
 from sound2scene.figures.curves import draw_curves, read_series
-from sound2scene.figures.panels import save
+from sound2scene.figures.panels import Format, save
 from sound2scene.lightning import clips_in, data_of
 from sound2scene.protocols import Documented
 
@@ -37,10 +38,11 @@ class Report(pl.Callback):
 
     Args:
         origins: Where the run comes from, for the heading.
+        formats: In what else than PNG the curves are written.
     """
 
-    def __init__(self, origins: Origins) -> None:
-        self.origins = origins
+    def __init__(self, origins: Origins, formats: tuple[Format, ...] = ()) -> None:
+        self.origins, self.formats = origins, formats
         self.figures: dict[str, float] = {}
         self.step, self.clips = 0, 0
         self._begun = monotonic()
@@ -83,7 +85,8 @@ class Report(pl.Callback):
         text = write_table(folder, rows, [title, *_coverage(trainer)])
         metrics = folder / "metrics.csv"
         if metrics.exists():
-            save(draw_curves(read_series(metrics)), folder / "curves.png", dpi=100)
+            about = f"{folder}, {seed_words(trainer)}"
+            save(draw_curves(read_series(metrics), about), folder / "curves.png", self.formats)
         print(f"\n{text}\n", *next_lines(folder, self.origins.recipe), sep="\n", flush=True)
 
     def _measured(self, trainer: pl.Trainer, of: str, clips: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 from matplotlib.figure import Figure
 
-from sound2scene.callbacks.run_pictures import RunPictures
+from sound2scene.callbacks.run_pictures import RunPictures, seed_words, state_words
 from sound2scene.data.clips import clips_of
 from sound2scene.figures.panels import save
 from sound2scene.figures.retrieval import draw_reals, draw_retrieval
@@ -19,6 +19,8 @@ from sound2scene.types import InputError
 
 class RetrievalPictures(RunPictures):
     """Draws `reals.png` and `retrieval_untrained.png` at the start, `retrieval.png` at each best validation.
+
+    A run that goes on from a checkpoint has no untrained state to draw.
 
     Args:
         rows: Sounds to show, spread evenly over the classes.
@@ -36,11 +38,12 @@ class RetrievalPictures(RunPictures):
         """Show what goes in, so that the first minute tells whether data and ranges are right."""
         super().on_fit_start(trainer, pl_module)
         if trainer.is_global_zero and self.folder:
-            save(draw_reals(self._split(trainer, "train"), self.rows), Path(self.folder) / "reals.png")
+            figure = draw_reals(self._split(trainer, "train"), self.rows, seed_words(trainer))
+            save(figure, Path(self.folder) / "reals.png", self.formats)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The untrained state from the sanity check."""
-        if trainer.sanity_checking:
+        """The untrained state from the sanity check, which a run that goes on has behind it."""
+        if trainer.sanity_checking and trainer.global_step == 0:
             self.draw_as("retrieval_untrained.png", trainer, pl_module)
 
     def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Figure | None:
@@ -49,7 +52,8 @@ class RetrievalPictures(RunPictures):
             raise InputError(f"{type(pl_module).__name__} retrieves no pictures; remove RetrievalPictures")
         if pl_module.retrieved is None:
             return None
-        return draw_retrieval(pl_module.retrieved, self._split(trainer, "val"), self.rows, self.nearest)
+        split = self._split(trainer, "val")
+        return draw_retrieval(pl_module.retrieved, split, self.rows, self.nearest, state_words(trainer))
 
     def _split(self, trainer: pl.Trainer, name: str) -> Sounds:
         split = clips_of(data_of(trainer)).dataset(name)

@@ -9,7 +9,9 @@ from typing import ClassVar
 import pytorch_lightning as pl
 from matplotlib.figure import Figure
 
-from sound2scene.figures.panels import save
+from sound2scene.data.batches.resumable import ResumableDataModule
+from sound2scene.figures.panels import Format, save
+from sound2scene.lightning import data_of
 from sound2scene.ranges import CHANNELS, check
 
 
@@ -18,6 +20,9 @@ class RunPictures(pl.Callback, ABC):
 
     Args:
         rows: Clips to show, spread evenly over the classes.
+
+    Attributes:
+        formats: In what else than PNG the pictures are written; the run's, see `run.figures`.
     """
 
     best_picture: ClassVar[str]
@@ -26,6 +31,7 @@ class RunPictures(pl.Callback, ABC):
         check(type(self).__name__, CHANNELS, rows=rows)
         self.rows = rows
         self.folder: str | None = None
+        self.formats: tuple[Format, ...] = ()
 
     @abstractmethod
     def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Figure | None:
@@ -45,4 +51,16 @@ class RunPictures(pl.Callback, ABC):
         if trainer.is_global_zero and self.folder:
             figure = self.draw(trainer, pl_module)
             if figure is not None:
-                save(figure, Path(self.folder) / name)
+                save(figure, Path(self.folder) / name, self.formats)
+
+
+def seed_words(trainer: pl.Trainer) -> str:
+    """With which seed a run trains: `seed 0`."""
+    data = data_of(trainer)
+    return f"seed {data.seed}" if isinstance(data, ResumableDataModule) else "seed unknown"
+
+
+def state_words(trainer: pl.Trainer) -> str:
+    """Which state of a run is drawn: `step 160, seed 0`."""
+    step = trainer.global_step
+    return f"step {step}{'' if step else ' (untrained)'}, {seed_words(trainer)}"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytorch_lightning as pl
 import torch
 from matplotlib.figure import Figure
 
 from sound2scene import images
-from sound2scene.callbacks.run_pictures import RunPictures
+from sound2scene.callbacks.run_pictures import RunPictures, state_words
 from sound2scene.data.clips import clips_of
+from sound2scene.figures.animation import animate
 from sound2scene.figures.grid import draw_grid
 from sound2scene.figures.panels import spread
+from sound2scene.figures.words import noise_words
 from sound2scene.lightning import data_of, is_dry_run, moved
 from sound2scene.protocols import Sampling
 from sound2scene.ranges import CHANNELS, check
@@ -25,6 +29,7 @@ class SampleGrid(RunPictures):
     `samples/step_0000000.png` before the first step shows reals and first fakes, one more file each
     validation shows the same latents, and `generated.png` is the grid of the best validation. Draw j of every
     row has the noise of seed 0 and draw j, so that `sound2scene generate` draws a picture of it again.
+    When the run ends or is stopped, `samples.gif` shows the grids of the folder one after the other.
 
     Args:
         rows: Clips to show, spread evenly over the classes.
@@ -48,6 +53,17 @@ class SampleGrid(RunPictures):
         if not trainer.sanity_checking and trainer.state.fn == "fit":
             self.draw_as(f"samples/step_{trainer.global_step:07d}.png", trainer, pl_module)
 
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The grids of the whole run."""
+        self._animate(trainer)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """The grids until Ctrl-C."""
+        if isinstance(exception, KeyboardInterrupt):
+            self._animate(trainer)
+
     def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Figure | None:
         """Draw the grid, in other than dry runs."""
         if is_dry_run(trainer):
@@ -66,4 +82,10 @@ class SampleGrid(RunPictures):
                 images.to_pixel(pl_module.sample(batch, seeds, draw)).cpu() for draw in range(self.draws)
             ]
         pl_module.train(was_training)
-        return draw_grid(split, shown, torch.stack(drawn, dim=1), isinstance(batch, PairBatch))
+        about = f"{state_words(trainer)}; {noise_words(SEED, self.draws)}"
+        return draw_grid(split, shown, torch.stack(drawn, dim=1), isinstance(batch, PairBatch), about)
+
+    def _animate(self, trainer: pl.Trainer) -> None:
+        if trainer.is_global_zero and self.folder:
+            folder = Path(self.folder)
+            animate(sorted((folder / "samples").glob("step_*.png")), folder / "samples.gif")

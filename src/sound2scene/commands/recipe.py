@@ -28,6 +28,7 @@ from sound2scene.callbacks.progress import Progress
 from sound2scene.callbacks.provenance import Origins, Provenance, Resuming
 from sound2scene.callbacks.publish import Publish
 from sound2scene.callbacks.report import Report
+from sound2scene.callbacks.run_pictures import RunPictures
 from sound2scene.callbacks.throughput import Throughput
 from sound2scene.callbacks.wandb_record import WandbRecord
 from sound2scene.checkpoints import WholeCheckpointIO
@@ -36,6 +37,7 @@ from sound2scene.commands.moved import answer
 from sound2scene.commands.quiet import quiet
 from sound2scene.commands.reasons import reason
 from sound2scene.commands.resumption import measurement, resumption
+from sound2scene.figures.panels import Format
 from sound2scene.lightning import ResumedLog, steps_logged
 from sound2scene.types import InputError
 
@@ -59,6 +61,7 @@ class Run:
         wandb: Also log to Weights & Biases: offline unless the environment says `WANDB_MODE=online`, so that
             nothing asks for an account.
         project: Project of Weights & Biases.
+        figures: Formats of the run's pictures and curves: `png`, which is always among them, `pdf`, `svg`.
         admit: Packages of your own whose classes the cards of artifacts may name; loading one runs its code.
     """
 
@@ -70,6 +73,7 @@ class Run:
     checkpoint_steps: int = 200
     wandb: bool = False
     project: str = "sound2scene"
+    figures: list[Format] = field(default_factory=lambda: list[Format](["png"]))
     admit: list[str] = field(default_factory=list)
 
     def loggers(
@@ -114,7 +118,10 @@ class Run:
         if self.publish and not self.best:
             raise InputError("run.publish needs run.best, the figure that tells which state is the best")
         found: list[pl.Callback] = [Throughput(), LearningRateMonitor("step")]
-        report, best = Report(origins), None
+        for callback in given:
+            if isinstance(callback, RunPictures):
+                callback.formats = tuple(self.figures)
+        report, best = Report(origins, tuple(self.figures)), None
         found.append(report)
         if self.best:
             listeners: list[Improving] = [callback for callback in given if isinstance(callback, Improving)]

@@ -8,8 +8,10 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from sound2scene.figures.panels import show_pixels, show_waveform
-from sound2scene.figures.words import write_side
+from sound2scene.figures.panels import pixels_of
+from sound2scene.figures.sheet import SIDE, Sheet, bottom_of_scale
+
+_MOST_PANELS = 150  # of full size; more make a picture that few programs open
 
 
 class DrawnSound(NamedTuple):
@@ -26,14 +28,30 @@ class DrawnSound(NamedTuple):
     pixels_JCHW: Tensor
 
 
-def grid_of_sounds(sounds: Sequence[DrawnSound]) -> Figure:
-    """A row a sound: its spectrogram, then its pictures, of which each has as many as the first."""
+def grid_of_sounds(sounds: Sequence[DrawnSound], about: str = "") -> Figure:
+    """A row a sound: its spectrogram, then its pictures, of which each has as many as the first.
+
+    Args:
+        sounds: What to show.
+        about: What it rests on, such as :func:`sound2scene.figures.words.noise_words`.
+    """
     draws = len(sounds[0].pixels_JCHW)
-    figure = Figure(figsize=(1.6 * (draws + 1), 1.75 * len(sounds)), layout="constrained")
-    grid = figure.subplots(len(sounds), draws + 1, squeeze=False)
-    for row, sound in zip(grid, sounds, strict=True):
-        show_waveform(row[0], sound.waveform_T)
-        write_side(row[0], sound.name)
-        for axes, pixels_CHW in zip(row[1:], sound.pixels_JCHW, strict=True):
-            show_pixels(axes, pixels_CHW)
-    return figure
+    side = SIDE if (draws + 1) * len(sounds) <= _MOST_PANELS else SIDE // 2
+    sheet = Sheet(
+        "Pictures drawn from sounds",
+        about,
+        [side] * (1 + draws),
+        len(sounds),
+        side,
+        plots=True,
+        foot=bottom_of_scale(),
+    )
+    sheet.heading(0, "sound")
+    for draw in range(draws):
+        sheet.heading(1 + draw, f"draw {draw}")
+    for row, sound in enumerate(sounds):
+        sheet.name(row, sound.name)
+        sheet.sound(row, 0, sound.waveform_T)
+        for draw, pixels_CHW in enumerate(sound.pixels_JCHW):
+            sheet.picture(row, 1 + draw, pixels_of(pixels_CHW))
+    return sheet.finish()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from sound2scene.figures.panels import clip_name, show_picture, show_pixels, show_sound
-from sound2scene.figures.words import write_side
+from sound2scene.figures.panels import clip_name, picture_of, pixels_of, sound_of
+from sound2scene.figures.sheet import SIDE, Sheet, bottom_of_scale
 from sound2scene.protocols import Pictures, Sounds
 
 
-def draw_grid(split: Pictures, shown: list[int], drawn_BJCHW: Tensor, sounds: bool) -> Figure:
+def draw_grid(
+    split: Pictures, shown: list[int], drawn_BJCHW: Tensor, sounds: bool, about: str = ""
+) -> Figure:
     """A row a clip: its kind, its sound if asked for, its picture, and generated ones.
 
     Args:
@@ -18,18 +20,28 @@ def draw_grid(split: Pictures, shown: list[int], drawn_BJCHW: Tensor, sounds: bo
         shown: Positions of the B clips.
         drawn_BJCHW: J pictures for each clip, uint8.
         sounds: Show the sounds as spectrograms.
+        about: What it rests on: step, seeds, truncation.
     """
-    first = 2 if sounds else 1
-    figure = Figure(figsize=(1.6 * (first + drawn_BJCHW.shape[1]), 1.75 * len(shown)), layout="constrained")
-    grid = figure.subplots(len(shown), first + drawn_BJCHW.shape[1], squeeze=False)
-    for row, position in zip(grid, shown, strict=True):
-        if sounds and isinstance(split, Sounds):
-            show_sound(row[0], split, position)
-        show_picture(row[first - 1], split, position)
-        write_side(row[0], clip_name(split, position))
-    for row, drawn_JCHW in zip(grid, drawn_BJCHW, strict=True):
-        for axes, pixels_CHW in zip(row[first:], drawn_JCHW, strict=True):
-            show_pixels(axes, pixels_CHW)
-    for axes, title in zip(grid[0], [*(["sound"] if sounds else []), "real", "generated"], strict=False):
-        axes.set_title(title, fontsize=9)
-    return figure
+    heard = split if sounds and isinstance(split, Sounds) else None
+    real = 1 if heard else 0
+    draws = drawn_BJCHW.shape[1]
+    sheet = Sheet(
+        f"Pictures generated from {'sounds' if heard else 'features of pictures'}",
+        ", ".join(part for part in (f"clips of the split {split.split}", about) if part),
+        [SIDE] * (real + 1 + draws),
+        len(shown),
+        plots=heard is not None,
+        foot=bottom_of_scale() if heard else 0,
+    )
+    for column, words in enumerate([*(["sound"] if heard else []), "real"]):
+        sheet.heading(column, words)
+    for draw in range(draws):
+        sheet.heading(real + 1 + draw, f"generated, draw {draw}")
+    for row, position in enumerate(shown):
+        sheet.name(row, clip_name(split, position))
+        if heard:
+            sheet.sound(row, 0, sound_of(heard, position))
+        sheet.picture(row, real, picture_of(split, position))
+        for draw, pixels_CHW in enumerate(drawn_BJCHW[row]):
+            sheet.picture(row, real + 1 + draw, pixels_of(pixels_CHW))
+    return sheet.finish()

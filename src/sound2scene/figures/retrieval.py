@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from matplotlib.figure import Figure
 from torch.nn.functional import normalize
 
-from sound2scene.figures.panels import clip_name, show_picture, show_sound, spread
-from sound2scene.figures.words import write_title
+from sound2scene.figures.panels import clip_name, picture_of, sound_of, spread
+from sound2scene.figures.sheet import SIDE, Sheet, bottom_of_scale
 from sound2scene.protocols import Sounds
 from sound2scene.types import Retrieved
 
-RIGHT, WRONG, OWN = "tab:green", "tab:red", "tab:blue"
+
+class Kind(NamedTuple):
+    """How a picture found is framed: a colour that the colour-blind tell apart, and a line for print."""
+
+    words: str
+    colour: str
+    dashed: bool
 
 
-def draw_reals(split: Sounds, columns: int) -> Figure:
-    """What goes in: pictures over their sounds, up to `columns` clips that take turns through the classes."""
+OWN = Kind("its own picture", "#0072b2", False)
+RIGHT = Kind("another picture of its class", "#009e73", False)
+WRONG = Kind("a picture of another class, or of none", "#d55e00", True)
+
+
+def draw_reals(split: Sounds, columns: int, about: str = "") -> Figure:
+    """What goes in: pictures over their sounds, up to `columns` clips that take turns through the classes.
+
+    Args:
+        split: The clips.
+        columns: How many to show.
+        about: What it rests on: seed.
+    """
     shown = spread(split.label_N, columns)
-    figure = Figure(figsize=(2 * columns, 4.2), layout="constrained")
-    grid = figure.subplots(2, len(shown), squeeze=False)
+    sheet = Sheet(
+        "Pairs of picture and sound that go in",
+        ", ".join(part for part in (f"split {split.split}, {len(split)} clips", about) if part),
+        [SIDE] * len(shown),
+        2,
+        plots=True,
+        foot=bottom_of_scale(),
+    )
+    for row, words in enumerate(("picture", "sound")):
+        sheet.name(row, words)
     for column, position in enumerate(shown):
-        show_picture(grid[0][column], split, position)
-        show_sound(grid[1][column], split, position)
-        write_title(grid[0][column], clip_name(split, position), 8)
-    return figure
+        sheet.heading(column, clip_name(split, position))
+        sheet.picture(0, column, picture_of(split, position))
+        sheet.sound(1, column, sound_of(split, position))
+    return sheet.finish()
 
 
-def draw_retrieval(found: Retrieved, split: Sounds, rows: int, nearest: int) -> Figure:
+def draw_retrieval(found: Retrieved, split: Sounds, rows: int, nearest: int, about: str = "") -> Figure:
     """Sounds with their own picture and the nearest held-out ones.
 
     Args:
@@ -33,29 +60,39 @@ def draw_retrieval(found: Retrieved, split: Sounds, rows: int, nearest: int) -> 
         split: The clips.
         rows: Sounds to show, which take turns through the classes.
         nearest: Pictures per sound.
+        about: What it rests on: step, seed.
     """
     shown = spread(found.label_N, rows)
     similarity_RN = normalize(found.z_audio_ND[shown], dim=1) @ normalize(found.z_image_ND, dim=1).T
     order_RK = similarity_RN.topk(min(nearest, len(found.index_N)), dim=1).indices
-    figure = Figure(figsize=(2 * (nearest + 2), 2 * len(shown)), layout="constrained")
-    grid = figure.subplots(len(shown), nearest + 2, squeeze=False)
+    gallery = f"nearest first, out of {len(found.index_N)} pictures of the split {split.split}"
+    sheet = Sheet(
+        "Sounds and the pictures nearest to them",
+        ", ".join(part for part in (gallery, about) if part),
+        [SIDE] * (2 + nearest),
+        len(shown),
+        captions=True,
+        plots=True,
+        foot=max(bottom_of_scale(), 3 * 30),
+    )
+    for column, words in enumerate(("sound", "its own picture")):
+        sheet.heading(column, words)
+    for rank in range(order_RK.shape[1]):
+        sheet.heading(2 + rank, f"found, {rank + 1}")
     for row, query in enumerate(shown):
         position = int(found.index_N[query])
-        show_sound(grid[row][0], split, position)
-        show_picture(grid[row][1], split, position)
-        write_title(grid[row][0], clip_name(split, position), 8)
-        for column, item in enumerate(order_RK[row].tolist()):
+        sheet.name(row, clip_name(split, position))
+        sheet.sound(row, 0, sound_of(split, position))
+        sheet.picture(row, 1, picture_of(split, position))
+        for rank, item in enumerate(order_RK[row].tolist()):
             other = int(found.index_N[item])
             same = bool(found.label_N[item] == found.label_N[query] >= 0)
-            show_picture(
-                grid[row][2 + column], split, other, OWN if item == query else RIGHT if same else WRONG
-            )
-            write_title(grid[row][2 + column], clip_name(split, other), 7)
-        for axes in grid[row][2 + order_RK.shape[1] :]:
-            axes.axis("off")
-    figure.suptitle(
-        f"sound | its own picture | nearest of {len(found.index_N)} held-out pictures "
-        "(blue: its own, green: same class, red: another)",
-        fontsize=10,
-    )
-    return figure
+            kind = OWN if item == query else RIGHT if same else WRONG
+            sheet.picture(row, 2 + rank, picture_of(split, other), kind.colour, kind.dashed)
+            sheet.caption(row, 2 + rank, clip_name(split, other))
+    kinds = {
+        kind.words: {"fill": False, "ec": kind.colour, "lw": 2, "ls": "--" if kind.dashed else "-"}
+        for kind in (OWN, RIGHT, WRONG)
+    }
+    sheet.page.legend(kinds, sheet.box(0, 2).left, sheet.bottom)
+    return sheet.finish()
