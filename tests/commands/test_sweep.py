@@ -85,7 +85,7 @@ def test_one_trial_alone_is_what_a_job_of_an_array_runs(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_sweep_that_is_stopped_or_killed_goes_on_where_it_was(
     recipe: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -97,11 +97,11 @@ def test_a_sweep_that_is_stopped_or_killed_goes_on_where_it_was(
         assert first.poll() is None
     first.send_signal(number)
     _, err = first.communicate()
-    expected = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}
+    expected = {signal.SIGINT: 130, signal.SIGKILL: -9}
     assert first.returncode == expected[number], err
     if number != signal.SIGKILL:
         assert err.splitlines()[-1].startswith("sound2scene: stopped by ")
-        assert err.splitlines()[-1].endswith("run the same command again to go on") or "again" in err
+        assert err.splitlines()[-1].endswith("run the same command again to go on")
     again = subprocess.run(line, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     assert states(out) == ["finished", "finished"]

@@ -22,9 +22,9 @@ def lines(figure: Figure) -> list[list[float]]:
 def test_each_run_is_a_line_over_all_axes_and_the_best_is_drawn_last_in_its_colour(tmp_path: Path) -> None:
     words: list[float | str] = ["paper", "log_mel", "paper"]
     figure = draw_parallel(
-        [Axis("lr", RATES), Axis("front $end", words)], Axis("val/a_b", [0.1, 0.5, 0.3]), [4, 5, 6]
+        [Axis("lr", RATES), Axis("front $end", words)], Axis("val/a_b", [0.5, 0.1, 0.3]), [4, 5, 6]
     )
-    assert lines(figure) == [pytest.approx(heights) for heights in ([0, 0, 0], [0.5, 0, 0.5], [1, 1, 1])]
+    assert lines(figure) == [pytest.approx(heights) for heights in ([0.5, 0, 0.5], [1, 1, 0], [0, 0, 1])]
     colours = [line.get_color() for line in figure.axes[0].get_lines() if line.get_marker() == "o"]
     assert len(set(colours)) == 3
     texts = [text.get_text() for text in figure.axes[0].texts]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from sound2scene.figures.words import drawable
 
-FEW, TICKS, DECADES = 6, 5, 30
+FEW, TICKS, WIDE = 6, 5, 10
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Axis:
 
 
 def draw_parallel(parameters: Sequence[Axis], figure: Axis, names: Sequence[object]) -> Figure:
-    """Lines over the axes, the best of the figure drawn last.
+    """Lines over the axes; runs come best first, and the best is drawn last, on top of all others.
 
-    Numbers spread over their range, by their logarithms where the largest is 30 times the smallest; words,
+    Numbers spread over their range, by their logarithms where the largest is 10 times the smallest; words,
     and numbers among words, stand in their order at equal distances.
 
     Args:
@@ -51,7 +51,7 @@ def draw_parallel(parameters: Sequence[Axis], figure: Axis, names: Sequence[obje
     values = np.array(figure.values, dtype=float)
     colours = ScalarMappable(Normalize(values.min(), values.max()), "viridis")
     columns = np.arange(len(axes_of_all))
-    for run in np.argsort(values, kind="stable"):
+    for run in reversed(range(len(values))):
         line = [height[run] for height in heights]
         axes.plot(columns, line, color=colours.to_rgba(values[run]), linewidth=1.8, marker="o", markersize=4)
         axes.annotate(
@@ -90,7 +90,7 @@ def scaled(values: Sequence[float | str]) -> tuple[list[float], list[tuple[float
         heights = {word: _spread(number, 0, len(order) - 1) for number, word in enumerate(order)}
         return [heights[str(one)] for one in values], [(height, word) for word, height in heights.items()]
     low, high = min(numbers), max(numbers)
-    is_log = low > 0 and high / low >= DECADES
+    is_log = low > 0 and high / low >= WIDE
     ends = (float(np.log(low)), float(np.log(high))) if is_log else (low, high)
     at = [_spread(float(np.log(one)) if is_log else one, *ends) for one in numbers]
     known = dict(sorted(zip(at, numbers, strict=True)))
