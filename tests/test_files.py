@@ -109,6 +109,18 @@ def test_a_process_that_nobody_has_buried_is_dead(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_a_process_has_ended_by_its_word_when_it_ran_here_and_is_no_more() -> None:
+    if (child := os.fork()) == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    host, _, own = files.this_process().rpartition("-")
+    assert own == str(os.getpid())
+    assert files.has_ended(f"{host}-{child}")
+    assert not files.has_ended(files.this_process())
+    assert not files.has_ended(f"{'0' * 12}-{child}")  # of another machine nobody knows
+    assert not files.has_ended("nonsense")
+
+
 def test_leftovers_of_another_machine_go_after_an_hour_folders_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

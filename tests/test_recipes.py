@@ -31,7 +31,8 @@ def test_every_file_under_experiments_belongs_to_a_stage() -> None:
     others = {path.relative_to(EXPERIMENTS).as_posix() for path in EXPERIMENTS.rglob("*.yaml")} - {
         path.relative_to(EXPERIMENTS).as_posix() for path in RECIPES
     }
-    assert others == {"trainer.yaml"}
+    sweeps = {name for name in others if name.startswith("sweeps/")}  # tests/commands/test_sweep_file.py
+    assert others - sweeps == {"trainer.yaml"}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -31,6 +31,8 @@ COMMANDS = {
     "generate": "generate",
     "publish": "publish",
     "import": "import_published",
+    "sweep": "sweep",
+    "runs": "runs",
     "doctor": "doctor",
 }
 AGAIN = "run the same command again to go on"
@@ -41,6 +43,7 @@ GO_ON = {
     "download": AGAIN,
     "generate": "run the same command again",
     "import": "run the same command again",
+    "sweep": AGAIN,
     "fit": "go on with the same command and --ckpt_path RUN_FOLDER/checkpoints/latest.ckpt",
 }
 UNREAD = 141  # exit status of a command whose output nobody reads on, as a shell reports it
@@ -159,9 +162,9 @@ def _nobody_reads() -> bool:
 
 
 def _run_recipe(arguments: list[str]) -> None:
-    from sound2scene.commands import recipe
+    from sound2scene.commands import python_values, recipe
 
-    recipe.main(arguments)
+    recipe.main(python_values.as_yaml(arguments))
 
 
 def _command(word: str) -> Command:

@@ -31,7 +31,21 @@ def partial_name(path: str | os.PathLike[str]) -> Path:
 
     The name of `path` is no part of it, so that a long one does not grow beyond what a file system takes.
     """
-    return Path(path).with_name(f".{_host()}-{os.getpid()}-{uuid.uuid4().hex}{PARTIAL}")
+    return Path(path).with_name(f".{this_process()}-{uuid.uuid4().hex}{PARTIAL}")
+
+
+def this_process() -> str:
+    """A word for this process that tells :func:`has_ended` who it was; it holds no name of the machine."""
+    return f"{_host()}-{os.getpid()}"
+
+
+def has_ended(process: str) -> bool:
+    """Whether a process of this machine is no more; never true where nobody can say, as of another machine.
+
+    Args:
+        process: What :func:`this_process` called it.
+    """
+    return _is_dead(f".{process}-{'0' * 32}{PARTIAL}")
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 import json
+import platform
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import torch
 from pytorch_lightning.loggers import CSVLogger
 
 from scripted import ScriptedStage, fit
+from sound2scene import files
 from sound2scene.callbacks import provenance
 from sound2scene.callbacks.provenance import Origins, Provenance
 from sound2scene.data.shards.read import Folder
@@ -80,6 +83,67 @@ def test_a_dry_run_leaves_no_record(tiny_shards: Path, tmp_path: Path) -> None:
     fit(ScriptedStage([0.2]), tiny_shards, tmp_path, Provenance("", origins), fast_dev_run=True)
     assert not list(tmp_path.iterdir())
     assert origins.data
+
+
+class Ends(pl.Callback):
+    """Looks at the record within an epoch, and may end the run with an error."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.seen = json.loads((Path(str(trainer.log_dir)) / "provenance.json").read_text())
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "state"),
+    [
+        (None, None, "finished"),
+        (KeyboardInterrupt(), SystemExit, "stopped"),
+        (SystemExit(), SystemExit, "stopped"),
+        (ValueError("no\nroom"), ValueError, "failed"),
+    ],
+)
+def test_a_run_records_its_own_state_from_start_to_end(
+    error: BaseException | None,
+    raised: type[BaseException] | None,
+    state: str,
+    tiny_shards: Path,
+    tmp_path: Path,
+) -> None:
+    recipe = {
+        "run": {"name": "a/b", "best": {"monitor": "val/score"}},
+        "data": {"init_args": {"batch_size": 6}},
+    }
+    callbacks = Provenance("", Origins(recipe)), Ends(error)
+    context = pytest.raises(raised) if raised else nullcontext()
+    with context:
+        fit(ScriptedStage([0.2]), tiny_shards, tmp_path, *callbacks, max_epochs=1, accumulate_grad_batches=2)
+    seen, about = callbacks[1].seen, json.loads((tmp_path / "provenance.json").read_text())
+    assert (seen["state"], seen["ended"], about["state"]) == ("running", None, state)
+    assert about.get("error") == ("ValueError: no room" if state == "failed" else None)
+    assert (about["run"], about["aim"]) == ("a/b", {"monitor": "val/score"})
+    assert about["batch"] == {"per_process": 6, "accumulated": 2, "all_processes": 12}
+    assert about["batches"] == 3
+    assert about["started"] <= about["ended"]
+    assert about["started"].endswith("+00:00")
+    assert 0 <= about["seconds"] < 600
+    assert about["device"] == about["host"]["cpu"]
+    assert about["peak_memory_gib"]["device"] is None
+    assert platform.node() not in json.dumps(about).split('"')
+    assert not files.has_ended(about["process"])
+
+
+def test_a_run_that_goes_on_keeps_what_it_recorded_before(tiny_shards: Path, tmp_path: Path) -> None:
+    for _ in range(3):
+        fit(ScriptedStage([0.2]), tiny_shards, tmp_path, Provenance("", Origins()), max_epochs=1)
+    about = json.loads((tmp_path / "provenance.json").read_text())
+    first, second = about["resumed"]  # one beside the other, however often it went on
+    assert not {"resumed"} & (first.keys() | second.keys())
+    assert {about["state"], first["state"], second["state"]} == {"finished"}
+    assert first["ended"] <= second["started"] <= second["ended"] <= about["started"]
 
 
 def git(folder: Path, *arguments: str) -> str:

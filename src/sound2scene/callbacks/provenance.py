@@ -8,17 +8,19 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 
-from sound2scene import checkpoints, files
-from sound2scene.lightning import data_of, is_dry_run
+from sound2scene import checkpoints, files, machine
+from sound2scene.lightning import batches_trained, data_of, device_of, is_dry_run
 from sound2scene.protocols import Documented
 
+PROVENANCE = "provenance.json"
 PACKAGES = (
     "sound2scene",
     "torch",
@@ -51,6 +53,9 @@ class Origins:
 class Provenance(pl.Callback):
     """Writes `recipe.yaml` and `provenance.json` into the run folder before the first step.
 
+    `provenance.json` also keeps how the run fares: it says `running` from the start and, when the run ends,
+    `finished`, `stopped` (Ctrl-C, SIGTERM) or `failed`, with times and peak memory; a killed run stays
+    `running` under the name of a process that is no more. It is renewed after each validation.
     LightningCLI's own saver is off: it collides with W&B's folder and refuses to write twice.
 
     Args:
@@ -60,6 +65,9 @@ class Provenance(pl.Callback):
 
     def __init__(self, recipe_yaml: str, origins: Origins) -> None:
         self.recipe_yaml, self.origins = recipe_yaml, origins
+        self._folder: Path | None = None  # on the first rank, between start and end
+        self._about: dict[str, Any] = {}
+        self._start_s = 0.0
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Fill in what is known, and write it on the first rank."""
@@ -67,14 +75,19 @@ class Provenance(pl.Callback):
         if isinstance(data, Documented):
             origins.data, origins.coverage = data.fingerprints(), data.coverage()
         origins.commit, changed = commit_of_code()
+        run = origins.recipe.get("run") or {}
         about = {
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "stage": stage,
+            "run": run.get("name"),
+            "aim": run.get("best"),
             "commit": origins.commit,
             "changed_files": changed,
             "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
-            "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
+            "device": machine.device_model(device_of(trainer)),
             "processes": trainer.world_size,
+            "host": machine.host(),
+            "batch": batch_of(trainer, origins.recipe),
             "data": origins.data,
             "coverage": origins.coverage,
         }
@@ -82,10 +95,71 @@ class Provenance(pl.Callback):
         if trainer.is_global_zero and log_dir and not is_dry_run(trainer):
             folder = Path(log_dir)
             folder.mkdir(parents=True, exist_ok=True)
-            if (folder / "provenance.json").exists():  # of a run that goes on in its own folder
-                about["resumed"] = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+            if (folder / PROVENANCE).exists():  # of a run that goes on in its own folder
+                about["resumed"] = earlier(json.loads((folder / PROVENANCE).read_text(encoding="utf-8")))
             files.write(folder / "recipe.yaml", self.recipe_yaml)
-            files.write(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
+            self._folder, self._about, self._start_s = folder, about, monotonic()
+            about |= {"process": files.this_process(), "started": _now(), "ended": None}
+            self._write(trainer, "running")
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Renew time and memory, so that they are known of a run that is killed later."""
+        self._write(trainer, "running")
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Say that the run was stopped, or failed and by what."""
+        is_stopped = isinstance(exception, (KeyboardInterrupt, SystemExit))  # SIGTERM is one, to Lightning
+        if not is_stopped:
+            self._about["error"] = f"{type(exception).__name__}: {' '.join(str(exception).split())[:500]}"
+        self._end(trainer, "stopped" if is_stopped else "failed")
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Say that the run came to its end."""
+        self._end(trainer, "finished")
+
+    def _end(self, trainer: pl.Trainer, state: str) -> None:
+        self._about["ended"] = _now()
+        self._write(trainer, state)
+        self._folder = None
+
+    def _write(self, trainer: pl.Trainer, state: str) -> None:
+        if self._folder is None:
+            return
+        self._about |= {
+            "state": state,
+            "seconds": round(monotonic() - self._start_s, 1),
+            "batches": batches_trained(trainer),
+            "peak_memory_gib": {
+                "host": machine.peak_host_gib(),
+                "device": machine.peak_device_gib(device_of(trainer)),
+            },
+        }
+        files.write(self._folder / PROVENANCE, json.dumps(self._about, indent=1) + "\n")
+
+
+def earlier(about: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a run folder held before it went on, oldest first: records beside each other, however many."""
+    before: Any = about.pop("resumed", [])
+    return [*(before if isinstance(before, list) else earlier(before)), about]
+
+
+def batch_of(trainer: pl.Trainer, recipe: Mapping[str, Any]) -> dict[str, int] | None:
+    """Clips of one step: of a process, and over all of them; None of a recipe that names no batch."""
+    given = ((recipe.get("data") or {}).get("init_args") or {}).get("batch_size")
+    if not isinstance(given, int):
+        return None
+    steps = trainer.accumulate_grad_batches
+    return {
+        "per_process": given,
+        "accumulated": steps,
+        "all_processes": given * steps * trainer.world_size,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class Resuming(pl.Callback):
