@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from sound2scene import defaults
 from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def generate(
     draws: Annotated[int, Option("-n", between=(1, MOST_DRAWS))] = 8,
     seed: Seed = 0,
     truncation: Annotated[float, Option(between=(0, 1))] = 1.0,
-    audio_encoder: Path = Path("artifacts/toy/audio-encoder"),
-    generator: Path = Path("experiments/artifacts/toy/generator"),
+    audio_encoder: Path = Path(defaults.AUDIO_ENCODER),
+    generator: Path = Path(defaults.GENERATOR),
     device: str | None = None,
     admit: Admit = None,
 ) -> int:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from sound2scene import defaults
 from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def select(
     *,
     output: Output,
     scorer: str = "localizer",
-    localizer: Path = Path("experiments/artifacts/toy/localizer"),
+    localizer: Path = Path(defaults.LOCALIZER),
     seed: Seed = 0,
     top_k: Annotated[int, Option(at_least=1)] = 10,
     retry_rejected: bool = False,
