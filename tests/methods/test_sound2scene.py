@@ -60,7 +60,7 @@ def test_a_sounds_picture_does_not_depend_on_the_files_beside_it(
     assert generate(pair, tmp_path / "all", sounds, "-n", "3") == 0
     assert generate(pair, tmp_path / "alone", sounds[4:5], "-n", "3") == 0
     assert generate(pair, tmp_path / "turned", sounds[::-1], "-n", "3") == 0
-    names = {f"{path.stem}.png" for path in sounds} | {"grid.png"}
+    names = {f"{path.stem}.png" for path in sounds} | {"grid.png", "pictures.json"}
     assert {path.name for path in (tmp_path / "all").iterdir()} == names
     whole = {path.stem: (tmp_path / "all" / f"{path.stem}.png").read_bytes() for path in sounds}
     assert (tmp_path / "alone" / "tone4.png").read_bytes() == whole["tone4"]

@@ -26,10 +26,17 @@ class DrawnSound(NamedTuple):
     pixels_JCHW: Tensor
 
 
-def grid_of_sounds(sounds: Sequence[DrawnSound]) -> Figure:
-    """A row a sound: its spectrogram, then its pictures, of which each has as many as the first."""
+def grid_of_sounds(sounds: Sequence[DrawnSound], about: str = "") -> Figure:
+    """A row a sound: its spectrogram, then its pictures, of which each has as many as the first.
+
+    Args:
+        sounds: What to show.
+        about: What it rests on, for the title.
+    """
     draws = len(sounds[0].pixels_JCHW)
     figure = Figure(figsize=(1.6 * (draws + 1), 1.75 * len(sounds)), layout="constrained")
+    if about:
+        figure.suptitle(about, fontsize=9, parse_math=False)
     grid = figure.subplots(len(sounds), draws + 1, squeeze=False)
     for row, sound in zip(grid, sounds, strict=True):
         show_waveform(row[0], sound.waveform_T)

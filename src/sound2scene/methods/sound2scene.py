@@ -19,6 +19,7 @@ from sound2scene import artifacts, audio, images, ranges
 from sound2scene.defaults import AUDIO_ENCODER, GENERATOR
 from sound2scene.devices import device_named
 from sound2scene.latent import draw_pictures, noise_rows
+from sound2scene.metrics import familiarity
 from sound2scene.protocols import whole_number
 from sound2scene.samples import Samples, to_waveform
 from sound2scene.spectrogram import spectrogram
@@ -42,6 +43,7 @@ class FrozenGenerator:
 
     Attributes:
         folder: The artifact.
+        fingerprint: Fingerprint of the generator.
         image_encoder: Fingerprint of the image encoder whose features it draws.
 
     Raises:
@@ -49,8 +51,9 @@ class FrozenGenerator:
     """
 
     def __init__(self, generator: str) -> None:
-        self.folder = generator
-        self.image_encoder = artifacts.encoder_of(artifacts.read_card(generator), generator)
+        card = artifacts.read_card(generator)
+        self.folder, self.fingerprint = generator, card.fingerprint
+        self.image_encoder = artifacts.encoder_of(card, generator)
 
     @cached_property
     def network(self) -> nn.Module:
@@ -102,6 +105,9 @@ class SoundToScene:
     Attributes:
         drawing: The generator.
         resolution: Height and width of the pictures.
+        familiar: Tells which sounds lie far from those that the audio encoder was validated on; None where
+            its card keeps nothing that could.
+        fingerprints: Fingerprints of the `audio_encoder` and of the `generator`.
 
     Raises:
         InputError: If an artifact or the device is missing, or the two belong to different image encoders.
@@ -123,6 +129,8 @@ class SoundToScene:
         artifacts.check_same_encoder(self.drawing.image_encoder, stated, generator)
         self.audio_encoder = encoder.to(self.device).requires_grad_(False)
         self.spectrogram = spectrogram(str(card.preset))
+        self.familiar = familiarity.of_notes(card.origin.notes, os.path.join(audio_encoder, artifacts.CARD))
+        self.fingerprints = {"audio_encoder": card.fingerprint, "generator": self.drawing.fingerprint}
 
     @overload
     def __call__(
