@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytorch_lightning as pl
 
 from sound2scene import artifacts
 from sound2scene.callbacks.improvement import held_out
 from sound2scene.callbacks.provenance import Origins
+from sound2scene.lightning import facts_of
 from sound2scene.protocols import Exporting
 from sound2scene.types import InputError
 
@@ -34,7 +37,9 @@ class ExportArtifact:
         if not trainer.is_global_zero:
             return
         network, kind, preset, notes = pl_module.exports()
-        stamp = {"coverage": self.origins.coverage} if self.origins.coverage else {}
+        stamp: dict[str, Any] = {"coverage": self.origins.coverage} if self.origins.coverage else {}
+        if name := facts_of(trainer).name:
+            stamp["data"] = name
         card = {
             "kind": kind,
             "preset": preset,

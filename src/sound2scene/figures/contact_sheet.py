@@ -52,11 +52,18 @@ def level(moments: Moments) -> Tensor:
     return 10 * padded_T.view(-1, length).square().mean(dim=1).clamp(min=1e-8).log10()
 
 
-def draw_sheet(rows: list[SheetRow]) -> Figure:
-    """A row a video; the heat map's column is there if any video has one."""
+def draw_sheet(rows: list[SheetRow], about: str = "") -> Figure:
+    """A row a video; the heat map's column is there if any video has one.
+
+    Args:
+        rows: The videos.
+        about: What it rests on, for the title.
+    """
     heat = any(row.heat_HW is not None for row in rows)
     widths = [1.0, *([1.0] if heat else []), _WIDE, 1.0]
     figure = Figure(figsize=(1.9 * sum(widths), 2.1 * len(rows)), layout="constrained")
+    if about:
+        figure.suptitle(about, fontsize=9, parse_math=False)
     grid = figure.subplots(len(rows), len(widths), squeeze=False, width_ratios=widths)
     for row, panels in zip(rows, grid, strict=True):
         show_pixels(panels[0], row.pixels_CHW)
