@@ -64,8 +64,7 @@ def folder_videos(
         raise InputError(
             f"{folder}: no videos of the classes {', '.join(classes or ())}; check the folders' names"
         )
-    if labels == "folders":
-        _say_flat(folder, jobs)
+    _say_flat(folder, jobs if labels == "folders" else [])
     refuse_clashes((job["key"], job["video"]) for job in jobs)
     given = {clip_key(name): entry.split for name, entry in table.items() if entry.split}
     splits = _given_splits(jobs, given, shares[0]) if given else shared_out(jobs, *shares)
@@ -81,7 +80,7 @@ def folder_videos(
 def _say_flat(folder: str | Path, jobs: list[VideoJob]) -> None:
     """Refuse a folder without folders, which would have no class; say how many videos have none."""
     flat = [job["video"] for job in jobs if job["label"] is None]
-    if len(flat) == len(jobs):
+    if jobs and len(flat) == len(jobs):
         raise InputError(
             f"{folder}: none of its {len(jobs)} videos lies in a folder of its class, as labels `folders` "
             "wants; make a folder for each class, or leave the labels out"
