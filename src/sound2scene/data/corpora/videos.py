@@ -61,9 +61,8 @@ def folder_videos(
             continue
         jobs.append(moments.job(name, path, clip_key(name), label))
     if not jobs:
-        raise InputError(
-            f"{folder}: no videos of the classes {', '.join(classes or ())}; check the folders' names"
-        )
+        names = ", ".join(classes or ())
+        raise InputError(f"{folder}: no videos of the classes {names}; check the folders' names")
     _say_flat(folder, jobs if labels == "folders" else [])
     refuse_clashes((job["key"], job["video"]) for job in jobs)
     given = {clip_key(name): entry.split for name, entry in table.items() if entry.split}
