@@ -1,10 +1,17 @@
+import configparser
+import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
 import sound2scene
+
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def test_the_package_alone_imports_nothing_heavy() -> None:
@@ -22,6 +29,58 @@ def test_the_names_that_users_type_are_there() -> None:
 
 def test_the_version_is_that_of_the_installed_package() -> None:
     assert sound2scene.__version__ == metadata.version("sound2scene")
+
+
+def test_the_metadata_name_version_licence_and_author_as_the_licence_does() -> None:
+    about = metadata.metadata("sound2scene")
+    stated = configparser.ConfigParser()
+    stated.read(REPOSITORY / "setup.cfg")
+    assert stated["metadata"]["author"] in (REPOSITORY / "LICENSE").read_text()
+    assert about["Version"] == stated["metadata"]["version"]
+    assert about["Summary"] == stated["metadata"]["description"]
+    assert sound2scene.__doc__ is not None
+    assert len(sound2scene.__doc__.split()) > 10
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+@pytest.mark.slow
+def test_building_from_a_checkout_leaves_nothing_in_it_and_an_archive_builds_too(tmp_path: Path) -> None:
+    checkout, built = tmp_path / "checkout", tmp_path / "built"
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    for name in tracked:
+        if name.startswith(("src", ".ci")) or "/" not in name:
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, checkout / name)
+    built.mkdir()
+    before = files(checkout)
+    code = "import sys; sys.path.insert(0, '.ci'); sys.dont_write_bytecode = True; import build_in_copy as b;"
+    # setuptools changes the arguments of the process.
+    code += (
+        "out = sys.argv[1]; b.prepare_metadata_for_build_wheel(out); b.build_wheel(out); b.build_sdist(out)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(built)], cwd=checkout, check=True, capture_output=True)
+    assert files(checkout) == before
+    (wheel,) = built.glob("*.whl")
+    inside = zipfile.ZipFile(wheel).namelist()
+    modules = {
+        name.removeprefix("src/") for name in tracked if name.startswith("src") and name.endswith(".py")
+    }
+    assert modules <= set(inside)
+    about = zipfile.ZipFile(wheel).read(next(name for name in inside if name.endswith("METADATA"))).decode()
+    assert "Author: sound2scene authors\n" in about
+    (archive,) = built.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path / "unpacked", filter="data")
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    again = tmp_path / "again"
+    again.mkdir()
+    subprocess.run([sys.executable, "-c", code, str(again)], cwd=unpacked, check=True, capture_output=True)
+    assert zipfile.ZipFile(next(again.glob("*.whl"))).namelist() == inside
 
 
 def test_an_unknown_name_is_refused() -> None:

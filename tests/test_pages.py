@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 import torch
+from PIL import Image
 
-from sound2scene import artifacts
+from sound2scene import artifacts, audio, cli
+from sound2scene.data.toy.sounds import voice
 from sound2scene.models.audio_encoder import AudioEncoder
 from tiny import NET
 
@@ -30,19 +31,51 @@ def typed(start: str) -> set[str]:
     return {word for page in PAGES for word in re.findall(rf"{start} ([a-z][\w-]*)", page.read_text())}
 
 
-def test_the_python_of_the_readme_draws_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+def page(name: str) -> str:
+    return (REPOSITORY / name).read_text()
+
+
+def an_alignment(folder: Path) -> None:
+    """What a checkout holds after `make train-align`: an audio encoder, with random weights here."""
     card = artifacts.read_card(REPOSITORY / "experiments" / "artifacts" / "toy" / "generator")
     aligned = {"kind": "audio-encoder", "preset": "log_mel", "notes": card.origin.notes}
     torch.manual_seed(0)
-    artifacts.save(AudioEncoder(256, "resnet18", NET), tmp_path / "artifacts/toy/audio-encoder", card=aligned)
-    (tmp_path / "experiments").symlink_to(REPOSITORY / "experiments")
-    soundfile.write(tmp_path / "bell.wav", np.random.default_rng(0).normal(0, 0.1, 16_000), 16_000)
+    artifacts.save(AudioEncoder(256, "resnet18", NET), folder / "artifacts/toy/audio-encoder", card=aligned)
+    (folder / "experiments").symlink_to(REPOSITORY / "experiments")
+
+
+def test_the_python_of_the_readme_draws_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", page("README.md"), re.DOTALL)
+    an_alignment(tmp_path)
     monkeypatch.chdir(tmp_path)
     found: dict[str, Any] = {}
     exec(code, found)
-    assert found["pictures"].shape == (1, 8, 3, 64, 64)
-    assert found["pictures"].dtype == torch.uint8
+    assert [picture.size for picture in found["pictures"]] == [(64, 64)] * 4
+    assert Image.open(tmp_path / "bell.png").tobytes() == found["pictures"][0].tobytes()
+
+
+def test_the_command_of_the_readme_draws_the_sounds_in_git(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (line,) = re.findall(r"^    \.venv/bin/sound2scene (generate .*)$", page("README.md"), re.MULTILINE)
+    an_alignment(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(line.split()) == 0
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
+        "bell.png",
+        "rain.png",
+        "grid.png",
+        "pictures.json",
+    }
+
+
+def test_the_sounds_in_git_are_small_and_those_of_the_toy_world() -> None:
+    for kind in ("bell", "rain"):
+        path = REPOSITORY / "experiments" / "sounds" / f"{kind}.flac"
+        assert path.stat().st_size < 100_000
+        expected_T = np.zeros(160_000, np.float32)
+        expected_T[48_000:88_000] = voice(kind, 0.5, -14.0, 2.5, seed=1)
+        assert np.abs(audio.load(path) - expected_T).max() < 1e-4
 
 
 def test_every_command_that_a_page_names_is_one() -> None:

@@ -89,7 +89,7 @@ def test_a_batch_comes_out_of_a_loaders_worker_as_what_it_is(workers: int) -> No
 
 
 def test_data_tells_nothing_unless_it_says_so() -> None:
-    assert DataFacts() == ((), (), None)
+    assert DataFacts() == ((), (), None, "")
 
 
 def test_clips_share_no_metadata_by_accident() -> None:

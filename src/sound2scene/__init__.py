@@ -1,4 +1,8 @@
-"""Turn sound into pictures of the scene it came from: train, measure and compare such models."""
+"""Turn sound into pictures of the scene it came from: train, measure and compare such models.
+
+`SoundToScene()("bell.wav", draws=4)` gives four pictures of a sound, from artifacts; `sound2scene --help`
+lists the commands that make such artifacts; README.md says the rest.
+"""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ Waveform = TypeVar("Waveform", NDArray[np.float32], Tensor)
 OVERSHOOT = 2.0
 
 _PCM16_FULL_SCALE = 32_768
-_SHORTEST_S = 0.01  # less is no sound, but the hum that its repetition would be
+SHORTEST_S = 0.01  # less is no sound, but the hum that its repetition would be
 _MENDED = ("WAV", "WAVEX", "RF64")  # these have been looked at by `wav.mended`
 _LOST_S = 0.05  # an MP3 file whose header denies more than this lies
 # Read past the cut, so that the resampling filter sees how the sound goes on there and not an artificial end.
@@ -79,7 +79,7 @@ def load(source: Source, clip_s: float = CLIP_S) -> NDArray[np.float32]:
 
 
 def to_clip(
-    samples_TC: NDArray[np.float32], sample_rate_hz: int, clip_s: float = CLIP_S, name: str = "sound"
+    samples_TC: NDArray[np.float32], sample_rate_hz: float, clip_s: float = CLIP_S, name: str = "sound"
 ) -> NDArray[np.float32]:
     """Bring decoded samples into the form that `load` returns.
 
@@ -100,10 +100,10 @@ def to_clip(
 
     if samples_TC.size == 0:
         raise InputError(f"{name}: holds no samples; give a file with sound")
-    if (count := len(samples_TC)) < _SHORTEST_S * sample_rate_hz:
+    if (count := len(samples_TC)) < SHORTEST_S * sample_rate_hz:
         raise InputError(
             f"{name}: holds {count} sample{'s' * (count > 1)} ({count / sample_rate_hz:.5f} s); "
-            f"give a file with at least {_SHORTEST_S:g} s of sound"
+            f"give a file with at least {SHORTEST_S:g} s of sound"
         )
     waveform_T = samples_TC.mean(1, dtype=np.float32)
     finite_T = np.isfinite(samples_TC).all(1)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sound2scene.types import InputError
 
+SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".au", ".wma")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 # Left by Windows, Synology and archives of macOS; what else is left is hidden (`._1.jpg`, `.DS_Store`).
 _LEFTOVERS = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found"}

@@ -185,11 +185,13 @@ class DataFacts(NamedTuple):
         classes: Class names in the order of their indices; empty where there are none.
         unlabelled: Splits of this run in which no clip has a label.
         encoder: Image encoder whose features come with the batches; None where none do.
+        name: What the data is called, such as `toy`; empty where no one says.
     """
 
     classes: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     encoder: EncoderFacts | None = None
+    name: str = ""
 
 
 class DivergedError(RuntimeError):

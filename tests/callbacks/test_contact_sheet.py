@@ -9,6 +9,7 @@ from PIL import Image
 from listening import Loudest
 from sound2scene.callbacks import contact_sheet
 from sound2scene.callbacks.contact_sheet import ContactSheet
+from sound2scene.commands.selection_run import select_moments
 from sound2scene.data.batches.sampler import fixed_sample
 from sound2scene.data.selection.file import Selection
 from sound2scene.data.selection.parts import Parts
@@ -53,6 +54,24 @@ def test_a_sheet_has_a_row_for_each_video_and_a_column_for_the_heat_map_where_th
     assert seen.height == blind.height > 3 * SIDE
     assert seen.width - blind.width == SIDE + GAP
     assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a.png", "b.json", "b.png"}
+
+
+def test_what_a_reader_must_know_of_the_choice_stands_on_the_sheet(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def spy(rows: list[SheetRow], about: str = "") -> Figure:
+        told.append(about)
+        return draw_sheet(rows, about)
+
+    monkeypatch.setattr(contact_sheet, "draw_sheet", spy)
+    (tmp_path / "a").mkdir()
+    one = {f"val/{toy.read_truth(folder, 'val')[0].key}": folder / "val" / "toy-val-000000.mp4"}
+    machine = {"accelerator": "cpu", "devices": 1}
+    select_moments(one, Middle(), tmp_path / "a" / "s.json", workers=0, about="trained on toys", **machine)
+    assert told == ["trained on toys"]
+    assert (tmp_path / "a" / "s.png").exists()
 
 
 def test_a_video_that_is_gone_or_spoilt_since_is_left_out(folder: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_the_card_says_what_the_network_is_and_where_it_comes_from(tiny_shards: 
     assert card.origin.data_fingerprint == data["train"]["fingerprint"] != data["val"]["fingerprint"]
     # 18 clips in batches of 6: the second epoch ends after step 6
     held_out = {"held_out": data["val"]["fingerprint"]}
-    assert card.origin.notes == {"why": "tests", "step": 6, "epoch": 1} | held_out
+    assert card.origin.notes == {"why": "tests", "step": 6, "epoch": 1} | held_out | {"data": "tiny"}
 
 
 def test_the_card_says_how_much_of_its_source_the_data_covers(tiny_shards: Path, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-import os
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -11,11 +12,13 @@ from PIL import Image
 from torch import Tensor
 
 from sound2scene import cli
-from sound2scene.commands import generate
-from sound2scene.figures.drawn import DrawnSound
+from sound2scene.commands import generate, picture_files
+from sound2scene.commands.picture_files import Heard
+from sound2scene.commands.picture_order import USUAL, Asked, Settings
 from sound2scene.methods import sound2scene
 from sound2scene.methods.sound2scene import SOUNDS_AT_ONCE, SoundToScene
-from sound2scene.types import InputError, Rejected
+from sound2scene.metrics import familiarity
+from sound2scene.types import Rejected
 
 SIDE = 8
 
@@ -31,6 +34,8 @@ class Loudness:
         self.batches.append(len(waveform_BT))
         return waveform_BT.abs().amax(dim=1, keepdim=True)
 
+    device, familiar, fingerprints = "cpu", None, {"audio_encoder": "a" * 64, "generator": "b" * 64}
+
     def draw(self, z_BD: Tensor, draws: int, seed: int, truncation: float) -> Tensor:
         grey_BJ = (200 * z_BD - torch.arange(draws)).round().to(torch.uint8)
         return grey_BJ[:, :, None, None, None].expand(-1, -1, 3, SIDE, SIDE)
@@ -42,9 +47,10 @@ def tone(path: Path, peak: float) -> Path:
     return path
 
 
-def drawn(paths: list[Path], scene: Loudness | None = None) -> Iterator[DrawnSound | Rejected]:
+def drawn(paths: list[Path], scene: Loudness | None = None) -> Iterator[Heard | Rejected]:
     found = cast(SoundToScene, scene or Loudness())
-    return generate.draw_files(found, paths, draws=2, seed=0, truncation=1.0)
+    asked = [Asked(path, path.stem) for path in paths]
+    return generate.draw_files(found, asked, Settings(USUAL, draws=2))
 
 
 def greys(path: Path) -> list[int]:
@@ -75,7 +81,7 @@ def test_options_reach_the_networks_and_the_line_says_what_became_of_the_files(
         "none.wav",
     ]
     assert printed.out == f"{out}: 1 sounds drawn, 3 pictures each; 2 could not be read\n"
-    assert {path.name for path in out.iterdir()} == {"a.png", "grid.png"}
+    assert {path.name for path in out.iterdir()} == {"a.png", "grid.png", "pictures.json"}
     assert greys(out / "a.png") == pytest.approx([100, 99, 98], abs=1)
 
 
@@ -85,79 +91,59 @@ def test_files_are_drawn_in_their_order_and_in_batches(tmp_path: Path) -> None:
     scene = Loudness()
     found = list(drawn(paths, scene))
     assert scene.batches == [SOUNDS_AT_ONCE - 1, SOUNDS_AT_ONCE]
-    assert [one.name if isinstance(one, DrawnSound) else Path(one.key).stem for one in found] == [
+    assert [one.sound.name if isinstance(one, Heard) else Path(one.key).stem for one in found] == [
         path.stem for path in paths
     ]
     for one, path in zip(found, paths, strict=True):
-        if isinstance(one, DrawnSound):
-            assert int(one.pixels_JCHW[0, 0, 0, 0]) == pytest.approx(200 * int(path.stem) / 40, abs=1)
+        if isinstance(one, Heard):
+            assert int(one.sound.pixels_JCHW[0, 0, 0, 0]) == pytest.approx(200 * int(path.stem) / 40, abs=1)
 
 
-def test_sounds_of_one_name_are_numbered(tmp_path: Path) -> None:
-    paths = [
-        tone(tmp_path / folder / "a.wav", peak) for folder, peak in (("x", 0.25), ("y", 0.5), ("z", 0.75))
-    ]
-    paths.append(tone(tmp_path / "grid.wav", 1.0))
-    assert generate.write_pictures(drawn(paths), tmp_path / "out") == (4, [])
-    names = ["a.png", "a-2.png", "a-3.png", "grid-2.png"]
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {*names, "grid.png"}
-    firsts = [greys(tmp_path / "out" / name)[0] for name in names]
-    assert firsts == pytest.approx([50, 100, 150, 200], abs=1)
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"file/out/a\.png: cannot be written .*; choose another folder"):
-        generate.write_pictures(drawn([tone(tmp_path / "a.wav", 0.5)]), tmp_path / "file" / "out")
-
-
-def test_a_picture_that_fails_half_way_leaves_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_sound_that_lies_far_is_named_and_a_familiar_one_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sounds = [tone(tmp_path / "a.wav", 0.5)]
-    generate.write_pictures(drawn(sounds), tmp_path / "out")
-    before = (tmp_path / "out" / "a.png").read_bytes()
+    z_ND = torch.eye(4).repeat(10, 1) + 0.05 * torch.rand(40, 4)
+    known = familiarity.of_latents(z_ND)
 
-    def fails(self: Image.Image, path: Path, format: str) -> None:
-        path.write_bytes(b"half")
-        raise OSError("disk full")
+    class Knowing(Loudness):
+        """Hears a quiet sound as a familiar one, and a loud one as none of them."""
 
-    monkeypatch.setattr(Image.Image, "save", fails)
-    with pytest.raises(InputError, match="disk full"):
-        generate.write_pictures(drawn(sounds), tmp_path / "out")
-    assert (tmp_path / "out" / "a.png").read_bytes() == before
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.png", "grid.png"}
+        familiar = known  # type: ignore[assignment]
 
+        def encode(self, waveform_BT: Tensor) -> Tensor:
+            loud_B = waveform_BT.abs().amax(dim=1) > 0.5
+            return torch.where(loud_B[:, None], -torch.ones(4), z_ND[0])
 
-def test_nothing_readable_writes_nothing(tmp_path: Path) -> None:
-    written, rejected = generate.write_pictures(drawn([tmp_path / "none.wav"]), tmp_path / "out")
-    assert written == 0
-    assert [Path(one.key).name for one in rejected] == ["none.wav"]
-    assert not (tmp_path / "out").exists()
+        def draw(self, z_BD: Tensor, draws: int, seed: int, truncation: float) -> Tensor:
+            return torch.zeros(len(z_BD), draws, 3, SIDE, SIDE, dtype=torch.uint8)
 
-
-def test_the_grid_shows_the_first_sounds_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate, "GRID_ROWS", 2)
-    sounds = [tone(tmp_path / f"{number}.wav", 0.5) for number in range(3)]
-    generate.write_pictures(drawn(sounds[:2]), tmp_path / "two")
-    generate.write_pictures(drawn(sounds), tmp_path / "three")
-    two, three = (Image.open(tmp_path / name / "grid.png").size for name in ("two", "three"))
-    assert two == three
-
-
-def test_names_in_any_bytes_and_of_any_length_are_drawn(tmp_path: Path) -> None:
-    names = [b"\xff\x80.wav", "犬$_^{}\\.wav".encode(), b"x" * 251 + b".wav", b"y" * 250 + b"1.wav"]
-    paths = [tmp_path / os.fsdecode(name) for name in names]
-    for path in paths:
-        tone(tmp_path / "a.wav", 0.5).rename(path)  # libsndfile's wrapper writes no such names
-    assert generate.write_pictures(drawn([*paths, paths[2]]), tmp_path / "out") == (5, [])
-    found = {os.fsencode(path.name) for path in (tmp_path / "out").iterdir()}
-    cut = [b"x" * generate.NAME_BYTES + end for end in (b".png", b"-2.png")]
-    assert found >= {b"grid.png", b"\xff\x80.png", "犬$_^{}\\.png".encode(), *cut}
+    monkeypatch.setattr(sound2scene, "SoundToScene", Knowing)
+    monkeypatch.setattr(generate, "TOLD", 1)
+    files = [
+        str(tone(tmp_path / f"{name}.wav", peak))
+        for name, peak in (("far", 0.9), ("near", 0.1), ("odd", 0.9))
+    ]
+    assert cli.main(["generate", *files, "-o", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert re.search(
+        r"far\.wav: lies far from the sounds .* \(cosine to the nearest -0\.\d+, 95 % of", told[0]
+    )
+    assert told[1] == f"sound2scene: 2 of 3 sounds lie so far; see {tmp_path / 'out' / 'pictures.json'}"
+    assert len(told) == 2
+    found = json.loads((tmp_path / "out" / "pictures.json").read_text())["sounds"]
+    assert [(one["name"], one["far"]) for one in found] == [("far", True), ("near", False), ("odd", True)]
 
 
-def test_the_grid_shows_the_first_draws_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate, "GRID_DRAWS", 1)
-    generate.write_pictures(drawn([tone(tmp_path / "a.wav", 0.5)]), tmp_path / "out")
-    with Image.open(tmp_path / "out" / "grid.png") as grid:
-        assert 2 * 256 < grid.size[0] < 3 * 256
+def test_pages_and_draws_that_a_grid_leaves_out_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sound2scene, "SoundToScene", Loudness)
+    monkeypatch.setattr(picture_files, "GRID_ROWS", 2)
+    monkeypatch.setattr(picture_files, "GRID_DRAWS", 1)
+    for number in range(5):
+        tone(tmp_path / "in" / f"{number}.wav", 0.5)
+    out = tmp_path / "out"
+    assert cli.main(["generate", str(tmp_path / "in"), "-o", str(out), "-n", "2", "--layout", "grid"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == ["grid.png to grid-3.png: 2 sounds a page", "grid.png: shows the first 1 of 2 draws"]
+    assert {path.name for path in out.iterdir()} == {"grid.png", "grid-2.png", "grid-3.png", "pictures.json"}

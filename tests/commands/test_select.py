@@ -4,10 +4,11 @@ import pytest
 
 from forked import Forked, command
 from made_videos import write_video
-from sound2scene import cli
+from sound2scene import artifacts, cli
 from sound2scene.commands import selection_run
 from sound2scene.data.selection.file import Choice, Selection
 from sound2scene.moments import Scorer
+from tiny import tiny_localizer
 
 CHOSEN = Selection({}, {"a": Choice((1.0,), (0.5,), 10.0)}, {"b": ("silent", "b.mp4: silent")})
 
@@ -28,7 +29,7 @@ def test_every_option_reaches_the_run(
     machine = ["--accelerator", "cpu", "--devices", "2", "--nodes", "4"]
     assert cli.main(["select", str(tmp_path), "--output", str(output), *more, *machine]) == 0
     settings = {"accelerator": "cpu", "devices": "2", "num_nodes": 4}
-    assert given == [["a"], "Loudest", output, 3, 0, "listening.loudest", True, settings]
+    assert given == [["a"], "Loudest", output, 3, 0, "listening.loudest", True, "", settings]
     assert capsys.readouterr().out == f"{output}: 1 videos with moments, 1 rejected (silent 1)\n"
 
 
@@ -53,6 +54,47 @@ def test_nothing_but_rejected_videos_is_status_1(tmp_path: Path, capsys: pytest.
     (line,) = [line for line in err.splitlines() if "no video can be used, for instance a: " in line]
     assert "a.mp4" in line
     assert Selection.load(output).rejected["a"][0] == "undecodable"
+
+
+@pytest.mark.parametrize(
+    ("trained", "folder", "told"),
+    [
+        ("toy", "mine", "localizer trained on the toy world alone: what it chooses in mine means little"),
+        ("theirs", "mine", "localizer trained on theirs: whether it is right in mine, look at the sheet"),
+        ("mine", "mine", ""),
+        ("toy", "toy-videos", ""),
+        ("toy", "toy-videos/val", ""),
+        (None, "mine", ""),
+    ],
+)
+def test_a_localizer_trained_on_something_else_says_so_on_the_terminal_and_on_the_sheet(
+    trained: str | None,
+    folder: str,
+    told: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notes = {} if trained is None else {"data": trained}
+    card = {"kind": "localizer", "preset": "log_mel", "notes": notes}
+    localizer = artifacts.save(tiny_localizer(), tmp_path / "localizer", card=card)
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / "a.mp4").touch()
+    (tmp_path / "toy-videos").mkdir(exist_ok=True)
+    (tmp_path / "toy-videos" / "toy.json").touch()
+    given: list[object] = []
+    monkeypatch.setattr(selection_run, "select_moments", lambda *more, **_: given.extend(more) or CHOSEN)
+    more = ["-o", str(tmp_path / "s.json"), "--localizer", str(localizer)]
+    assert cli.main(["select", str(tmp_path / folder), *more]) == 0
+    assert given[-1] == told
+    err = capsys.readouterr().err
+    assert (f"sound2scene: {told}; experiments/localizer/videos.yaml" in err) if told else not err
+
+
+def test_the_toy_localizer_in_git_says_on_what_it_was_trained() -> None:
+    toy = Path(__file__).parents[2] / "experiments" / "artifacts" / "toy"
+    for part in ("localizer", "image-encoder", "generator", "judge"):
+        assert artifacts.read_card(toy / part).origin.notes["data"] == "toy"
 
 
 @pytest.mark.slow

@@ -409,7 +409,7 @@ def test_facts_tell_classes_and_the_encoder_of_the_features(tiny_shards: Path, f
     data.setup("fit")
     fingerprint = artifacts.read_card(fresh.image_encoder).fingerprint
     encoder = EncoderFacts(fresh.image_encoder, fingerprint, "small64", Z_DIM)
-    assert data.facts() == DataFacts(CLASSES, (), encoder)
+    assert data.facts() == DataFacts(CLASSES, (), encoder, "tiny")
     assert ClipDataModule(str(tiny_shards)).facts() == DataFacts()  # before a run there is nothing to tell
 
 

@@ -174,7 +174,7 @@ def test_pictures_outside_of_class_folders_have_no_labels(tmp_path: Path) -> Non
     paint(tmp_path / "val" / "0.png", 1)
     data = PictureFolderDataModule(str(tmp_path), batch_size=1, workers=0, read=CROPS)
     data.setup("fit")
-    assert data.facts() == DataFacts(("cat",), ("val",), None)
+    assert data.facts() == DataFacts(("cat",), ("val",), None, tmp_path.name)
 
 
 def test_classes_that_differ_between_the_splits_of_a_run_are_refused(folder: Path) -> None:

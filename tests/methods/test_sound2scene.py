@@ -2,6 +2,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_a_sounds_picture_does_not_depend_on_the_files_beside_it(
     assert generate(pair, tmp_path / "all", sounds, "-n", "3") == 0
     assert generate(pair, tmp_path / "alone", sounds[4:5], "-n", "3") == 0
     assert generate(pair, tmp_path / "turned", sounds[::-1], "-n", "3") == 0
-    names = {f"{path.stem}.png" for path in sounds} | {"grid.png"}
+    names = {f"{path.stem}.png" for path in sounds} | {"grid.png", "pictures.json"}
     assert {path.name for path in (tmp_path / "all").iterdir()} == names
     whole = {path.stem: (tmp_path / "all" / f"{path.stem}.png").read_bytes() for path in sounds}
     assert (tmp_path / "alone" / "tone4.png").read_bytes() == whole["tone4"]
@@ -228,6 +229,74 @@ def test_published_sounds_and_an_mp3_are_drawn(
     soundfile.write(mp3, tones, 44_100)
     assert generate(pair, tmp_path / "out", [*files, mp3], "-n", "2") == 0
     assert len(list((tmp_path / "out").glob("*.png"))) == 10
+
+
+def pixels(pictures: list[Image.Image]) -> list[bytes]:
+    return [picture.tobytes() for picture in pictures]
+
+
+def test_a_scene_that_is_called_gives_the_pictures_of_the_command(
+    pair: tuple[Path, Path], sounds: list[Path], tmp_path: Path
+) -> None:
+    scene = SoundToScene(pair[0], pair[1], "cpu")
+    pictures = scene(sounds[1], draws=3, seed=5, truncation=0.7)
+    assert [(type(one), one.size, one.mode) for one in pictures] == [(Image.Image, (32, 32), "RGB")] * 3
+    assert generate(pair, tmp_path, sounds[1:2], "-n", "3", "--seed", "5", "--truncation", "0.7") == 0
+    strip = np.asarray(Image.open(tmp_path / "tone1.png"))
+    assert np.array_equal(np.concatenate([np.asarray(one) for one in pictures], axis=1), strip)
+
+
+def test_a_list_of_files_bytes_and_samples_gives_a_list_of_lists(
+    pair: tuple[Path, Path], sounds: list[Path]
+) -> None:
+    scene = SoundToScene(pair[0], pair[1], "cpu")
+    samples_TC, rate = soundfile.read(sounds[1], dtype="int16")
+    forms = [str(sounds[1]), sounds[1].read_bytes(), samples_TC, torch.from_numpy(samples_TC.T.copy())]
+    rows = scene(forms, draws=2, sample_rate_hz=rate)
+    assert [pixels(row) for row in rows] == [pixels(scene(sounds[1], draws=2))] * 4
+    assert pixels(scene(samples_TC, draws=2, sample_rate_hz=rate)) == pixels(rows[0])
+    assert scene([]) == []
+    assert pixels(scene(sounds[1], draws=np.int64(2), seed=np.int64(0))) == pixels(rows[0])
+
+
+@pytest.mark.parametrize(
+    ("sound", "settings", "told"),
+    [
+        (np.zeros(16_000), {}, r"^sound: an array does not say its rate; give sample_rate_hz"),
+        ([np.zeros(16_000), 3], {"sample_rate_hz": 16_000}, r"^sound 1: a int is no sound; give a path"),
+        ([0.1, 0.2], {}, r"^sound 0: a float is no sound"),
+        ("bell.wav", {"sample_rate_hz": 44_100}, r"^sample_rate_hz=44100: files state their own rate"),
+        ("none.wav", {}, r"^none\.wav: cannot be opened"),
+        (
+            np.zeros(16_000),
+            {"sample_rate_hz": 16_000, "draws": 0},
+            r"^draw\.draws is 0; set it to",
+        ),
+        (
+            np.zeros(16_000),
+            {"sample_rate_hz": 16_000, "draws": 1.5},
+            r"^draw\.draws is 1.5; set it to a whole",
+        ),
+        (np.zeros(16_000), {"sample_rate_hz": 16_000, "seed": -1}, r"^draw\.seed is -1; set it to between"),
+        (np.zeros(16_000), {"sample_rate_hz": 16_000, "truncation": 2}, r"^draw\.truncation is 2; set it to"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_one_line(
+    pair: tuple[Path, Path], sound: Any, settings: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InputError, match=told) as caught:
+        SoundToScene(pair[0], pair[1], "cpu")(sound, **settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_tensors_of_other_shapes_are_refused_in_our_words(pair: tuple[Path, Path]) -> None:
+    scene = SoundToScene(pair[0], pair[1], "cpu")
+    for wrong in (torch.zeros(160_000), torch.zeros(1, 44_100), torch.zeros(1, 160_000, dtype=torch.int16)):
+        with pytest.raises(InputError, match=r"^encode takes floats \(B, 160000\), not torch"):
+            scene.encode(wrong)
+    for latents in (torch.zeros(Z_DIM), torch.zeros(1, Z_DIM + 1)):
+        with pytest.raises(InputError, match=rf"^draw takes latents \(B, {Z_DIM}\), not \("):
+            scene.draw(latents)
 
 
 def test_help_needs_no_torch() -> None:

@@ -14,6 +14,7 @@ from sound2scene.data.shards.read import ShardDataset
 from sound2scene.latent import noise_rows
 from sound2scene.losses.infonce import CosineInfoNCE, L2InfoNCE
 from sound2scene.methods.sound2scene import FrozenGenerator
+from sound2scene.metrics import familiarity
 from sound2scene.models.audio_encoder import AudioEncoder
 from sound2scene.stages.align import AlignStage
 from sound2scene.types import DataFacts, DivergedError, EncoderFacts, InputError
@@ -222,6 +223,20 @@ def test_the_export_names_the_image_encoder_whose_space_was_learned(
     network, kind, preset, notes = stage.exports()
     assert (network, kind, preset) == (stage.audio_encoder, "audio-encoder", "log_mel")
     assert notes == {"image_encoder": artifacts.read_card(tiny_image_encoder).fingerprint}
+
+
+def test_the_export_keeps_what_sounds_the_best_state_was_validated_on(
+    data: ClipDataModule, tmp_path: Path
+) -> None:
+    stage = tiny_stage()
+    tiny_trainer(tmp_path).validate(stage, data, verbose=False)
+    found = stage.retrieved
+    assert found is not None
+    z_audio_ND = found.z_audio_ND.repeat(5, 1) + 0.01 * torch.rand(45, Z_DIM)
+    stage.retrieved = found._replace(z_audio_ND=z_audio_ND)
+    known = familiarity.of_notes(stage.exports().notes, "card.json")
+    assert known == familiarity.of_latents(z_audio_ND)
+    assert known is not None
 
 
 def test_facts_that_fit_are_the_encoder_that_they_name() -> None:

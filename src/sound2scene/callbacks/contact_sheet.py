@@ -33,10 +33,11 @@ class ContactSheet(pl.Callback):
         parts: Selection in the making; the sheet has the name of its file, as PNG.
         videos: File of each key.
         scorer: Who chose.
+        about: What a reader of the sheet must know of that; nothing by default.
     """
 
-    def __init__(self, parts: Parts, videos: Mapping[str, Path], scorer: Scorer) -> None:
-        self.parts, self.videos, self.scorer = parts, videos, scorer
+    def __init__(self, parts: Parts, videos: Mapping[str, Path], scorer: Scorer, about: str = "") -> None:
+        self.parts, self.videos, self.scorer, self.about = parts, videos, scorer, about
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Draw; comes after the writer's teardown and before the scorer leaves its device."""
@@ -60,7 +61,8 @@ class ContactSheet(pl.Callback):
         if rows:
             path = self.parts.target.with_suffix(".png")
             try:
-                save(draw_sheet(rows, self._about(len(rows), len(chosen))), path)
+                about = "; ".join(filter(None, [self.about, self._about(len(rows), len(chosen))]))
+                save(draw_sheet(rows, about), path)
             except OSError as error:
                 raise InputError(f"{path}: cannot be written ({error}); choose another output") from None
 

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from sound2scene import artifacts
 from sound2scene.callbacks.improvement import held_out
 from sound2scene.callbacks.provenance import Origins
-from sound2scene.lightning import is_dry_run
+from sound2scene.lightning import facts_of, is_dry_run
 from sound2scene.protocols import Exporting
 
 ARTIFACT = "artifact"
@@ -39,6 +39,8 @@ class ExportArtifact:
         network, kind, preset, notes = pl_module.exports()
         stamp: dict[str, Any] = {"coverage": self.origins.coverage} if self.origins.coverage else {}
         stamp |= {"held_out": self.origins.data["val"]} if "val" in self.origins.data else {}
+        if name := facts_of(trainer).name:
+            stamp["data"] = name
         card = {
             "kind": kind,
             "preset": preset,

@@ -2,47 +2,59 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
+from sound2scene.commands.picture_order import (
+    NETWORKS,
+    USUAL,
+    Asked,
+    Layout,
+    Order,
+    Settings,
+    check_same,
+    ordered_again,
+    sounds_of,
+)
 
 if TYPE_CHECKING:
-    from PIL import Image
     from torch import Tensor
 
-    from sound2scene.figures.drawn import DrawnSound
+    from sound2scene.commands.picture_files import Heard, PictureFiles
+    from sound2scene.commands.picture_record import Drawn
     from sound2scene.methods.sound2scene import SoundToScene
     from sound2scene.types import Rejected
 
-GRID = "grid"
-GRID_ROWS = 40
-GRID_DRAWS = 32
 MOST_DRAWS = 1024  # of 128 px, side by side, which viewers of PNG still open
-NAME_BYTES = 200  # of 255 that file systems take, with room for a number
+TOLD = 10  # lines about sounds that lie far; the record has them all
 
 
 def generate(
-    files: Annotated[list[Path], Option(metavar="FILE")],
+    files: Annotated[list[Path] | None, Option(metavar="FILE")] = None,
     *,
     folder: Output,
-    draws: Annotated[int, Option("-n", between=(1, MOST_DRAWS))] = 8,
-    seed: Seed = 0,
-    truncation: Annotated[float, Option(between=(0, 1))] = 1.0,
-    audio_encoder: Path = Path("artifacts/toy/audio-encoder"),
-    generator: Path = Path("experiments/artifacts/toy/generator"),
+    list_: Annotated[Path | None, Option("--list", metavar="LIST")] = None,
+    again: Annotated[Path | None, Option(metavar="RECORD")] = None,
+    layout: Layout = USUAL["layout"],
+    draws: Annotated[int, Option("-n", between=(1, MOST_DRAWS))] = USUAL["draws"],
+    seed: Seed = USUAL["seed"],
+    truncation: Annotated[float, Option(between=(0, 1))] = USUAL["truncation"],
+    audio_encoder: Path = NETWORKS[0],
+    generator: Path = NETWORKS[1],
     device: str | None = None,
     admit: Admit = None,
 ) -> int:
     """Draw pictures of sound files; status 1 if a file could not be read.
 
     Args:
-        files: Any sound file, or a video with sound.
-        folder: Folder of the pictures: one file per sound, and a grid of all.
+        files: Sound files, videos with sound, and folders, which are searched for both.
+        folder: Folder of the pictures; pictures.json beside them says what they were drawn of and with.
+        list_: Text file with one more of these on each line.
+        again: A pictures.json whose pictures to draw once more, the same ones to the last bit.
+        layout: A file per picture, a strip per sound with grids of 40 sounds, or the grids alone.
         draws: Pictures per sound.
         seed: Seed of the noise.
         truncation: How much of the noise is kept; 1 truncates nothing, 0 leaves its mean.
@@ -52,121 +64,151 @@ def generate(
         admit: Packages of your own whose classes cards may name; loading one runs its code.
     """
     from sound2scene import artifacts
-    from sound2scene.methods.sound2scene import SoundToScene
 
     artifacts.admit(*(admit or ()))
-    scene = SoundToScene(str(audio_encoder), str(generator), device)
-    drawn = draw_files(scene, files, draws=draws, seed=seed, truncation=truncation)
-    written, rejected = write_pictures(drawn, folder)
-    for clip in rejected:
-        print(f"sound2scene: {clip.reason}", file=sys.stderr)
-    print(f"{folder}: {written} sounds drawn, {draws} pictures each; {len(rejected)} could not be read")
+    settings = Settings(seed=seed, draws=draws, truncation=truncation, layout=layout)
+    order = Order([], settings, (audio_encoder, generator), device)
+    if again is None:
+        order = order._replace(asked=sounds_of(files, list_))
+    else:
+        order = ordered_again(again, order, bool(files or list_))
+    return _carried_out(order, folder)
+
+
+def _carried_out(order: Order, folder: Path) -> int:
+    from sound2scene.commands.picture_files import PictureFiles
+    from sound2scene.methods.sound2scene import SoundToScene
+
+    scene = SoundToScene(str(order.networks[0]), str(order.networks[1]), order.device)
+    if order.record is not None:
+        check_same(order, scene)
+    writer = PictureFiles(folder, order.settings["layout"], _about(order.settings))
+    rejected = writer.write(draw_files(scene, order.asked, order.settings))
+    if writer.sounds:
+        _record(writer, rejected, order, scene)
+    _tell(writer, rejected, order.settings, scene)
     return 1 if rejected else 0
 
 
-def draw_files(
-    scene: SoundToScene, files: Sequence[Path], **settings: Any
-) -> Iterator[DrawnSound | Rejected]:
+def draw_files(scene: SoundToScene, asked: Sequence[Asked], settings: Settings) -> Iterator[Heard | Rejected]:
     """Read and draw files in batches, in their order; one that cannot be read comes back with the reason.
 
     Args:
         scene: The networks.
-        files: Any sound files.
-        settings: Settings of `SoundToScene.draw`.
+        asked: The files.
+        settings: Draws, seed and truncation.
     """
-    import torch
     from tqdm import tqdm
 
-    from sound2scene.figures.drawn import DrawnSound
     from sound2scene.methods.sound2scene import SOUNDS_AT_ONCE
-    from sound2scene.types import Rejected
 
-    with tqdm(total=len(files), desc="sounds", unit="file", disable=len(files) <= SOUNDS_AT_ONCE) as progress:
-        for start in range(0, len(files), SOUNDS_AT_ONCE):
-            part = files[start : start + SOUNDS_AT_ONCE]
-            read = [_read(path) for path in part]
-            heard = [found for found in read if not isinstance(found, Rejected)]
-            pictures = iter(scene.draw(scene.encode(torch.stack(heard)), **settings) if heard else ())
-            for path, found in zip(part, read, strict=True):
-                yield found if isinstance(found, Rejected) else DrawnSound(path.stem, found, next(pictures))
+    with tqdm(total=len(asked), desc="sounds", unit="file", disable=len(asked) <= SOUNDS_AT_ONCE) as progress:
+        for start in range(0, len(asked), SOUNDS_AT_ONCE):
+            yield from _batch(scene, part := asked[start : start + SOUNDS_AT_ONCE], settings)
             progress.update(len(part))
 
 
-def write_pictures(drawn: Iterable[DrawnSound | Rejected], folder: Path) -> tuple[int, list[Rejected]]:
-    """Write a PNG per sound, its pictures side by side, and `grid.png` of the first 40 sounds and 32 draws.
-
-    Args:
-        drawn: What `draw_files` gives.
-        folder: Where to; files of the same names are replaced, sounds of one name are numbered, and
-            names longer than 200 bytes are cut.
-
-    Returns:
-        How many sounds were written, and the files that could not be read.
-
-    Raises:
-        InputError: If the folder cannot be written.
-    """
-    from PIL import Image
-
-    from sound2scene.figures.drawn import grid_of_sounds
-    from sound2scene.figures.panels import save as save_figure
+def _batch(scene: SoundToScene, part: Sequence[Asked], settings: Settings) -> Iterator[Heard | Rejected]:
+    from sound2scene.commands.picture_files import Heard
+    from sound2scene.figures.drawn import DrawnSound
     from sound2scene.types import Rejected
 
-    shown: list[DrawnSound] = []
-    rejected: list[Rejected] = []
-    taken = {GRID}
-    for found in drawn:
+    read = [_read(one) for one in part]
+    drawn = _drawn(scene, [found[0] for found in read if not isinstance(found, Rejected)], settings)
+    for one, found in zip(part, read, strict=True):
         if isinstance(found, Rejected):
-            rejected.append(found)
+            yield found
             continue
-        stem, number = _short(found.name), 2
-        name = stem
-        while name in taken:
-            name, number = f"{stem}-{number}", number + 1
-        taken.add(name)
-        strip_HWC = found.pixels_JCHW.permute(2, 0, 3, 1).flatten(1, 2)
-        _write(folder / f"{name}.png", partial(_save_picture, Image.fromarray(strip_HWC.numpy())))
-        if len(shown) < GRID_ROWS:
-            shown.append(found._replace(pixels_JCHW=found.pixels_JCHW[:GRID_DRAWS]))
-    if shown:
-        _write(folder / f"{GRID}.png", partial(save_figure, grid_of_sounds(shown)))
-    return len(taken) - 1, rejected
+        waveform_T, sha256 = found
+        pixels_JCHW, cosine, far = next(drawn)
+        yield Heard(one.path, sha256, DrawnSound(one.name, waveform_T, pixels_JCHW), cosine, far)
 
 
-def _write(path: Path, save: Callable[[Path], None]) -> None:
-    from sound2scene.types import InputError
+def _drawn(
+    scene: SoundToScene, heard: list[Tensor], settings: Settings
+) -> Iterator[tuple[Tensor, float | None, bool | None]]:
+    """Pictures of each sound, how near it lies to familiar ones, and whether that is far."""
+    import torch
 
-    try:
-        save(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error}); choose another folder") from None
-
-
-def _save_picture(picture: Image.Image, path: Path) -> None:
-    from sound2scene import files
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with files.replacing(path) as partial_path:
-        picture.save(partial_path, format="png")
-
-
-def _short(name: str) -> str:
-    """A name that leaves room for a number and an ending, cut between two letters."""
-    while len(os.fsencode(name)) > NAME_BYTES:
-        name = name[:-1]
-    return name
+    if not heard:
+        return
+    z_BD = scene.encode(torch.stack(heard))
+    pixels_BJCHW = scene.draw(z_BD, settings["draws"], settings["seed"], settings["truncation"])
+    known = scene.familiar
+    cosines = [None] * len(heard) if known is None else known.nearest(z_BD).tolist()
+    for pixels_JCHW, cosine in zip(pixels_BJCHW, cosines, strict=True):
+        yield pixels_JCHW, cosine, None if known is None else cosine < known.cosine
 
 
-def _read(path: Path) -> Tensor | Rejected:
+def _read(asked: Asked) -> tuple[Tensor, str] | Rejected:
+    """A sound and the checksum of its file."""
     import torch
 
     from sound2scene import audio
+    from sound2scene.commands.picture_record import checksum
     from sound2scene.types import InputError, Rejected
 
     try:
-        return torch.from_numpy(audio.load(path))
+        waveform_T = torch.from_numpy(audio.load(asked.path))
+        found = checksum(asked.path)
     except InputError as error:
-        return Rejected(str(path), str(error))
+        return Rejected(str(asked.path), str(error))
+    if asked.sha256 not in (None, found):
+        return Rejected(
+            str(asked.path), f"{asked.path}: has changed since it was drawn; bring the old file back"
+        )
+    return waveform_T, found
+
+
+def _about(settings: Settings) -> str:
+    return f"seed {settings['seed']}, truncation {settings['truncation']:g}"
+
+
+def _record(writer: PictureFiles, rejected: Sequence[Rejected], order: Order, scene: SoundToScene) -> None:
+    from sound2scene.commands.picture_record import Network, Unreadable, write_record
+
+    audio_encoder, generator = (
+        Network(folder=str(folder), fingerprint=scene.fingerprints[name])
+        for name, folder in zip(("audio_encoder", "generator"), order.networks, strict=True)
+    )
+    unreadable = [Unreadable(file=one.key, reason=one.reason) for one in rejected]
+    device = str(scene.device)
+    write_record(writer.folder, order.settings, device, (audio_encoder, generator), writer.sounds, unreadable)
+
+
+def _tell(
+    writer: PictureFiles, rejected: Sequence[Rejected], settings: Settings, scene: SoundToScene
+) -> None:
+    """Say what was drawn, what could not be, and what means little."""
+    from sound2scene.commands.picture_files import GRID_DRAWS, GRID_ROWS
+
+    for clip in rejected:
+        print(f"sound2scene: {clip.reason}", file=sys.stderr)
+    _tell_far([one for one in writer.sounds if one.get("far")], writer, scene)
+    draws = settings["draws"]
+    print(
+        f"{writer.folder}: {len(writer.sounds)} sounds drawn, {draws} pictures each; "
+        f"{len(rejected)} could not be read"
+    )
+    if len(writer.pages) > 1:
+        print(f"{writer.pages[0]} to {writer.pages[-1]}: {GRID_ROWS} sounds a page")
+    if writer.pages and draws > GRID_DRAWS:
+        print(f"{writer.pages[0]}: shows the first {GRID_DRAWS} of {draws} draws")
+
+
+def _tell_far(far: Sequence[Drawn], writer: PictureFiles, scene: SoundToScene) -> None:
+    from sound2scene.commands.picture_record import RECORD
+
+    usual = "" if scene.familiar is None else f", 95 % of them reach {scene.familiar.cosine:.3f}"
+    for one in far[:TOLD]:
+        print(
+            f"sound2scene: {one['file']}: lies far from the sounds that the audio encoder was validated on "
+            f"(cosine to the nearest {one.get('cosine'):.3f}{usual}); do not trust its pictures",
+            file=sys.stderr,
+        )
+    if len(far) > TOLD:
+        words = f"{len(far)} of {len(writer.sounds)} sounds lie so far; see {writer.folder / RECORD}"
+        print(f"sound2scene: {words}", file=sys.stderr)
 
 
 COMMAND: Command = generate

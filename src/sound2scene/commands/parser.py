@@ -136,7 +136,8 @@ def _add(parser: Parser, parameter: inspect.Parameter, hint: Any, about: str) ->
     else:
         names = (parameter.name,)
         words["metavar"] = option.metavar or parameter.name.upper()
-        words |= {} if required else {"nargs": "?", "default": default}
+        many = "nargs" in words
+        words |= {} if required else {"nargs": "*" if many else "?", "default": default}
     parser.add_argument(*names, **words)
 
 

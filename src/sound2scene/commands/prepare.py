@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
+from sound2scene import defaults
 from sound2scene.commands.parser import Command, Option, Output, Seed, Share, Workers
 from sound2scene.commands.verify import describe
 from sound2scene.data import settings
@@ -21,7 +22,7 @@ def toy(
     shards: Output,
     videos: Annotated[Path, Option(writes=True)] = Path(settings.TOY_VIDEOS),
     frame: settings.ToyMomentRule = settings.TOY_MOMENT,
-    localizer: Path = Path("experiments/artifacts/toy/localizer"),
+    localizer: Path = Path(defaults.LOCALIZER),
     train: Count = settings.TOY_TRAIN_CLIPS,
     val: Count = settings.TOY_HELD_OUT_CLIPS,
     test: Count = settings.TOY_HELD_OUT_CLIPS,

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from sound2scene import defaults
 from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def select(
     *,
     output: Output,
     scorer: str = "localizer",
-    localizer: Path = Path("experiments/artifacts/toy/localizer"),
+    localizer: Path = Path(defaults.LOCALIZER),
     seed: Seed = 0,
     top_k: Annotated[int, Option(at_least=1)] = 10,
     retry_rejected: bool = False,
@@ -46,14 +47,18 @@ def select(
         admit: Packages of your own whose classes a localizer's card may name; loading one runs its code.
     """
     from sound2scene import artifacts
-    from sound2scene.commands.selection_run import scorer_of, select_moments
+    from sound2scene.commands.selection_run import foreign_to, scorer_of, select_moments
     from sound2scene.data.video.find import find_videos
+    from sound2scene.distributed import world
 
     artifacts.admit(*(admit or ()))
     found, who = find_videos(videos), scorer_of(scorer, localizer, seed)
     name = scorer if "." in scorer else None  # two objects of one class are two scorers
+    about = foreign_to(localizer, videos) if scorer == "localizer" else ""
+    if about and world()[0] == 0:
+        print(f"sound2scene: {about}; experiments/localizer/videos.yaml trains one on them", file=sys.stderr)
     machine = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes}
-    chosen = select_moments(found, who, output, top_k, workers, name, retry_rejected, **machine)
+    chosen = select_moments(found, who, output, top_k, workers, name, retry_rejected, about, **machine)
     return _report(chosen, output)
 
 

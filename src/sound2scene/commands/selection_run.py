@@ -26,6 +26,7 @@ from sound2scene.commands.quiet import quiet
 from sound2scene.data.batches.footage import FootageModule
 from sound2scene.data.selection.file import Selection
 from sound2scene.data.selection.parts import Parts
+from sound2scene.data.toy import world as toy
 from sound2scene.files import alone
 from sound2scene.models.scorers import Middle, Random
 from sound2scene.moments import Scorer
@@ -41,6 +42,7 @@ def select_moments(
     workers: int = 2,
     name: str | None = None,
     retry_rejected: bool = False,
+    about: str = "",
     **machine: Any,
 ) -> Selection:
     """Score every step of every video and keep the best; what an earlier run has finished is kept.
@@ -56,6 +58,7 @@ def select_moments(
         workers: Decoding processes for each scoring one.
         name: Name of the scorer in the selection; by default the path of its class.
         retry_rejected: Try videos again that could not be used; their files may have been mended.
+        about: What a reader of the contact sheet must know.
         machine: `accelerator`, `devices` and `num_nodes` of a Lightning Trainer; one process by default.
 
     Raises:
@@ -66,7 +69,7 @@ def select_moments(
     # One process of a run has the output for it; on several machines nobody can say which that is.
     first = getattr(rank_zero_only, "rank", 0) == 0 and machine.get("num_nodes", 1) == 1
     with alone(output) if first else nullcontext():
-        return _selected(videos, stage, output, workers, name, retry_rejected, machine)
+        return _selected(videos, stage, output, workers, name, retry_rejected, about, machine)
 
 
 def _selected(
@@ -76,6 +79,7 @@ def _selected(
     workers: int,
     name: str | None,
     retry_rejected: bool,
+    about: str,
     machine: Mapping[str, Any],
 ) -> Selection:
     scorer, top_k = stage.scorer, stage.top_k
@@ -83,7 +87,7 @@ def _selected(
     done = parts.selection()
     known = done.videos.keys() | (set() if retry_rejected else done.rejected.keys())
     missing = {key: path for key, path in videos.items() if key not in known}
-    callbacks: list[pl.Callback] = [SelectionWriter(parts), ContactSheet(parts, videos, scorer)]
+    callbacks: list[pl.Callback] = [SelectionWriter(parts), ContactSheet(parts, videos, scorer, about)]
     callbacks.append(Counted(len(missing), "choosing moments", "video"))
     # Lightning warns of an empty loader, but not of no batch.
     trainer = _trainer(callbacks, **({} if missing else {"limit_predict_batches": 0}), **machine)
@@ -125,6 +129,26 @@ def scorer_of(name: str, localizer: str | os.PathLike[str], seed: int = 0) -> Sc
             "more and `score(moments)` (see sound2scene.moments.Scorer); add them, or choose another scorer"
         )
     return found
+
+
+def foreign_to(localizer: str | os.PathLike[str], videos: str | os.PathLike[str]) -> str:
+    """What has to be said before a localizer chooses in videos of another kind than it was trained on.
+
+    Args:
+        localizer: Its artifact, whose card says on which data it was trained.
+        videos: Folder of the videos.
+
+    Returns:
+        One line; empty where both are of one kind, or an old card does not say.
+    """
+    folder = Path(videos)
+    trained = artifacts.read_card(localizer).origin.notes.get("data")
+    here = toy.NAME if toy.is_toy(folder) else folder.resolve().name
+    if not isinstance(trained, str) or trained == here:
+        return ""
+    if trained == toy.NAME:
+        return f"localizer trained on the toy world alone: what it chooses in {folder.name} means little"
+    return f"localizer trained on {trained}: whether it is right in {folder.name}, look at the sheet"
 
 
 def describe(selection: Selection) -> str:

@@ -97,7 +97,6 @@ def write_results(folder: Path, results: Sequence[Result], figure: str) -> str:
     save(
         draw_parallel(axes, Axis(name, figures), [one.trial.number for one in drawn]),
         folder / "parallel.png",
-        150,
     )
     return table
 

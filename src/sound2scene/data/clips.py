@@ -62,6 +62,10 @@ class SplitDataModule(ResumableDataModule, ABC):
     def fingerprints(self) -> dict[str, str]:
         """Fingerprint of the data of each split."""
 
+    def data_name(self) -> str:
+        """What the data is called, for the cards of what learns from it; empty where no one says."""
+        return ""
+
     def dataset(self, split: str) -> Pictures:
         """A split, clip by clip: pictures, labels, and where it has them sounds; it is opened once."""
         if split not in self._splits:
@@ -94,7 +98,8 @@ class SplitDataModule(ResumableDataModule, ABC):
                 f"splits {' and '.join(found)} differ in their classes ({odd}); give each split a folder for "
                 "every class"
             )
-        return DataFacts(classes, unlabelled, None if self._frozen is None else self._frozen.facts)
+        encoder = None if self._frozen is None else self._frozen.facts
+        return DataFacts(classes, unlabelled, encoder, self.data_name() if found else "")
 
     def examples(self, split: str, positions: Sequence[int]) -> Any:
         """Certain clips of a split that this run reads, as a batch of evaluation."""
@@ -158,6 +163,10 @@ class ClipDataModule(SplitDataModule):
     def open(self, split: str) -> ShardDataset:
         """Open a split of the shards."""
         return ShardDataset(self.folder, split)
+
+    def data_name(self) -> str:
+        """The name in `dataset.json`."""
+        return self.folder.card.get("name", "")
 
     def fingerprints(self) -> dict[str, str]:
         """Fingerprint of the data of each split."""

@@ -101,6 +101,10 @@ class PictureFolderDataModule(SplitDataModule):
         """List the folder of a split."""
         return PictureFolder(self.root, split)
 
+    def data_name(self) -> str:
+        """The folder's name."""
+        return Path(self.root).resolve().name
+
     def fingerprints(self) -> dict[str, str]:
         """Fingerprint of each split that is there."""
         there = [split for split in ("train", "val", "test") if (Path(self.root) / split).is_dir()]

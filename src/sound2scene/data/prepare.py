@@ -71,7 +71,7 @@ def prepare_toy(
         raise InputError(f"frame {frame!r}: the choice of a localizer needs a selection, the others none")
     notes = {"frame": frame, "seed": seed, "videos": {**counts, "test_mixed": mixed}}
     notes |= {"scorer": dict(moments.scorer)} if isinstance(moments, Selection) else {}
-    plan = Plan("toy", toy.KINDS, workers=workers, notes=notes)
+    plan = Plan(toy.NAME, toy.KINDS, workers=workers, notes=notes)
     return write_dataset(shards, toy_jobs(Path(videos), counts, moments), make_video_clip, plan)
 
 

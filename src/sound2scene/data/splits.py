@@ -31,6 +31,7 @@ class ToyVideos:
         train_clips: Videos to train on, if the world has to be written; `val` and `test` then have 256.
     """
 
+    name = toy.NAME
     classes: Sequence[str] = toy.KINDS
 
     def __init__(
@@ -83,6 +84,11 @@ class FolderVideos:
         self._splits: dict[str, list[Entry]] | None = None
 
     @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return Path(self.folder).resolve().name
+
+    @property
     def classes(self) -> Sequence[str]:
         """Labels in the alphabet's order; none where there are no labels."""
         return sorted({entry.label for found in self._found().values() for entry in found if entry.label})
@@ -114,6 +120,8 @@ class VGGSoundVideos:
         classes: File with the class names to take, or `50` for the published ones; None takes all 309.
         val_share: Share of the training videos held out for validation, without boxes.
     """
+
+    name = "vggsound"
 
     def __init__(
         self,

@@ -69,8 +69,8 @@ class MomentsDataModule(ResumableDataModule):
         return self.splits.classes
 
     def facts(self) -> DataFacts:
-        """The classes."""
-        return DataFacts(tuple(self.classes))
+        """The classes, and what the videos are called, where their splits say so."""
+        return DataFacts(tuple(self.classes), name=str(getattr(self.splits, "name", "")))
 
     def entries(self, split: str) -> list[Entry]:
         """Videos of a split; of `val` those that are measured."""

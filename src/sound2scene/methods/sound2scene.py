@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import operator
+import os
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TypeAlias, overload
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from sound2scene import artifacts, images
+from sound2scene import artifacts, audio, images, ranges
+from sound2scene.defaults import AUDIO_ENCODER, GENERATOR
 from sound2scene.devices import device_named
 from sound2scene.latent import draw_pictures, noise_rows
+from sound2scene.metrics import familiarity
 from sound2scene.protocols import whole_number
+from sound2scene.samples import Samples, to_waveform
 from sound2scene.spectrogram import spectrogram
-from sound2scene.types import CLIP_SAMPLES
+from sound2scene.types import CLIP_SAMPLES, InputError
 
 SOUNDS_AT_ONCE = 8
 DRAWS_AT_ONCE = 64
+
+Sound: TypeAlias = str | os.PathLike[str] | bytes | Samples
+Pictures: TypeAlias = list[Image.Image]
 
 
 class FrozenGenerator:
@@ -31,6 +43,7 @@ class FrozenGenerator:
 
     Attributes:
         folder: The artifact.
+        fingerprint: Fingerprint of the generator.
         image_encoder: Fingerprint of the image encoder whose features it draws.
 
     Raises:
@@ -38,8 +51,9 @@ class FrozenGenerator:
     """
 
     def __init__(self, generator: str) -> None:
-        self.folder = generator
-        self.image_encoder = artifacts.encoder_of(artifacts.read_card(generator), generator)
+        card = artifacts.read_card(generator)
+        self.folder, self.fingerprint = generator, card.fingerprint
+        self.image_encoder = artifacts.encoder_of(card, generator)
 
     @cached_property
     def network(self) -> nn.Module:
@@ -83,19 +97,29 @@ class SoundToScene:
     """Draws pictures of sounds.
 
     Args:
-        audio_encoder: Folder of an audio-encoder artifact.
-        generator: Folder of a generator artifact for features of the same image encoder.
+        audio_encoder: Folder of an audio-encoder artifact; by default the one that `make train-align` leaves.
+        generator: Folder of a generator artifact for features of the same image encoder; by default the one
+            in git.
         device: Device of torch; by default a GPU where there is one; see `sound2scene.devices`.
 
     Attributes:
         drawing: The generator.
         resolution: Height and width of the pictures.
+        familiar: Tells which sounds lie far from those that the audio encoder was validated on; None where
+            its card keeps nothing that could.
+        fingerprints: Fingerprints of the `audio_encoder` and of the `generator`.
 
     Raises:
         InputError: If an artifact or the device is missing, or the two belong to different image encoders.
     """
 
-    def __init__(self, audio_encoder: str, generator: str, device: str | None = None) -> None:
+    def __init__(
+        self,
+        audio_encoder: str | os.PathLike[str] = AUDIO_ENCODER,
+        generator: str | os.PathLike[str] = GENERATOR,
+        device: str | None = None,
+    ) -> None:
+        audio_encoder, generator = os.fspath(audio_encoder), os.fspath(generator)
         self.device = device_named(device)
         card = artifacts.read_card(audio_encoder)
         stated = artifacts.encoder_of(card, audio_encoder)
@@ -105,10 +129,77 @@ class SoundToScene:
         artifacts.check_same_encoder(self.drawing.image_encoder, stated, generator)
         self.audio_encoder = encoder.to(self.device).requires_grad_(False)
         self.spectrogram = spectrogram(str(card.preset))
+        self.familiar = familiarity.of_notes(card.origin.notes, os.path.join(audio_encoder, artifacts.CARD))
+        self.fingerprints = {"audio_encoder": card.fingerprint, "generator": self.drawing.fingerprint}
+
+    @overload
+    def __call__(
+        self,
+        sound: list[Sound] | tuple[Sound, ...],
+        draws: int = ...,
+        seed: int = ...,
+        truncation: float = ...,
+        sample_rate_hz: float | None = ...,
+    ) -> list[Pictures]: ...
+
+    @overload
+    def __call__(
+        self,
+        sound: Sound,
+        draws: int = ...,
+        seed: int = ...,
+        truncation: float = ...,
+        sample_rate_hz: float | None = ...,
+    ) -> Pictures: ...
+
+    def __call__(
+        self,
+        sound: Sound | list[Sound] | tuple[Sound, ...],
+        draws: int = 8,
+        seed: int = 0,
+        truncation: float = 1.0,
+        sample_rate_hz: float | None = None,
+    ) -> Pictures | list[Pictures]:
+        """Pictures of a sound; of a list of sounds a list of their pictures.
+
+        Args:
+            sound: Path or bytes of any sound file, or an array or tensor of samples, of any length, with one
+                axis or with channels (see `sound2scene.samples.to_waveform`); or a list of these.
+            draws: Pictures of each sound.
+            seed: Seed of the noise.
+            truncation: How much of the noise is kept, 0 to 1; 1 truncates nothing.
+            sample_rate_hz: Sample rate of what comes as samples; a file states its own.
+
+        Raises:
+            InputError: If a sound cannot be read, samples come without their rate, or a setting is out of
+                its range.
+        """
+        draws, seed = _settings(draws, seed, truncation)
+        if isinstance(sound, (list, tuple)):
+            named = [(f"sound {number}", one) for number, one in enumerate(sound)]
+        else:
+            named = [("sound", sound)]
+        if sample_rate_hz is not None and not any(isinstance(one, (np.ndarray, Tensor)) for _, one in named):
+            raise InputError(f"sample_rate_hz={sample_rate_hz}: files state their own rate; leave it out")
+        heard = [torch.from_numpy(_waveform(one, name, sample_rate_hz)) for name, one in named]
+        z_BD = self.encode(torch.stack(heard)) if heard else None
+        drawn = () if z_BD is None else self.draw(z_BD, draws, seed, truncation)
+        pictures = [[Image.fromarray(one.permute(1, 2, 0).numpy()) for one in row] for row in drawn]
+        return pictures if isinstance(sound, (list, tuple)) else pictures[0]
 
     @torch.inference_mode()
     def encode(self, waveform_BT: Tensor) -> Tensor:
-        """z_audio as rows of unit length, (B, D), of 16 kHz mono sounds of 10 s in [-1, 1], (B, 160000)."""
+        """z_audio as rows of unit length, (B, D), of 16 kHz mono sounds of 10 s in [-1, 1], (B, 160000).
+
+        Raises:
+            InputError: If the sounds have another shape.
+        """
+        shape = tuple(waveform_BT.shape)
+        if len(shape) != 2 or shape[1] != CLIP_SAMPLES or not waveform_BT.is_floating_point():
+            raise InputError(
+                f"encode takes floats (B, {CLIP_SAMPLES}), not {waveform_BT.dtype} {shape}; read sounds by "
+                "sound2scene.audio.load, or call the SoundToScene itself"
+            )
         rows = []
         for part_BT in torch.split(waveform_BT, SOUNDS_AT_ONCE):
             # Always one size: the kernels that a library picks, and so the last bits, depend on it.
@@ -129,6 +220,37 @@ class SoundToScene:
             draws: Pictures per latent.
             seed: Seed of the noise.
             truncation: Truncation of the noise; see `sound2scene.latent.noise`.
+
+        Raises:
+            InputError: If a setting is out of its range, or the latents have another width.
         """
+        draws, seed = _settings(draws, seed, truncation)
+        width = whole_number(self.drawing.network, "z_image_dim")
+        if z_BD.ndim != 2 or z_BD.shape[1] != width:
+            raise InputError(f"draw takes latents (B, {width}), not {tuple(z_BD.shape)}; see `encode`")
         drawn = [images.to_pixel(self.drawing.draw_many(z_D, draws, seed, truncation)).cpu() for z_D in z_BD]
         return torch.stack(drawn)
+
+
+def _settings(draws: int, seed: int, truncation: float) -> tuple[int, int]:
+    """Draws and seed as Python's own numbers; NumPy's will do, too."""
+    whole = {}
+    for name, value in (("draws", draws), ("seed", seed)):
+        try:
+            whole[name] = operator.index(value)
+        except TypeError:
+            raise InputError(f"draw.{name} is {str(value)[:40]}; set it to a whole number") from None
+    ranges.check("draw", ranges.PLENTY, draws=whole["draws"])
+    ranges.check("draw", ranges.SEED, seed=whole["seed"])
+    ranges.check("draw", ranges.PART, truncation=truncation)
+    return whole["draws"], whole["seed"]
+
+
+def _waveform(sound: object, name: str, sample_rate_hz: float | None) -> NDArray[np.float32]:
+    if isinstance(sound, (np.ndarray, Tensor)):
+        return to_waveform(sound, sample_rate_hz, name)
+    if isinstance(sound, (str, os.PathLike, bytes)):
+        return audio.load(sound)
+    raise InputError(
+        f"{name}: a {type(sound).__name__} is no sound; give a path, an array or a tensor, or a list of these"
+    )

@@ -15,6 +15,7 @@ from sound2scene.distributed import gather
 from sound2scene.divergence import finite
 from sound2scene.lightning import facts_of
 from sound2scene.losses.infonce import L2InfoNCE
+from sound2scene.metrics import familiarity
 from sound2scene.metrics.retrieval import Embeddings, instance_ranks, recalls
 from sound2scene.optimization import WarmupCosine, adam
 from sound2scene.protocols import AlignmentLoss, Drawing, whole_number
@@ -171,8 +172,9 @@ class AlignStage(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def exports(self) -> Export:
-        """The audio encoder, and the image encoder that it is aligned to."""
+        """The audio encoder, the image encoder that it is aligned to, and what sounds are familiar to it."""
         encoder = self.image_encoder or self.checked(facts_of(self.trainer))
-        return Export(
-            self.audio_encoder, "audio-encoder", self.preset, {"image_encoder": encoder.fingerprint}
-        )
+        notes: dict[str, Any] = {"image_encoder": encoder.fingerprint}
+        known = None if self.retrieved is None else familiarity.of_latents(self.retrieved.z_audio_ND)
+        notes |= {} if known is None else {familiarity.KEY: known.as_note()}
+        return Export(self.audio_encoder, "audio-encoder", self.preset, notes)

@@ -46,7 +46,8 @@ def test_folders_name_classes_and_a_hash_of_the_name_the_split(tmp_path: Path) -
     jobs = by_key(source.jobs)
     assert (jobs["dog-deep-3"]["label"], jobs["top"]["label"]) == ("dog", None)
     assert source.notes["coverage"] == {
-        "train": {"found": 17, "expected": 17},
+        "train": {"found": 13, "expected": 13},
+        "val": {"found": 4, "expected": 4},
         "test": {"found": 4, "expected": 4},
     }
     of_dogs = folder_videos(folder, MomentChoice(), "folders", (0.0, 0.2), ["dog"])
@@ -55,6 +56,22 @@ def test_folders_name_classes_and_a_hash_of_the_name_the_split(tmp_path: Path) -
     assert {job["key"] for job in of_dogs.jobs["test"]} <= {job["key"] for job in jobs.values()}
     with pytest.raises(InputError, match="no videos of the classes frog; check"):
         folder_videos(folder, MomentChoice(), "folders", (0.1, 0.0), ["frog"])
+
+
+def test_folders_as_labels_of_a_flat_folder_are_refused_and_a_few_flat_videos_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flat = empty(tmp_path / "flat", "a.mp4", "b.mp4")
+    told = (
+        r"flat: none of its 2 videos lies in a folder of its class, as labels `folders` wants; make a folder"
+    )
+    with pytest.raises(InputError, match=told):
+        folder_videos(flat, MomentChoice(), "folders", (0.5, 0.0))
+    mixed = empty(tmp_path / "mixed", "dog/a.mp4", "cat/b.mp4", "top.mp4")
+    folder_videos(mixed, MomentChoice(), "folders", (0.5, 0.0))
+    assert (
+        "mixed: 1 of 3 videos, such as top.mp4, lie in no folder and have no class" in capsys.readouterr().err
+    )
 
 
 def test_a_table_gives_labels_and_splits_and_what_it_has_more_is_missing(tmp_path: Path) -> None:
@@ -74,9 +91,10 @@ def test_a_table_gives_labels_and_splits_and_what_it_has_more_is_missing(tmp_pat
         "test": ["b-c"],
     }  # the table has a split `val` of its own
     assert by_key(source.jobs)["unknown"]["label"] is None
-    assert source.missing == {"test": ["gone"], "train": ["lost"]}
+    assert source.missing == {"test": ["gone"], "val": ["lost"]}
     assert source.notes["coverage"] == {
-        "train": {"found": 4, "expected": 5},
+        "train": {"found": 4, "expected": 4},
+        "val": {"found": 0, "expected": 1},
         "test": {"found": 1, "expected": 2},
     }
     del table["lost"]

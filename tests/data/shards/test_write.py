@@ -149,21 +149,28 @@ def test_keys_that_begin_with_a_dash_or_are_long_come_back(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "told"),
     [
-        (few(4), PLAN),
-        (few(), replace(PLAN, clips_per_shard=3)),
-        (few(), replace(PLAN, notes={"frame": "middle"})),
-        (few(), replace(PLAN, classes=["drum", "bell"])),
+        ((few(4), PLAN), "clips of train: 5, now 4"),
+        ((few(), replace(PLAN, clips_per_shard=3)), "other files, labels, moments or sizes"),
+        ((few(), replace(PLAN, notes={"moments": {"frame": "middle"}})), "moments.frame: none, now middle"),
+        ((few(), replace(PLAN, classes=["drum", "bell"])), "classes: bell, drum, now drum, bell"),
+        (
+            (few(3, 4), replace(PLAN, name="b")),
+            "name: drawn, now b; clips of train: 5, now 3; clips",
+        ),
     ],
-    ids=["jobs", "size", "notes", "classes"],
+    ids=["jobs", "size", "notes", "classes", "several"],
 )
-def test_a_folder_of_other_jobs_is_refused_and_kept(other: tuple[Jobs, Plan], tmp_path: Path) -> None:
+def test_a_folder_of_other_jobs_is_refused_with_what_differs_and_kept(
+    other: tuple[Jobs, Plan], told: str, tmp_path: Path
+) -> None:
     write_dataset(tmp_path, few(), drawn_clips.draw, PLAN)
     before = content(tmp_path)
     with pytest.raises(InputError, match=r"dataset\.json is of a dataset made from other clips") as caught:
         write_dataset(tmp_path, other[0], drawn_clips.draw, other[1])
     assert str(tmp_path) in str(caught.value)
+    assert f" ({told}" in str(caught.value)
     assert content(tmp_path) == before
     write_dataset(tmp_path, few(), drawn_clips.draw, replace(PLAN, workers=1))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import sys
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
@@ -44,8 +45,8 @@ def folder_videos(
             all.
 
     Raises:
-        InputError: If there are no videos, or none of the classes; if the shares are none, no key of the
-            table names a video, or two videos would have one key.
+        InputError: If there are no videos, none of the classes, or with `folders` none in a folder; if the
+            shares are none, no key of the table names a video, or two videos would have one key.
     """
     check_shares(*shares)
     videos = find_videos(folder)
@@ -60,9 +61,9 @@ def folder_videos(
             continue
         jobs.append(moments.job(name, path, clip_key(name), label))
     if not jobs:
-        raise InputError(
-            f"{folder}: no videos of the classes {', '.join(classes or ())}; check the folders' names"
-        )
+        names = ", ".join(classes or ())
+        raise InputError(f"{folder}: no videos of the classes {names}; check the folders' names")
+    _say_flat(folder, jobs if labels == "folders" else [])
     refuse_clashes((job["key"], job["video"]) for job in jobs)
     given = {clip_key(name): entry.split for name, entry in table.items() if entry.split}
     splits = _given_splits(jobs, given, shares[0]) if given else shared_out(jobs, *shares)
@@ -70,9 +71,25 @@ def folder_videos(
     missing: dict[str, list[str]] = defaultdict(list)
     for name, entry in table.items():
         if clip_key(name) not in there and (classes is None or entry.label in classes):
-            missing["test" if entry.split == "test" else "train"].append(clip_key(name))
+            missing[entry.split or "train"].append(clip_key(name))
     notes = {"coverage": _counted(splits, missing)} | moments.notes()
     return Corpus(splits, notes, missing, {"outside_classes": outside})
+
+
+def _say_flat(folder: str | Path, jobs: list[VideoJob]) -> None:
+    """Refuse a folder without folders, which would have no class; say how many videos have none."""
+    flat = [job["video"] for job in jobs if job["label"] is None]
+    if jobs and len(flat) == len(jobs):
+        raise InputError(
+            f"{folder}: none of its {len(jobs)} videos lies in a folder of its class, as labels `folders` "
+            "wants; make a folder for each class, or leave the labels out"
+        )
+    if flat:
+        print(
+            f"{folder}: {len(flat)} of {len(jobs)} videos, such as {Path(flat[0]).name}, lie in no folder "
+            "and have no class",
+            file=sys.stderr,
+        )
 
 
 def clip_key(name: str) -> str:
@@ -92,9 +109,9 @@ def _given_splits(jobs: list[VideoJob], given: Mapping[str, str], val_share: flo
 
 
 def _counted(splits: Jobs[VideoJob], missing: Mapping[str, list[str]]) -> dict[str, dict[str, int]]:
-    found = Counter({split: len(jobs) for split, jobs in splits.items()})
-    found["train"] += found.pop("val", 0)
+    found = {split: len(jobs) for split, jobs in splits.items()}
     return {
-        split: {"found": found[split], "expected": found[split] + len(missing.get(split, ()))}
-        for split in sorted(found.keys() | missing.keys(), reverse=True)
+        split: {"found": found.get(split, 0), "expected": found.get(split, 0) + len(missing.get(split, ()))}
+        for split in ("train", "val", "test")
+        if split in found or split in missing
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 from sound2scene.records import Count, FileName, Record
@@ -89,3 +90,47 @@ def read_card(data: bytes, name: str) -> DatasetCard:
         if len({shard["name"] for shard in found["shards"]}) < len(found["shards"]):
             raise InputError(f"{name}: split {split} names a shard twice; {REMEDY}")
     return card
+
+
+def differences(
+    card: DatasetCard,
+    name: str,
+    classes: Sequence[str] | None,
+    notes: Mapping[str, Any],
+    jobs: Mapping[str, int],
+) -> list[str]:
+    """In what a dataset that is there differs from one that is to be made, in words, five at most.
+
+    Args:
+        card: What `dataset.json` says of the one that is there.
+        name: Name of the other.
+        classes: Its class names; None where they are those that occur.
+        notes: Its notes.
+        jobs: Clips that each of its splits is to be made of.
+    """
+    there: dict[str, Any] = {"name": card.get("name"), **_flat(card.get("notes", {}))}
+    here: dict[str, Any] = {"name": name, **_flat(json.loads(json.dumps(dict(notes), default=str)))}
+    if classes is not None:
+        there["classes"], here["classes"] = ", ".join(card["classes"]), ", ".join(classes)
+    for split in sorted(card["splits"].keys() | jobs.keys()):
+        one = card["splits"].get(split)
+        there[f"clips of {split}"] = None if one is None else one["clips"] + one["rejected"]
+        here[f"clips of {split}"] = jobs.get(split)
+    found = [
+        f"{key}: {_shown(there.get(key))}, now {_shown(here.get(key))}"
+        for key in there | here
+        if there.get(key) != here.get(key) and not key.startswith("coverage.")
+    ]
+    return [*found[:5], *([f"{len(found) - 5} more"] if len(found) > 5 else [])]
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)[:60]
+
+
+def _flat(notes: Mapping[str, Any], start: str = "") -> dict[str, Any]:
+    """Notes in notes as `outer.inner`."""
+    found: dict[str, Any] = {}
+    for key, value in notes.items():
+        found |= _flat(value, f"{start}{key}.") if isinstance(value, dict) else {f"{start}{key}": value}
+    return found

@@ -29,12 +29,13 @@ def covered(card: Mapping[str, Any]) -> dict[str, dict[str, int]]:
 
     Returns:
         For each split of the source, the clips `expected`, those `found` among the files, and the `clips`
-        that could be prepared; nothing where the source was not counted. What was held out for validation
-        counts in the split that it was held out of, `train`.
+        that could be prepared; nothing where the source was not counted. Where the count knows no `val`, as
+        in datasets of before, what was held out for validation counts in `train`.
     """
     counted: Mapping[str, Mapping[str, int]] = card.get("notes", {}).get("coverage", {})
     clips = {split: int(found["clips"]) for split, found in card["splits"].items()}
-    clips["train"] = clips.get("train", 0) + clips.get("val", 0)
+    if "val" not in counted:
+        clips["train"] = clips.get("train", 0) + clips.get("val", 0)
     return {split: {**counts, "clips": clips.get(split, 0)} for split, counts in counted.items()}
 
 

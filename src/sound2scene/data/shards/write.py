@@ -18,7 +18,14 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any, TypedDict
 
-from sound2scene.data.shards.card import FORMAT, DatasetCard, SplitCard, fingerprint_of
+from sound2scene.data.shards.card import (
+    FORMAT,
+    DatasetCard,
+    SplitCard,
+    differences,
+    fingerprint_of,
+    read_card,
+)
 from sound2scene.data.shards.index import Index, Location
 from sound2scene.data.shards.report import count_kinds, report_files
 from sound2scene.data.shards.shard import JobT, MakeClip, Sidecar, write_shard
@@ -73,11 +80,11 @@ def write_dataset(
     """
     root = Path(folder)
     digest = _digest(splits, plan)
-    _refuse_others(root, digest)
+    _refuse_others(root, digest, splits, plan)
     if not (root / "dataset.json").exists():
         _refuse_doubles(root, (job["key"] for jobs in splits.values() for job in jobs))
         with alone(root / "dataset.json"):
-            _refuse_others(root, digest)
+            _refuse_others(root, digest, splits, plan)
             if not (root / "dataset.json").exists():  # another process may have been at work meanwhile
                 sidecars = _write_shards(root, splits, make_clip, plan, digest)
                 _refuse_doubles(root, (location["key"] for location in _locations(sidecars)))
@@ -128,11 +135,17 @@ class _Claim(TypedDict):
 _CLAIM = Record(_Claim, "remove it, or choose another folder")
 
 
-def _refuse_others(root: Path, digest: str) -> None:
+def _refuse_others(root: Path, digest: str, splits: Mapping[str, Sequence[JobT]], plan: Plan) -> None:
     for claim in (root / "dataset.json", *sorted(root.glob("*/*.part.json"))):
         if claim.exists() and _CLAIM.read(claim)["jobs"] != digest:
+            others = ""
+            if claim.name == "dataset.json":
+                counts = {split: len(jobs) for split, jobs in splits.items()}
+                card = read_card(claim.read_bytes(), str(claim))
+                found = differences(card, plan.name, plan.classes, plan.notes, counts)
+                others = f" ({'; '.join(found) or 'other files, labels, moments or sizes'})"
             raise InputError(
-                f"{root}: {claim.name} is of a dataset made from other clips or settings; "
+                f"{root}: {claim.name} is of a dataset made from other clips or settings{others}; "
                 "remove the folder or choose another one"
             )
 

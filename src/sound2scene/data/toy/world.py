@@ -32,6 +32,7 @@ __all__ = ["KINDS", "SoundSource", "Truth", "draw_truth", "read_truth", "render"
 
 FRAME_RATE_HZ = 10
 WORLD = 1  # raise it when the same seed no longer gives the same clip: older folders are then refused
+NAME = "toy"  # of this data, in the cards of what learns from it
 # Before and after the sound: wholly seen within the first margin, gone beyond the second.
 _SEEN_S = (0.05, 0.2)
 
@@ -115,6 +116,11 @@ def _claim(folder: Path, settings: Mapping[str, Any]) -> None:
 
 
 _SETTINGS = Record(dict[str, Any], "delete the folder, or choose another one")
+
+
+def is_toy(folder: Path) -> bool:
+    """Whether a folder holds the videos of a toy world, or one of its splits."""
+    return any((place / "toy.json").is_file() for place in (folder, folder.resolve().parent))
 
 
 def clip_counts(train: int) -> dict[str, int]:

@@ -69,6 +69,12 @@ def official_splits(
     whole = Counter(table[name].split for name in set(wanted) - set(halves))
     every = Counter(row.split for row in expected.values())
     counted = {split: {"found": whole[split], "expected": every[split]} for split in ("train", "test")}
+    if names["val"]:  # held out of those that are there; what is missing counts in the table's own split
+        held = sum(name not in halves for name in names["val"])
+        counted["val"] = {"found": held, "expected": len(names["val"])}
+        counted["train"]["found"] -= held
+        counted["train"]["expected"] -= len(names["val"])
+    counted = {split: counted[split] for split in ("train", "val", "test") if split in counted}
     return OfficialSplits(names, {"coverage": counted, "outside_classes": len(found) - len(wanted)}, missing)
 
 

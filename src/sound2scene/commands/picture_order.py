@@ -1,0 +1,156 @@
+"""What `generate` is asked for: sounds from paths, folders and lists, settings, or a record to draw again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
+
+from sound2scene import defaults
+
+if TYPE_CHECKING:
+    from sound2scene.commands.picture_record import PictureRecord
+    from sound2scene.methods.sound2scene import SoundToScene
+
+Layout = Literal["files", "strip", "grid"]
+
+
+class Settings(TypedDict):
+    """How pictures are drawn, and how they lie in files."""
+
+    seed: int
+    draws: int
+    truncation: float
+    layout: Layout
+
+
+USUAL = Settings(seed=0, draws=8, truncation=1.0, layout="strip")
+NETWORKS = (Path(defaults.AUDIO_ENCODER), Path(defaults.GENERATOR))
+
+
+class Asked(NamedTuple):
+    """A sound of which pictures are wanted.
+
+    Attributes:
+        path: Its file.
+        name: What to call it.
+        sha256: Checksum that the file must have; None where any will do.
+    """
+
+    path: Path
+    name: str
+    sha256: str | None = None
+
+
+class Order(NamedTuple):
+    """What is to be drawn, how, with what and where.
+
+    Attributes:
+        asked: The sounds.
+        settings: How.
+        networks: Artifacts of audio encoder and generator.
+        device: Where, as torch names it.
+        record: What was drawn before, where it is to be drawn again.
+    """
+
+    asked: list[Asked]
+    settings: Settings
+    networks: tuple[Path, Path]
+    device: str | None
+    record: PictureRecord | None = None
+
+
+def sounds_of(paths: Sequence[Path] | None, list_file: Path | None = None) -> list[Asked]:
+    """The sounds that paths name, in their order; those of a folder sorted by their paths.
+
+    Args:
+        paths: Files, which are taken whatever they are called, and folders, which are searched for files with
+            the endings of sounds and videos.
+        list_file: Text file with one more path on each line, relative ones as typed in a command; empty lines
+            are left out.
+
+    Raises:
+        InputError: If there is none, or a folder or the list cannot be read or holds none.
+    """
+    from sound2scene.data.video.find import SUFFIXES
+    from sound2scene.folders import SOUNDS, walked
+    from sound2scene.records import content
+    from sound2scene.types import InputError
+
+    named = list(paths or ())
+    if list_file is not None:
+        text = os.fsdecode(content(list_file, "give a text file with a path on each line"))
+        lines = (line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n"))
+        named += [Path(line) for line in lines if line.strip()]
+    asked: list[Asked] = []
+    for path in named:
+        found = [path]
+        if path.is_dir():
+            found = sorted(file for file in walked(path) if file.suffix.lower() in (*SOUNDS, *SUFFIXES))
+            if not found:
+                raise InputError(f"{path}: no sound ({', '.join(SOUNDS)}) and no video in it; check the path")
+        asked += [Asked(file, file.stem) for file in found]
+    if not asked:
+        where = f"{list_file}: empty" if list_file is not None else "generate: no sounds"
+        raise InputError(f"{where}; give files, folders, --list FILE, or --again pictures.json")
+    return asked
+
+
+def ordered_again(path: Path, order: Order, more: bool) -> Order:
+    """The order that a record was written of.
+
+    Args:
+        path: The `pictures.json`.
+        order: What was asked for beside it; artifacts that lie elsewhere today may be named.
+        more: Whether other sounds were named, too.
+
+    Raises:
+        InputError: If the record cannot be read, or something else was asked for.
+    """
+    from sound2scene.commands.picture_record import read_record
+    from sound2scene.types import InputError
+
+    if more:
+        raise InputError(f"--again {path}: draws the sounds that it names; leave out files and --list")
+    record = read_record(path)
+    settings = Settings(
+        seed=record["seed"], draws=record["draws"], truncation=record["truncation"], layout=record["layout"]
+    )
+    asked_for, usual, drawn = (list(one.items()) for one in (order.settings, USUAL, settings))
+    for (name, value), (_, default), (_, before) in zip(asked_for, usual, drawn, strict=True):
+        if value not in (default, before):
+            raise InputError(f"--{name} {value}: --again draws with {before}, as {path} says; leave it out")
+    base = Path(record["cwd"])
+    asked = [Asked(base / one["file"], one["name"], one["sha256"]) for one in record["sounds"]]
+    folders = (record["audio_encoder"]["folder"], record["generator"]["folder"])
+    audio_encoder, generator = (
+        base / folder if given == default else given
+        for given, default, folder in zip(order.networks, NETWORKS, folders, strict=True)
+    )
+    return Order(asked, settings, (audio_encoder, generator), order.device or record["device"], record)
+
+
+def check_same(order: Order, scene: SoundToScene) -> None:
+    """Refuse other networks than a record's; say on standard error where other software may move a pixel.
+
+    Raises:
+        InputError: If a network is another one.
+    """
+    from sound2scene.commands.picture_record import other_versions
+    from sound2scene.types import InputError
+
+    assert order.record is not None
+    for name, folder, drawn in (
+        ("audio_encoder", order.networks[0], order.record["audio_encoder"]),
+        ("generator", order.networks[1], order.record["generator"]),
+    ):
+        if (found := scene.fingerprints[name]) != drawn["fingerprint"]:
+            raise InputError(
+                f"{folder}: has the fingerprint {found[:12]}, and the pictures were drawn with "
+                f"{drawn['fingerprint'][:12]}; give --{name.replace('_', '-')} that one's folder"
+            )
+    if others := other_versions(order.record):
+        words = f"drawn with {', '.join(others)}; pixels may differ in their last bits"
+        print(f"sound2scene: {words}", file=sys.stderr)
