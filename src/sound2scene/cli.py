@@ -44,7 +44,7 @@ GO_ON = {
     "generate": "run the same command again",
     "import": "run the same command again",
     "sweep": AGAIN,
-    "fit": "go on with the same command and --ckpt_path RUN_FOLDER/checkpoints/latest.ckpt",
+    "fit": "no state was kept yet, run the same command again",  # else the run itself says how
 }
 UNREAD = 141  # exit status of a command whose output nobody reads on, as a shell reports it
 EXAMPLE = "example: sound2scene fit -c experiments/trainer.yaml -c experiments/align/toy.yaml"

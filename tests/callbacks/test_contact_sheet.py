@@ -70,7 +70,8 @@ def test_what_a_reader_must_know_of_the_choice_stands_on_the_sheet(
     one = {f"val/{toy.read_truth(folder, 'val')[0].key}": folder / "val" / "toy-val-000000.mp4"}
     machine = {"accelerator": "cpu", "devices": 1}
     select_moments(one, Middle(), tmp_path / "a" / "s.json", workers=0, about="trained on toys", **machine)
-    assert told == ["trained on toys"]
+    assert [words.split(";")[0] for words in told] == ["trained on toys"]
+    assert "1 of 1 videos, chosen by" in told[0]
     assert (tmp_path / "a" / "s.png").exists()
 
 

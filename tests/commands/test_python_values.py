@@ -53,7 +53,7 @@ def printed(arguments: list[str]) -> dict[str, Any]:
 @pytest.mark.parametrize("macro", ["${args}", "${args_no_equals}"])
 def test_the_command_line_that_an_agent_builds_is_read_with_its_lists_nulls_and_booleans(macro: str) -> None:
     values = {
-        "run.export": None,
+        "run.publish": None,
         "run.wandb": False,
         "trainer.deterministic": True,
         "trainer.callbacks": None,
@@ -73,7 +73,7 @@ def test_the_command_line_that_an_agent_builds_is_read_with_its_lists_nulls_and_
     assert words[:3] == ["${env}", "sound2scene", "fit"]
     assert "None" in " ".join(words)
     found = printed(words[2:])
-    assert (found["run"]["export"], found["run"]["wandb"]) == (None, False)
+    assert (found["run"]["publish"], found["run"]["wandb"]) == (None, False)
     assert (found["trainer"]["deterministic"], found["trainer"]["callbacks"]) == (True, None)
     model = found["model"]["init_args"]
     assert model["phases"]["augment"] == ["translation", "cutout"]

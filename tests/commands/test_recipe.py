@@ -315,6 +315,6 @@ def test_the_group_of_a_wandb_run_is_its_stage(tmp_path: Path, monkeypatch: pyte
 def test_one_setting_says_in_which_formats_a_run_draws(tmp_path: Path) -> None:
     pictures = RetrievalPictures()
     run = Run(folder=str(tmp_path), best=Aim("val/score"), figures=["png", "pdf"])
-    found = run.callbacks([pictures], Origins({}), checkpointing=False)
+    found = run.callbacks([pictures], Origins({}), checkpointing=False, progress=False)
     (report,) = (callback for callback in found if isinstance(callback, Report))
     assert pictures.formats == report.formats == ("png", "pdf")

@@ -148,9 +148,9 @@ def test_a_picture_of_a_training_grid_can_be_drawn_again_by_the_command(
     shown: list[tuple[Pictures, list[int], Tensor]] = []
     draw_grid = sample_grid.draw_grid
 
-    def noting(split: Pictures, rows: list[int], drawn_BJCHW: Tensor, sounds: bool) -> Figure:
+    def noting(split: Pictures, rows: list[int], drawn_BJCHW: Tensor, *more: Any) -> Figure:
         shown.append((split, rows, drawn_BJCHW))
-        return draw_grid(split, rows, drawn_BJCHW, sounds)
+        return draw_grid(split, rows, drawn_BJCHW, *more)
 
     monkeypatch.setattr(sample_grid, "draw_grid", noting)
     stage = tiny_stage(drawing=FrozenGenerator(str(pair[1])))

@@ -46,7 +46,7 @@ def test_without_a_share_for_it_there_is_no_test() -> None:
 )
 def test_shares_that_leave_nothing_to_train_on_or_are_none_are_refused(shares: tuple[float, float]) -> None:
     for refuse in (check_shares, lambda val, test: shared_out([{"key": "a"}], val, test)):
-        with pytest.raises(InputError, match=r"share .*(: |; )give "):
+        with pytest.raises(InputError, match=r"_share is .*; set it to at least 0 and below 1"):
             refuse(*shares)
     check_shares(0.0, 0.0)
     check_shares(0.5, 0.4)
