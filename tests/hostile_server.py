@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from web import serving
+
 CONTENT = bytes(range(256)) * 4000
 
 
@@ -103,21 +105,6 @@ class HostileServer:
 def hostile_server() -> Iterator[HostileServer]:
     """Serve in threads until the block ends."""
     web = HostileServer()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            try:
-                web.answer(self)
-            except (BrokenPipeError, ConnectionResetError):
-                self.close_connection = True
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        web.address = f"http://127.0.0.1:{server.server_port}/weights/net.pth"
+    with serving(web.answer, web.over) as port:
+        web.address = f"http://127.0.0.1:{port}/weights/net.pth"
         yield web
-        web.over.set()
-        server.shutdown()

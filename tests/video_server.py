@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from web import serving
+
 
 class VideoServer:
     """Answers `/<id>.mp4`.
@@ -69,21 +71,6 @@ class VideoServer:
 @contextmanager
 def video_server(video: bytes) -> Iterator[VideoServer]:
     web = VideoServer(video)
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            try:
-                web.answer(self)
-            except (BrokenPipeError, ConnectionResetError):
-                self.close_connection = True
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        web.address = f"http://127.0.0.1:{server.server_port}/{{id}}.mp4"
+    with serving(web.answer, web.over) as port:
+        web.address = f"http://127.0.0.1:{port}/{{id}}.mp4"
         yield web
-        web.over.set()
-        server.shutdown()

@@ -39,7 +39,6 @@ DAMAGES_OF_ARRAYS = (
     AttributeError,
     ArithmeticError,
     MemoryError,
-    NotImplementedError,
     RuntimeError,
     SyntaxError,
     zipfile.BadZipFile,

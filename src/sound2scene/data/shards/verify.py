@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from sound2scene.progress import tracked
 from sound2scene.types import InputError, Rejected
 
 _LISTS = {"index.npz", "rejected.jsonl"}
+
+T = TypeVar("T")
 
 
 def verify(address: str | Path) -> list[str]:
@@ -91,15 +94,9 @@ def _shard_problems(folder: Folder, split: str) -> Iterator[str]:
 
 def _rejected_problems(folder: Folder, split: str, card: SplitCard) -> Iterator[str]:
     where = f"{split}/rejected.jsonl"
-    try:
-        lines = list(REJECTED.parse_lines(folder.read(where), where))
-    except FileNotFoundError:
-        yield f"{where}: missing"
-        return
-    except UnreadableError:
-        raise
-    except InputError as error:
-        yield str(error)
+    lines = _parsed(lambda: list(REJECTED.parse_lines(folder.read(where), where)), where)
+    if isinstance(lines, str):
+        yield lines
         return
     if len(lines) != card["rejected"]:
         yield f"{where}: lists {len(lines)} clips, not {card['rejected']}"
@@ -109,17 +106,23 @@ def _rejected_problems(folder: Folder, split: str, card: SplitCard) -> Iterator[
         yield f"{where}: lists clips of kinds {kinds}, dataset.json says {dict(stated)}"
 
 
-def _index_problems(folder: Folder, split: str, shards: list[list[Location]]) -> Iterator[str]:
-    where = f"{split}/index.npz"
+def _parsed(read: Callable[[], T], where: str) -> T | str:
+    """What a file of a split holds, or why it cannot be read."""
     try:
-        index = Index.load(io.BytesIO(folder.read(where)), where)
+        return read()
     except FileNotFoundError:
-        yield f"{where}: missing"
-        return
+        return f"{where}: missing"
     except UnreadableError:
         raise
     except InputError as error:
-        yield str(error)
+        return str(error)
+
+
+def _index_problems(folder: Folder, split: str, shards: list[list[Location]]) -> Iterator[str]:
+    where = f"{split}/index.npz"
+    index = _parsed(lambda: Index.load(io.BytesIO(folder.read(where)), where), where)
+    if isinstance(index, str):
+        yield index
         return
     expected = Index.from_shards(shards, folder.classes)
     pairs = zip(vars(index).values(), vars(expected).values(), strict=True)
