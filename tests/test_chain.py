@@ -50,7 +50,7 @@ def figure(folder: Path, name: str, start: str) -> float:
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_the_toy_chain_rebuilt_at_reduced_length_learns_at_every_stage(tmp_path: Path) -> None:
-    sizes = ["--train", "384", "--val", "64", "--test", "16", "--mixed", "2"]
+    sizes = ["--train", "384", "--val", "64", "--test", "16", "--mixed", "0.25"]
     run(tmp_path, "prepare", "toy", "-o", "data/toy/shards-true", *sizes)
     fit(tmp_path, "localizer/toy.yaml", "--trainer.max_epochs", "8")
     assert figure(tmp_path, f"{TOY}/localizer", "val/top1_inside") >= 0.8

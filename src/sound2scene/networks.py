@@ -26,6 +26,7 @@ CLASSES = {
     "discriminator": "sound2scene.models.discriminator.Discriminator",
     "localizer": "sound2scene.models.localizer.Localizer",
     "judge": "sound2scene.models.judge.Judge",
+    "reader": "sound2scene.models.reader.Reader",
 }
 _ADMITTED: set[str] = set()
 

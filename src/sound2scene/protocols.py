@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sound2scene.types import DataFacts, Export, InputError, Measured, Retrieved
+from sound2scene.types import About, DataFacts, Export, InputError, Measured, Retrieved
 
 Batch_contra = TypeVar("Batch_contra", contravariant=True)
 
@@ -180,6 +180,15 @@ class Sounds(Pictures, Protocol):
 
     def waveform(self, position: int) -> NDArray[np.float32]:
         """The sound, 160,000 float32 samples at 16 kHz in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Described(Pictures, Protocol):
+    """A split of pictures of which more is known than their labels."""
+
+    def metadata(self, position: int) -> About:
+        """What is known of a clip."""
         ...
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +114,50 @@ class PictureBatch(NamedTuple):
     image_BCHW: Tensor
 
 
+class About(TypedDict):
+    """What is known of a clip, its member `json`.
+
+    Attributes:
+        label: Class of the clip, or None.
+        moment_s: Second of the video at which its picture was taken; None where there is no video.
+        metadata: Anything else that JSON can hold.
+    """
+
+    label: str | None
+    moment_s: float | None
+    metadata: dict[str, Any]
+
+
+class Scene(NamedTuple):
+    """What B pictures show, as it is known or as it is read from them; what is absent is 0.
+
+    Attributes:
+        present_BK: Whether each of K kinds is there, 0 or 1 (or how likely it is), float32.
+        place_BK3: Centre from the left, from the top, and diameter of each kind, in picture sides, float32.
+        background_B: Index of the background's kind, int64.
+    """
+
+    present_BK: Tensor
+    place_BK3: Tensor
+    background_B: Tensor
+
+
+class SceneBatch(NamedTuple):
+    """Pictures with all that is known of what they show: what a reader learns from.
+
+    Attributes:
+        key: Names of the B clips.
+        index_B: Position of each clip in its split, int64.
+        image_BCHW: Pictures, uint8 pixels.
+        scene: What they show.
+    """
+
+    key: list[str]
+    index_B: Tensor
+    image_BCHW: Tensor
+    scene: Scene
+
+
 class CropBatch(NamedTuple):
     """Random crops of pictures: what self-supervision learns from.
 
@@ -159,7 +203,7 @@ class FeatureBatch(NamedTuple):
     z_image_BD: Tensor
 
 
-Batch = PairBatch | PictureBatch | CropBatch | InstanceBatch | FeatureBatch
+Batch = PairBatch | PictureBatch | SceneBatch | CropBatch | InstanceBatch | FeatureBatch
 
 
 class EncoderFacts(NamedTuple):

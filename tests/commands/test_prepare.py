@@ -84,7 +84,7 @@ def test_the_usual_toy_world_is_that_of_the_library() -> None:
     assert {split: sizes[split].default for split in ("train", "val", "test")} == clip_counts(
         settings.TOY_TRAIN_CLIPS
     )
-    assert sizes["mixed"].default == settings.TOY_MIXED_CLIPS
+    assert sizes["mixed"].default == settings.TOY_MIXED
 
 
 def test_a_moment_is_chosen_the_same_way_by_default() -> None:

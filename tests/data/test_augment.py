@@ -7,9 +7,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sound2scene.data.augment import MultiCrop, PixelCrop, SoundShift
+from sound2scene.data.augment import MultiCrop, PixelCrop, SoundShift, ViewChange
 from sound2scene.images import MEAN, STD
 from sound2scene.types import InputError
+
+STILL = {"colour": 0.0, "hue": 0.0, "grey": 0.0, "blur": 0.0}
 
 
 def picture(seed: int = 0, width: int = 60, height: int = 40) -> Image.Image:
@@ -28,7 +30,7 @@ def to_pixels(views_VCHW: Tensor) -> Tensor:
 def one_size(
     side: int, crops: int, smallest_crop: float = 0.14, **change: float
 ) -> Callable[[Image.Image], Tensor]:
-    multi = MultiCrop([side], [crops], [(smallest_crop, 1.0)], **change)
+    multi = MultiCrop([side], [crops], [(smallest_crop, 1.0)], change=ViewChange(**change))
     return lambda image: multi(image)[0]
 
 
@@ -52,7 +54,7 @@ def test_views_are_a_function_of_the_seed_and_differ_from_each_other() -> None:
 
 
 def test_without_any_change_a_view_is_the_picture() -> None:
-    change = one_size(32, 8, smallest_crop=1.0, colour=0, hue=0, grey=0, blur=0)
+    change = one_size(32, 8, smallest_crop=1.0, **STILL)
     square = picture(width=32, height=32)
     whole_CHW = torch.from_numpy(np.asarray(square).copy()).permute(2, 0, 1) / 255
     pixels_VCHW = to_pixels(seeded(lambda: change(square), 0))
@@ -64,7 +66,7 @@ def test_without_any_change_a_view_is_the_picture() -> None:
 
 
 def test_each_change_can_be_turned_on_alone() -> None:
-    still = {"smallest_crop": 1.0, "colour": 0.0, "hue": 0.0, "grey": 0.0, "blur": 0.0}
+    still = {"smallest_crop": 1.0, **STILL}
     square = picture(width=32, height=32)
     plain_CHW = torch.from_numpy(np.asarray(square).copy()).permute(2, 0, 1) / 255
 
@@ -83,15 +85,53 @@ def test_each_change_can_be_turned_on_alone() -> None:
 
 def test_each_resolution_has_its_own_number_of_crops_and_share_of_the_picture() -> None:
     ramp = np.tile(np.arange(256, dtype=np.uint8)[None, :, None], (256, 1, 3))
-    still = {"colour": 0.0, "hue": 0.0, "grey": 0.0, "blur": 0.0}
     torch.manual_seed(0)
-    large, small = MultiCrop([32, 16], [2, 30], [(0.9, 1.0), (0.05, 0.1)], **still)(Image.fromarray(ramp))
+    crops = MultiCrop([32, 16], [2, 30], [(0.9, 1.0), (0.05, 0.1)], change=ViewChange(**STILL))
+    large, small = crops(Image.fromarray(ramp))
     assert large.shape == (2, 3, 32, 32)
     assert small.shape == (30, 3, 16, 16)
     # On a ramp from left to right, the range of grey tells the width of the crop.
     width = (to_pixels(small)[:, 0, 0].amax(1) - to_pixels(small)[:, 0, 0].amin(1)).numpy()
     assert width.max() < math.sqrt(0.1 * 4 / 3)
     assert (to_pixels(large)[:, 0, 0].amax(1) - to_pixels(large)[:, 0, 0].amin(1)).min() > 0.75
+
+
+def cross(side: int = 64) -> Image.Image:
+    """Black left, white right, and a red square in the upper half."""
+    pixels_HWC = np.zeros((side, side, 3), np.uint8)
+    pixels_HWC[:, side // 2 :] = 255
+    pixels_HWC[16:32, 24:40] = (255, 0, 0)
+    return Image.fromarray(pixels_HWC)
+
+
+def red_box(view_CHW: Tensor) -> tuple[int, int]:
+    """Height and width of what is red."""
+    is_red_HW = (view_CHW[0] > 0.6) & (view_CHW[1] < 0.4)
+    return int(is_red_HW.any(1).sum()), int(is_red_HW.any(0).sum())
+
+
+def test_without_flips_and_at_one_aspect_left_stays_left_and_squares_stay_square() -> None:
+    crops = MultiCrop([64], [8], [(0.8, 1.0)], aspect=1.0, change=ViewChange(flip=0.0, **STILL))
+    for view_CHW in to_pixels(seeded(lambda: crops(cross())[0], 0)):
+        assert view_CHW[:, -1, 0].max() < 0.1
+        assert view_CHW[:, -1, -1].min() > 0.9
+        height, width = red_box(view_CHW)
+        assert abs(height - width) <= 1
+        assert 15 <= height <= 19
+    usual = MultiCrop([64], [8], [(0.8, 1.0)], change=ViewChange(flip=0.0, **STILL))
+    boxes = [red_box(view_CHW) for view_CHW in to_pixels(seeded(lambda: usual(cross())[0], 0))]
+    assert max(abs(height - width) for height, width in boxes) > 1
+
+
+def test_a_veil_hides_pale_patterns_and_leaves_the_object() -> None:
+    plain_VCHW = to_pixels(seeded(lambda: one_size(64, 16, 1.0, flip=0.0, **STILL)(cross()), 0))
+    veiled_VCHW = to_pixels(seeded(lambda: one_size(64, 16, 1.0, flip=0.0, veil=0.6, **STILL)(cross()), 0))
+    assert 0.1 < (veiled_VCHW - plain_VCHW).abs().mean() < 0.35
+    red_V = (veiled_VCHW[:, 0] - veiled_VCHW[:, 1])[:, 18:30, 26:38].mean((1, 2))
+    assert (red_V > 0.25).all()
+    assert torch.isfinite(veiled_VCHW).all()
+    assert veiled_VCHW.min() > -1e-3
+    assert veiled_VCHW.max() < 1 + 1e-3
 
 
 def test_lists_of_different_lengths_are_refused() -> None:

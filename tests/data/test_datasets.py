@@ -81,7 +81,7 @@ CLIPS = {"train": 3, "val": 2, "test": 1}
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Videos and shards of the true moment."""
     folder = tmp_path_factory.mktemp("toy")
-    prepare_toy(folder / "true", folder / "videos", "true", None, CLIPS, mixed=1, workers=2)
+    prepare_toy(folder / "true", folder / "videos", "true", None, CLIPS, mixed=0.34, workers=2)
     return folder
 
 

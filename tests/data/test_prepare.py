@@ -141,21 +141,21 @@ TOY_CLIPS = {"train": 3, "val": 2, "test": 1}
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Videos and shards of the true moment."""
     folder = tmp_path_factory.mktemp("toy")
-    prepare_toy(folder / "true", folder / "videos", "true", None, TOY_CLIPS, mixed=1, workers=2)
+    prepare_toy(folder / "true", folder / "videos", "true", None, TOY_CLIPS, mixed=0.34, workers=2)
     return folder
 
 
 def test_the_toy_world_becomes_shards_with_its_choice_of_moment(toy: Path) -> None:
-    assert sizes(toy / "true") == {"train": 3, "val": 2, "test": 2}
+    assert sizes(toy / "true") == {"train": 4, "val": 3, "test": 1}
     notes = card(toy / "true")["notes"]
-    assert notes == {"frame": "true", "seed": 0, "videos": {"train": 3, "val": 2, "test": 1, "test_mixed": 1}}
+    assert notes == {"frame": "true", "seed": 0, "videos": {"train": 3, "val": 2, "test": 1}, "mixed": 0.34}
     true = ShardDataset(toy / "true", "train")
     assert all(true[n].moment_s == pytest.approx(moment(true[n].metadata)) for n in range(3))
     assert all(
         Truth.from_json(true[n].metadata) == truth
         for n, truth in enumerate(read_truth(toy / "videos", "train"))
     )
-    assert int(ShardDataset(toy / "true", "test").label_N[-1]) == -1  # two sources have no one label
+    assert true.label_N.tolist() == [0, 1, 2, -1]  # two sources have no one label
 
 
 def test_the_frame_is_that_of_the_moment(toy: Path) -> None:

@@ -15,7 +15,7 @@ from sound2scene.types import DataFacts
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("toy")
-    toy.write_videos(folder, {"train": 6, "val": 4, "test": 2}, 1, 0, workers=1)
+    toy.write_videos(folder, {"train": 6, "val": 4, "test": 2}, 0.5, 0, workers=1)
     return folder
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from drawing import tiny_trainer
 from sound2scene import artifacts
-from sound2scene.data.augment import MultiCrop
+from sound2scene.data.augment import MultiCrop, ViewChange
 from sound2scene.data.clips import ClipDataModule
 from sound2scene.data.reading import ReadCrops
 from sound2scene.losses.swapped import SwappedPrediction
@@ -37,8 +37,8 @@ def stage(encoder: nn.Module | None = None, **settings: Any) -> EncoderStage:
 
 
 def data(shards: Path, batch_size: int = 6) -> ClipDataModule:
-    still = {"colour": 0.0, "hue": 0.0, "grey": 0.0}
-    crops = MultiCrop([32, 16], [2, 2], [(0.5, 1.0), (0.3, 0.5)], **still)  # type: ignore[arg-type]
+    still = ViewChange(colour=0.0, hue=0.0, grey=0.0)
+    crops = MultiCrop([32, 16], [2, 2], [(0.5, 1.0), (0.3, 0.5)], change=still)
     return ClipDataModule(str(shards), batch_size, workers=0, read=ReadCrops("small64", crops))
 
 

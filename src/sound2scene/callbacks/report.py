@@ -28,6 +28,7 @@ NEXT = {
     "image-encoder": "name it in recipes: --data.init_args.features.image_encoder {artifact}",
     "generator": "name it in a recipe of `align`: --model.init_args.drawing.init_args.generator {artifact}",
     "judge": "name it in recipes: GenerationMetrics, init_args.network {artifact}",
+    "reader": "name it in recipes: SceneMetrics, init_args.reader {artifact}",
 }
 
 

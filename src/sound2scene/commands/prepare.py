@@ -26,7 +26,7 @@ def toy(
     train: Count = settings.TOY_TRAIN_CLIPS,
     val: Count = settings.TOY_HELD_OUT_CLIPS,
     test: Count = settings.TOY_HELD_OUT_CLIPS,
-    mixed: Count = settings.TOY_MIXED_CLIPS,
+    mixed: Annotated[float, Option(between=(0, 1))] = settings.TOY_MIXED,
     seed: Seed = 0,
     workers: Workers = settings.TOY_WORKERS,
 ) -> int:
@@ -40,7 +40,7 @@ def toy(
         train: Training clips.
         val: Validation clips.
         test: Test clips.
-        mixed: Clips of two sources in the test split.
+        mixed: Clips of two sources for each clip of one, in every split.
         seed: Seed of the world.
         workers: Processes.
     """
@@ -197,7 +197,7 @@ def manifest(
 
 
 def _select_toy(
-    folder: Path, world: tuple[Mapping[str, int], int, int, int], localizer: Path, output: Path
+    folder: Path, world: tuple[Mapping[str, int], float, int, int], localizer: Path, output: Path
 ) -> None:
     """Write the toy world's videos (clips, mixed ones, seed, workers) and choose a moment of each."""
     from sound2scene.commands.selection_run import scorer_of, select_moments

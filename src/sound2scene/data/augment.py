@@ -8,28 +8,95 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 from torchvision.transforms import v2
 
 from sound2scene.images import MEAN, STD
 from sound2scene.types import InputError
 
 
-class MultiCrop(nn.Module):
-    """Random crops of one picture at several resolutions, as SwAV wants them.
+class ViewChange(nn.Module):
+    """What happens to a crop at random: it is flipped, changed in colour, veiled, made grey and blurred.
 
-    Each is cropped, flipped, jittered in colour, made grey and blurred at random, in that order (02, section
-    4.1: brightness, contrast and saturation 0.8, hue 0.2 at strength 1, applied with probability 0.8; grey
-    0.2; blur 0.5).
+    The defaults are SwAV's (02, section 4.1: brightness, contrast and saturation 0.8, hue 0.2 at strength 1,
+    applied with probability 0.8; grey 0.2; blur 0.5; flip 0.5). What a change takes away, features lose: with
+    flips they do not tell left from right.
 
     Args:
-        sides_px: Side of the crops at each resolution, largest first.
-        counts: Number of crops at each resolution.
-        areas: Smallest and largest share of the picture's area that a crop shows, at each resolution.
+        flip: Probability of a mirrored crop.
         colour: Strength of the jitter in brightness, contrast and saturation; 1 as published.
         hue: Range of the hue jitter, in turns of the colour circle.
         grey: Probability of a grey crop.
         blur: Probability of a blurred crop.
         blur_px: Largest standard deviation of the blur.
+        veil: Largest opacity of a veil over the crop, a smooth pattern of two pale colours (ours; 0 for
+            none): it takes pale backgrounds away and leaves bright objects.
+    """
+
+    def __init__(
+        self,
+        flip: float = 0.5,
+        colour: float = 1.0,
+        hue: float = 0.2,
+        grey: float = 0.2,
+        blur: float = 0.5,
+        blur_px: float = 2.0,
+        veil: float = 0.0,
+    ) -> None:
+        super().__init__()
+        jitter = v2.ColorJitter(0.8 * colour, 0.8 * colour, 0.8 * colour, hue)
+        kernel_px = 2 * math.ceil(2 * blur_px) + 1
+        changes = [v2.RandomHorizontalFlip(flip), v2.RandomApply([jitter], 0.8)]
+        changes += [Veil(veil)] if veil else []
+        changes += [
+            v2.RandomGrayscale(grey),
+            v2.RandomApply([v2.GaussianBlur(kernel_px, (0.1, blur_px))], blur),
+        ]
+        self.change = v2.Compose(changes)
+
+    def forward(self, pixels_CHW: Tensor) -> Tensor:
+        """uint8 pixels (3, H, W) to changed ones."""
+        changed_CHW: Tensor = self.change(pixels_CHW)
+        return changed_CHW
+
+
+class Veil(nn.Module):
+    """A smooth pattern of two pale colours over a picture.
+
+    Args:
+        opacity: Largest opacity, in [0, 1]; each picture's is uniform below it.
+        waves: Points of the pattern along a side.
+    """
+
+    def __init__(self, opacity: float, waves: int = 4) -> None:
+        super().__init__()
+        self.opacity, self.waves = opacity, waves
+
+    def forward(self, pixels_CHW: Tensor) -> Tensor:
+        """uint8 (3, H, W) to the same."""
+        first_C, second_C = 255 * (torch.rand(2, 1).clamp(0.2, 0.95) + 0.3 * (torch.rand(2, 3) - 0.5))
+        pattern_HW = interpolate(
+            torch.rand(1, 1, self.waves, self.waves),
+            pixels_CHW.shape[-2:],
+            mode="bicubic",
+            align_corners=False,
+        )[0, 0].clamp(0, 1)
+        veil_CHW = first_C[:, None, None] + pattern_HW * (second_C - first_C)[:, None, None]
+        opacity = self.opacity * torch.rand(())
+        veiled_CHW: Tensor = pixels_CHW + opacity * (veil_CHW - pixels_CHW)
+        return veiled_CHW.clamp(0, 255).round().to(torch.uint8)
+
+
+class MultiCrop(nn.Module):
+    """Random crops of one picture at several resolutions, as SwAV wants them.
+
+    Args:
+        sides_px: Side of the crops at each resolution, largest first.
+        counts: Number of crops at each resolution.
+        areas: Smallest and largest share of the picture's area that a crop shows, at each resolution.
+        aspect: Largest ratio of width and height of what a crop shows, or its inverse; 4/3 as published.
+            Features keep the size of things where areas are near 1 and this is 1.
+        change: What happens to each crop; SwAV's changes by default.
 
     Raises:
         InputError: If the three lists are not of one length.
@@ -40,11 +107,8 @@ class MultiCrop(nn.Module):
         sides_px: Sequence[int] = (224, 96),
         counts: Sequence[int] = (2, 6),
         areas: Sequence[tuple[float, float]] = ((0.14, 1.0), (0.05, 0.14)),
-        colour: float = 1.0,
-        hue: float = 0.2,
-        grey: float = 0.2,
-        blur: float = 0.5,
-        blur_px: float = 2.0,
+        aspect: float = 4 / 3,
+        change: ViewChange | None = None,
     ) -> None:
         super().__init__()
         if not len(sides_px) == len(counts) == len(areas):
@@ -53,28 +117,18 @@ class MultiCrop(nn.Module):
                 "give one of each per resolution"
             )
         self.counts = counts
-        jitter = v2.ColorJitter(0.8 * colour, 0.8 * colour, 0.8 * colour, hue)
-        kernel_px = 2 * math.ceil(2 * blur_px) + 1
         self.crops = nn.ModuleList(
-            v2.RandomResizedCrop(side, tuple(area), antialias=True)
+            v2.RandomResizedCrop(side, tuple(area), (1 / aspect, aspect), antialias=True)
             for side, area in zip(sides_px, areas, strict=True)
         )
-        self.change = v2.Compose(
-            [
-                v2.RandomHorizontalFlip(),
-                v2.RandomApply([jitter], 0.8),
-                v2.RandomGrayscale(grey),
-                v2.RandomApply([v2.GaussianBlur(kernel_px, (0.1, blur_px))], blur),
-                v2.ToDtype(torch.float32, scale=True),
-                v2.Normalize(MEAN, STD),
-            ]
-        )
+        self.change = change or ViewChange()
+        self.normalise = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)])
 
     def forward(self, image: Image.Image) -> tuple[Tensor, ...]:
         """An RGB picture to normalised crops, (count, 3, side, side) for each resolution."""
         pixels_CHW = v2.functional.pil_to_tensor(image)
         return tuple(
-            torch.stack([self.change(crop(pixels_CHW)) for _ in range(count)])
+            torch.stack([self.normalise(self.change(crop(pixels_CHW))) for _ in range(count)])
             for crop, count in zip(self.crops, self.counts, strict=True)
         )
 

@@ -48,7 +48,8 @@ class ToyDataModule(CorpusDataModule):
         shards: Folder of the shards; None is `data/toy/shards-<frame>`.
         videos: Folder of the videos, which are written where they are missing.
         frame: Moment of the picture.
-        train_clips: Clips to train on; val and test have 256 each, test 32 more with two sources.
+        train_clips: Clips of one source to train on; val and test have 256 each, and to four clips of one
+            source comes one of two.
         selection: File of the moments that a localizer chose, for the frame `localizer`.
         settings: Settings of ClipDataModule.
     """

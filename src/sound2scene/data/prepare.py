@@ -40,7 +40,7 @@ def prepare_toy(
     frame: ToyMomentRule = settings.TOY_MOMENT,
     selection: str | Path | None = None,
     clips: Mapping[str, int] | None = None,
-    mixed: int = settings.TOY_MIXED_CLIPS,
+    mixed: float = settings.TOY_MIXED,
     seed: int = 0,
     workers: int = settings.TOY_WORKERS,
 ) -> Path:
@@ -53,7 +53,7 @@ def prepare_toy(
             random one, or the one that a localizer chose.
         selection: File of the moments that the localizer chose in the folder of the videos.
         clips: Clips of one source in each split; None makes the usual world.
-        mixed: Clips of two sources in the test split.
+        mixed: Clips of two sources for each clip of one, in every split.
         seed: Seed of the world.
         workers: Number of processes.
 
@@ -69,7 +69,7 @@ def prepare_toy(
         moments = frame
     else:
         raise InputError(f"frame {frame!r}: the choice of a localizer needs a selection, the others none")
-    notes = {"frame": frame, "seed": seed, "videos": {**counts, "test_mixed": mixed}}
+    notes = {"frame": frame, "seed": seed, "videos": dict(counts), "mixed": mixed}
     notes |= {"scorer": dict(moments.scorer)} if isinstance(moments, Selection) else {}
     plan = Plan(toy.NAME, toy.KINDS, workers=workers, notes=notes)
     return write_dataset(shards, toy_jobs(Path(videos), counts, moments), make_video_clip, plan)

@@ -14,6 +14,7 @@ from sound2scene.data.batches.instances import InstanceReader, Neighbourhood
 from sound2scene.data.batches.neighbours import cached_nearest
 from sound2scene.data.batches.reader import CropReader, FeatureReader, PairReader, PictureReader
 from sound2scene.data.batches.resumable import Collating
+from sound2scene.data.toy.scene_reader import SceneReader
 from sound2scene.protocols import Pictures, Sounds
 from sound2scene.types import InputError
 
@@ -69,6 +70,26 @@ class ReadPictures(Reading):
         return PictureReader(split, self.chain)
 
 
+class ReadScenes(Reading):
+    """Toy pictures with all that is known of them (`SceneBatch`): what the stage `reader` learns from.
+
+    Args:
+        preset: Chain from picture to pixels.
+        change: Random change of the pixels in training, uint8 (3, H, W) to the same, that moves nothing.
+    """
+
+    def __init__(self, preset: str, change: nn.Module | None = None) -> None:
+        self.chain, self.change = images.preset(preset), change
+
+    def training(self, split: Pictures, features: FrozenFeatures | None, seed: int) -> SceneReader:
+        """Reader whose pictures change at random."""
+        return SceneReader(split, self.chain, self.change, seed)
+
+    def evaluation(self, split: Pictures, features: FrozenFeatures | None) -> SceneReader:
+        """Reader of the pictures as they are."""
+        return SceneReader(split, self.chain)
+
+
 class ReadCrops(Reading):
     """Random crops of pictures (`CropBatch`), whole ones in evaluation: what the stage `encoder` learns from.
 
@@ -95,20 +116,22 @@ class ReadInstances(Reading):
     Args:
         side: Pixels of a real picture; the resolution of the generator.
         neighbours: Nearest pictures among which an instance's real one is drawn.
+        mirror: Mirror pictures and features at random, independently, as published. Without it, what is left
+            in a picture is drawn left.
 
     Raises:
         InputError: If a number is below 1.
     """
 
-    def __init__(self, side: int, neighbours: int = 50) -> None:
+    def __init__(self, side: int, neighbours: int = 50, mirror: bool = True) -> None:
         if side < 1 or neighbours < 1:
             raise InputError(f"read.side is {side} and read.neighbours {neighbours}; set both to at least 1")
-        self.side, self.neighbours = side, neighbours
+        self.side, self.neighbours, self.mirror = side, neighbours, mirror
 
     def training(self, split: Pictures, features: FrozenFeatures | None, seed: int) -> InstanceReader:
         """Reader of instances; features of mirrored pictures and neighbours are found the first time."""
         known = _given(features, self)
-        plain, flipped = known.of(split), known.of(split, flip=True)
+        plain, flipped = known.of(split), known.of(split, flip=True) if self.mirror else None
         around = Neighbourhood(self.side, cached_nearest(plain, self.neighbours), plain, flipped)
         return InstanceReader(split, around, seed)
 

@@ -25,9 +25,9 @@ VIDEOS_TEST_SHARE: Final = 0.0
 
 TOY_VIDEOS: Final = "data/toy/videos"
 TOY_MOMENT: Final = "true"
-TOY_TRAIN_CLIPS: Final = 1280
+TOY_TRAIN_CLIPS: Final = 1024
 TOY_HELD_OUT_CLIPS: Final = 256  # in each of the splits val and test
-TOY_MIXED_CLIPS: Final = 32  # of two sources, more in the split test
+TOY_MIXED: Final = 0.25  # clips of two sources for each clip of one, in every split
 TOY_WORKERS: Final = 2
 
 

@@ -44,7 +44,7 @@ class ToyVideos:
         """Write the videos that are not there."""
         counts = toy.clip_counts(self.train_clips)
         if not all((self.folder / split / "truth.jsonl").exists() for split in counts):
-            toy.write_videos(self.folder, counts, settings.TOY_MIXED_CLIPS, 0)
+            toy.write_videos(self.folder, counts, settings.TOY_MIXED, 0)
 
     def entries(self, split: str) -> list[Entry]:
         """Videos with one source, in the order of their numbers."""

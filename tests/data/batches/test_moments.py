@@ -17,7 +17,7 @@ LOOK = Look(side_px=32, window_s=0.5)
 def entries(tmp_path_factory: pytest.TempPathFactory) -> list[Entry]:
     """Three videos, with what is known of them."""
     folder = tmp_path_factory.mktemp("toy")
-    toy.write_videos(folder, {"train": 3}, 1, 0, workers=1)
+    toy.write_videos(folder, {"train": 3}, 0, 0, workers=1)
     return [
         Entry(truth.key, str(folder / "train" / f"{truth.key}.mp4"), truth.label, Known((1.0, 2.0)))
         for truth in toy.read_truth(folder, "train")

@@ -14,13 +14,13 @@ CLIPS = {"train": 2, "val": 0, "test": 1}
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("toy")
-    toy.write_videos(folder, CLIPS, 1, seed=0, workers=1)
+    toy.write_videos(folder, CLIPS, 0.5, seed=0, workers=1)
     return folder
 
 
 def test_every_clip_is_a_job_with_its_truth_and_a_split_without_clips_is_none(videos: Path) -> None:
     jobs = toy_jobs(videos, CLIPS, "true")
-    assert {split: len(found) for split, found in jobs.items()} == {"train": 2, "test": 2}
+    assert {split: len(found) for split, found in jobs.items()} == {"train": 3, "test": 1}
     for split, found in jobs.items():
         for job, truth in zip(found, toy.read_truth(videos, split), strict=True):
             assert (job["key"], job["label"], job["side_px"]) == (truth.key, truth.label, 128)
@@ -30,12 +30,18 @@ def test_every_clip_is_a_job_with_its_truth_and_a_split_without_clips_is_none(vi
 
 
 def test_moments_are_found_by_a_rule_or_in_a_selection(videos: Path) -> None:
-    assert [job["moment_s"] for job in toy_jobs(videos, ["train"], "middle")["train"]] == ["middle"] * 2
+    assert [job["moment_s"] for job in toy_jobs(videos, ["train"], "middle")["train"]] == ["middle"] * 3
     chosen = Selection(
-        {}, {"train/toy-train-000000": Choice((7.5, 1.0), (), 10.0)}, {"train/toy-train-000001": ("k", "r")}
+        {},
+        {
+            "train/toy-train-000000": Choice((7.5, 1.0), (), 10.0),
+            "train/toy-train-mix-000000": Choice((2.5,), (), 10.0),
+        },
+        {"train/toy-train-000001": ("k", "r")},
     )
-    first, second = toy_jobs(videos, ["train"], chosen)["train"]
+    first, second, third = toy_jobs(videos, ["train"], chosen)["train"]
     assert first["moment_s"] == 7.5
     assert second["rejected"] == ("k", "r")
+    assert third["moment_s"] == 2.5
     with pytest.raises(InputError, match=r"toy-test-000000\.mp4: not in the selection; select the moments"):
         toy_jobs(videos, ["test"], chosen)

@@ -6,14 +6,14 @@ import tarfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, TypedDict
+from typing import IO, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sound2scene.data.shards.card import REMEDY
 from sound2scene.records import DAMAGES_OF_ARRAYS, Record
-from sound2scene.types import InputError
+from sound2scene.types import About, InputError
 
 MEMBERS = ("jpg", "flac", "json")
 
@@ -134,20 +134,6 @@ class Index:
         ).all()
         if not inside or not ((self.label_N >= -1) & (self.label_N < classes)).all():
             raise InputError(f"{name}: points outside the shards or classes; {REMEDY}")
-
-
-class About(TypedDict):
-    """What is known of a clip, its member `json`.
-
-    Attributes:
-        label: Class of the clip, or None.
-        moment_s: Second of the video at which its picture was taken; None where there is no video.
-        metadata: Anything else that JSON can hold.
-    """
-
-    label: str | None
-    moment_s: float | None
-    metadata: dict[str, Any]
 
 
 ABOUT = Record(About, REMEDY)

@@ -28,9 +28,9 @@ from torch.utils.data import Dataset
 
 from sound2scene import audio
 from sound2scene.data.shards.card import REMEDY, SplitCard, read_card
-from sound2scene.data.shards.index import ABOUT, MEMBERS, About, Index
+from sound2scene.data.shards.index import ABOUT, MEMBERS, Index
 from sound2scene.data.shards.report import covered
-from sound2scene.types import Clip, InputError
+from sound2scene.types import About, Clip, InputError
 
 
 class UnreadableError(InputError):

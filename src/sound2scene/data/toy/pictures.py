@@ -14,6 +14,8 @@ from sound2scene.data.toy.looks import LOOKS, Colour, Field, Layers
 SIDE_PX = 128
 BACKGROUNDS = ("plain", "gradient", "stripes", "checks", "noise")
 _RIM_PX = 1.5
+# Before and after the sound: wholly seen within the first margin, gone beyond the second.
+_SEEN_S = (0.05, 0.2)
 _RIM = (0.0, 0.0, 0.06)
 
 
@@ -42,25 +44,52 @@ def _rgb(colour: Colour, shift: float = 0.0, gain: float = 1.0) -> Field:
     return 255 * np.array(rgb, dtype=np.float32)
 
 
+def opacity(start_s: float, end_s: float, second_T: Field) -> Field:
+    """How much is seen, in [0, 1] and at any time, of an object that sounds from one second to another."""
+    whole_s, gone_s = _SEEN_S
+    inside_T = np.minimum(second_T - start_s, end_s - second_T)
+    return np.asarray(np.clip((inside_T + gone_s) / (gone_s - whole_s), 0, 1))
+
+
+def _nuisance(sprite: Sprite) -> list[float]:
+    """Hue, brightness, tilt, aspect; drift to the right and down in pixels, its rate, the pulse's."""
+    rng = np.random.default_rng(sprite.seed)
+    still = rng.uniform((-0.018, 0.88, -0.3, 0.9), (0.018, 1.08, 0.3, 1.1)).tolist()
+    moving = rng.uniform((-4, -1.5, 0.15, 1.0), (4, 1.5, 0.3, 2.0)).tolist()
+    return [*still, *moving]
+
+
+def placed(sprite: Sprite, t_s_T: Field) -> tuple[Field, Field, Field]:
+    """Centre from the left, from the top, and diameter of a sprite that drifts and pulses, in picture sides.
+
+    Args:
+        sprite: The sprite.
+        t_s_T: Seconds from the middle of its sounding interval.
+    """
+    drift_x, drift_y, drift_hz, pulse_hz = _nuisance(sprite)[4:]
+    sway_T = np.sin(2 * np.pi * drift_hz * t_s_T)
+    pulse_T = 1 + 0.05 * np.sin(2 * np.pi * pulse_hz * t_s_T)
+    x_T, y_T = sprite.x + drift_x / SIDE_PX * sway_T, sprite.y + drift_y / SIDE_PX * sway_T
+    return x_T, y_T, sprite.diameter * pulse_T
+
+
 def _layers(sprite: Sprite, t_s_T: Field) -> tuple[slice, slice, Layers, Field]:
     """Fields of one sprite in pixels, over the rows and columns that it may touch, and its RGB colours."""
-    rng = np.random.default_rng(sprite.seed)
-    hue, gain, tilt, aspect = rng.uniform((-0.018, 0.88, -0.3, 0.9), (0.018, 1.08, 0.3, 1.1)).tolist()
-    drift_x, drift_y, drift_hz, pulse_hz = rng.uniform((-4, -1.5, 0.15, 1.0), (4, 1.5, 0.3, 2.0)).tolist()
+    hue, gain, tilt, aspect = _nuisance(sprite)[:4]
     t_s_T11 = t_s_T.astype(np.float32)[:, None, None]
-    sway_T11 = np.sin(2 * np.pi * drift_hz * t_s_T11)
-    radius_px_T11 = sprite.diameter * SIDE_PX / 2 * (1 + 0.05 * np.sin(2 * np.pi * pulse_hz * t_s_T11))
+    x_T11, y_T11, diameter_T11 = placed(sprite, t_s_T11)
+    radius_px_T11 = diameter_T11 * SIDE_PX / 2
     reach_px = int(sprite.diameter * SIDE_PX / 2 * 1.2) + 7
     rows, columns = (
         slice(max(0, int(centre * SIDE_PX) - reach_px), min(SIDE_PX, int(centre * SIDE_PX) + reach_px))
         for centre in (sprite.y, sprite.x)
     )
     pixel = np.arange(SIDE_PX, dtype=np.float32) + 0.5
-    right = (pixel[None, None, columns] - (sprite.x * SIDE_PX + drift_x * sway_T11)) / radius_px_T11
-    up = ((sprite.y * SIDE_PX + drift_y * sway_T11) - pixel[None, rows, None]) / radius_px_T11
+    right = (pixel[None, None, columns] - x_T11 * SIDE_PX) / radius_px_T11
+    up = (y_T11 * SIDE_PX - pixel[None, rows, None]) / radius_px_T11
     cos, sin = math.cos(tilt), math.sin(tilt)
     u, v = (cos * right + sin * up) * aspect, (cos * up - sin * right) / aspect
-    layers = [(field * radius_px_T11, colour) for field, colour in LOOKS[sprite.kind](u, v, t_s_T11)]
+    layers: Layers = [(field * radius_px_T11, colour) for field, colour in LOOKS[sprite.kind](u, v, t_s_T11)]
     rgb = np.stack([_rgb(colour, hue, gain) for _, colour in layers])
     return rows, columns, layers, rgb
 
@@ -119,10 +148,11 @@ def background(kind: str, seed: int) -> NDArray[np.float32]:
         image_CHW: RGB in [0, 255], float32.
     """
     rng = np.random.default_rng(seed)
-    value = rng.uniform(0.3, 0.9)
-    other = min(0.95, max(0.2, value + rng.choice((-1, 1)) * rng.uniform(0.1, 0.2)))
+    value = rng.uniform(0.35, 0.85)
+    other = value + rng.choice((-1, 1)) * rng.uniform(0.15, 0.25)
     first_C, second_C = (
-        _rgb((rng.uniform(), rng.uniform(0, 0.2), each))[:, None, None] for each in (value, other)
+        _rgb((rng.uniform(), rng.uniform(0.1, 0.3), min(0.95, each)))[:, None, None]
+        for each in (value, other)
     )
     pixel = np.linspace(0, 1, SIDE_PX, dtype=np.float32)
     angle, waves, waves_across = rng.uniform((0, 3, 3), (math.pi, 7, 7)).tolist()

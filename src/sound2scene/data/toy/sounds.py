@@ -14,7 +14,7 @@ PITCH_OCTAVES = 1.5
 Wave = NDArray[np.floating[Any]]
 Voice = Callable[[Wave, float, np.random.Generator], Wave]
 _FADE_SAMPLES = 320  # 20 ms, so that no voice is told apart by the click at its ends
-# Soft limit in units of the RMS: the loudest source (-8 dBFS) peaks below full scale, and nothing is clipped.
+# Soft limit in units of the RMS: only sources above about -7 dBFS touch full scale.
 _CREST = 2.2
 
 
@@ -144,7 +144,7 @@ def voice(kind: str, pitch: float, loudness_db: float, duration_s: float, seed: 
         seed: Seed of what neither picture nor label tells: rhythm, phases, vibrato.
 
     Returns:
-        waveform_T: float32 at 16 kHz; below full scale for loudness up to -8 dB.
+        waveform_T: float32 at 16 kHz; within full scale for loudness up to -7 dB.
     """
     t_s_T = np.arange(round(duration_s * SAMPLE_RATE_HZ), dtype=np.float32) / SAMPLE_RATE_HZ
     wave_T = VOICES[kind](t_s_T, PITCH_OCTAVES * (pitch - 0.5), np.random.default_rng(seed))

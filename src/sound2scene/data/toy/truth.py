@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -12,12 +11,14 @@ from msgspec import Meta
 
 from sound2scene.data.toy import pictures, sounds
 from sound2scene.records import Record
+from sound2scene.seeds import seed_of
 from sound2scene.types import CLIP_S
 
 KINDS: tuple[str, ...] = tuple(sounds.VOICES)
-_LOUDNESS_DB = (-30.0, -8.0)
-_LOUDNESS_OF_TWO_DB = (-30.0, -14.0)  # two voices at once stay below full scale
-_DIAMETER = (0.25, 0.60)  # in picture sides, over _LOUDNESS_DB
+# Gains of -12 to 12 dB on a middling clip stay inside; the loudest voices touch full scale.
+LOUDNESS_DB = (-34.0, -6.0)
+_LOUDNESS_OF_TWO_DB = (-34.0, -15.0)  # each has room in its half of the picture
+_DIAMETER = (0.22, 0.62)  # in picture sides, over LOUDNESS_DB
 _HEIGHT = (0.69, 0.31)  # centre from the top, in picture sides, over pitch 0 to 1
 
 
@@ -29,7 +30,7 @@ class SoundSource:
         kind: One of ``KINDS``.
         start_s: Second at which it begins to sound.
         end_s: Second at which it falls silent, 2 to 4 s later.
-        loudness_db: RMS of the sounding part, in dB relative to full scale, -30 to -8.
+        loudness_db: RMS of the sounding part before clipping, in dB relative to full scale, -34 to -6.
         pitch: Pitch in [0, 1], over 1.5 octaves within the kind.
         x: Centre of the object, in picture sides from the left.
         y: Centre of the object, in picture sides from the top; follows the pitch.
@@ -50,6 +51,11 @@ class SoundSource:
     seed: int
 
     @property
+    def sprite(self) -> pictures.Sprite:
+        """What is drawn of it."""
+        return pictures.Sprite(self.kind, self.x, self.y, self.diameter, self.seed)
+
+    @property
     def middle_s(self) -> float:
         """Second in the middle of the sounding interval."""
         return (self.start_s + self.end_s) / 2
@@ -63,7 +69,7 @@ class Truth:
         key: Name of the clip.
         split: Split that the clip belongs to.
         seed: Seed of the background's picture and of the noise.
-        sources: What sounds and is seen: one source, or two for the claims about mixing.
+        sources: What sounds and is seen: one source, or two of different kinds.
         background: One of ``BACKGROUNDS``.
         noise_floor_db: RMS of the noise under the whole clip, in dB relative to full scale.
     """
@@ -115,10 +121,11 @@ def _draw_source(kind: str, rng: np.random.Generator, side: int | None, about_s:
         if about_s is None
         else about_s + rng.uniform(-0.5, 0.5) - length_s / 2
     )
-    loudness_db = rng.uniform(*(_LOUDNESS_DB if side is None else _LOUDNESS_OF_TWO_DB))
+    loudness_db = rng.uniform(*(LOUDNESS_DB if side is None else _LOUDNESS_OF_TWO_DB))
     pitch = rng.uniform()
-    diameter = float(np.interp(loudness_db, _LOUDNESS_DB, _DIAMETER))
-    x = rng.uniform(diameter / 2, 1 - diameter / 2) if side is None else 0.25 + 0.5 * side
+    diameter = float(np.interp(loudness_db, LOUDNESS_DB, _DIAMETER))
+    left, right = (0.0, 1.0) if side is None else (0.5 * side, 0.5 + 0.5 * side)
+    x = rng.uniform(left + diameter / 2, right - diameter / 2)
     y, seed = float(np.interp(pitch, (0, 1), _HEIGHT)), int(rng.integers(2**32))
     box = pictures.box(pictures.Sprite(kind, x, y, diameter, seed))
     return SoundSource(kind, start_s, start_s + length_s, loudness_db, pitch, x, y, diameter, box, seed)
@@ -135,9 +142,7 @@ def draw_truth(seed: int, split: str, index: int, sources: int = 1) -> Truth:
         sources: Number of sources: 1, or 2 of different kinds, whose sounds overlap by a second or more.
     """
     assert sources in (1, 2), sources
-    # NumPy's own way from keys to a seed, unlike everywhere else: the toy artifacts in git have learned from
-    # this very world, and another seed would be another world.
-    rng = np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(split.encode()), index, sources]))
+    rng = np.random.default_rng(seed_of("toy", seed, split, index, sources))
     kinds = [KINDS[index % len(KINDS)]]
     about_s: float | None = None
     sides: list[int | None] = [None]

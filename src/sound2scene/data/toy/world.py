@@ -2,7 +2,7 @@
 
 Eight kinds of source, each with its own voice (``sounds``) and look (``pictures``). The louder a source, the
 larger it is drawn; the higher its pitch, the higher in the picture. It is seen only while it sounds, so that
-the middle frame of the video often misses it.
+the middle frame of the video often misses it. A part of the clips has two sources.
 """
 
 from __future__ import annotations
@@ -31,24 +31,18 @@ from sound2scene.types import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE_HZ, InputError
 __all__ = ["KINDS", "SoundSource", "Truth", "draw_truth", "read_truth", "render", "write_videos"]
 
 FRAME_RATE_HZ = 10
-WORLD = 1  # raise it when the same seed no longer gives the same clip: older folders are then refused
+WORLD = 2  # raise it when the same seed no longer gives the same clip: older folders are then refused
 NAME = "toy"  # of this data, in the cards of what learns from it
-# Before and after the sound: wholly seen within the first margin, gone beyond the second.
-_SEEN_S = (0.05, 0.2)
 
 
 def _frames(truth: Truth) -> NDArray[np.uint8]:
     second_T = np.arange(round(CLIP_S * FRAME_RATE_HZ), dtype=np.float32) / FRAME_RATE_HZ
-    whole_s, gone_s = _SEEN_S
     still_CHW = pictures.background(truth.background, truth.seed)
-    opacity_ST = [
-        np.clip((np.minimum(second_T - s.start_s, s.end_s - second_T) + gone_s) / (gone_s - whole_s), 0, 1)
-        for s in truth.sources
-    ]
+    opacity_ST = [pictures.opacity(s.start_s, s.end_s, second_T) for s in truth.sources]
     seen_T = np.flatnonzero(np.max(opacity_ST, axis=0))  # the rest is background alone
     canvas_TCHW = np.repeat(still_CHW[None], len(seen_T), axis=0)
     for source, opacity_T in zip(truth.sources, opacity_ST, strict=True):
-        sprite = pictures.Sprite(source.kind, source.x, source.y, source.diameter, source.seed)
+        sprite = source.sprite
         pictures.paint(canvas_TCHW, sprite, second_T[seen_T] - source.middle_s, opacity_T[seen_T])
     frames_THWC = np.empty((len(second_T), pictures.SIDE_PX, pictures.SIDE_PX, 3), dtype=np.uint8)
     frames_THWC[:] = np.rint(still_CHW).transpose(1, 2, 0)
@@ -128,15 +122,25 @@ def clip_counts(train: int) -> dict[str, int]:
     return {"train": train, "val": TOY_HELD_OUT_CLIPS, "test": TOY_HELD_OUT_CLIPS}
 
 
+def mixed_counts(clips: Mapping[str, int], mixed: float) -> dict[str, int]:
+    """Clips of two sources in each split.
+
+    Args:
+        clips: Clips of one source in each split.
+        mixed: Clips of two sources for each clip of one.
+    """
+    return {split: round(mixed * count) for split, count in clips.items()}
+
+
 def write_videos(
-    folder: Path, clips: Mapping[str, int], mixed: int, seed: int, workers: int | None = None
+    folder: Path, clips: Mapping[str, int], mixed: float, seed: int, workers: int | None = None
 ) -> None:
     """Write ``folder/<split>/<key>.mp4`` and ``folder/<split>/truth.jsonl``; what is already there is kept.
 
     Args:
         folder: Folder of the world; made if it is missing.
         clips: Clips of one source per split, such as ``{"train": 1200, "val": 200, "test": 200}``.
-        mixed: Clips of two sources, added to the split ``test``.
+        mixed: Clips of two sources for each clip of one, added to every split, such as 0.25.
         seed: Seed of the whole world, 0 or more.
         workers: Number of processes; None starts one per processor core.
 
@@ -145,18 +149,21 @@ def write_videos(
     """
     if min(seed, mixed, *clips.values()) < 0:
         raise InputError(f"seed {seed}, mixed {mixed}, clips {dict(clips)}: give numbers of 0 or more")
-    if not mixed + sum(clips.values()):
+    if not sum(clips.values()):
         raise InputError(f"{folder}: a toy world of no clips; give at least one clip")
     with alone(folder / "toy.json"):
         _write_world(folder, clips, mixed, seed, workers)
 
 
-def _write_world(folder: Path, clips: Mapping[str, int], mixed: int, seed: int, workers: int | None) -> None:
+def _write_world(
+    folder: Path, clips: Mapping[str, int], mixed: float, seed: int, workers: int | None
+) -> None:
     _claim(folder, {"world": WORLD, "clips": dict(sorted(clips.items())), "mixed": mixed, "seed": seed})
     truths = {
         split: [draw_truth(seed, split, index) for index in range(count)] for split, count in clips.items()
     }
-    truths.setdefault("test", []).extend(draw_truth(seed, "test", index, sources=2) for index in range(mixed))
+    for split, count in mixed_counts(clips, mixed).items():
+        truths[split] += [draw_truth(seed, split, index, sources=2) for index in range(count)]
     total = sum(map(len, truths.values()))
     progress = Bar(total, "toy videos", "clip")
     with progress, spread(min(total, workers or os.cpu_count() or 1), [__name__]) as each:
