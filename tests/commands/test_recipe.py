@@ -17,12 +17,12 @@ from killed_run import fit
 from scripted import Spy, mark
 from sound2scene import artifacts, cli
 from sound2scene.callbacks import provenance
-from sound2scene.callbacks.improvement import Aim
 from sound2scene.callbacks.provenance import Origins
 from sound2scene.callbacks.report import Report
 from sound2scene.callbacks.retrieval_pictures import RetrievalPictures
 from sound2scene.commands.recipe import Run
 from sound2scene.data.shards.read import Folder, ShardDataset
+from sound2scene.runs import Aim
 from tiny import tiny_recipe, tiny_stage
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -22,7 +22,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from sound2scene import artifacts, checkpoints
 from sound2scene.callbacks.embeddings import EmbeddingWriter
 from sound2scene.callbacks.export import ExportArtifact
-from sound2scene.callbacks.improvement import Aim, Best, BestCheckpoint, Improving
+from sound2scene.callbacks.improvement import Best, BestCheckpoint, Improving
 from sound2scene.callbacks.last_checkpoint import LastCheckpoint
 from sound2scene.callbacks.progress import Progress
 from sound2scene.callbacks.provenance import Origins, Provenance, Resuming
@@ -39,6 +39,7 @@ from sound2scene.commands.reasons import reason
 from sound2scene.commands.resumption import measurement, resumption
 from sound2scene.figures.panels import Format
 from sound2scene.lightning import ResumedLog, steps_logged
+from sound2scene.runs import Aim
 from sound2scene.types import InputError
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
