@@ -90,8 +90,8 @@ def _on_top(below: Mapping[str, object], above: Mapping[str, object]) -> dict[st
         whole.pop("init_args", None)
     for name, value in above.items():
         before = whole.get(name)
-        both = isinstance(before, Mapping) and isinstance(value, Mapping)
-        whole[name] = _on_top(before, value) if both else value  # type: ignore[arg-type]
+        both = (before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else None
+        whole[name] = _on_top(*both) if both else value
     return whole
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import is_dataclass
 from importlib import import_module
@@ -14,7 +15,7 @@ from docstring_parser import DocstringStyle, parse
 from sound2scene.types import InputError
 
 Signed: TypeAlias = Callable[..., object]  # a class, by what it takes
-REQUIRED = "required"
+REQUIRED, DEFAULT = "(required)", "(default)"
 # Of the Trainer's 40 arguments those that a recipe has a reason to set.
 TRAINER = (
     "max_epochs",
@@ -88,12 +89,19 @@ def keys(recipe: Mapping[str, object], run: Signed, trainer: Signed) -> Iterator
     yield from _of(run, "run", _mapping(recipe.get("run")), 0)
     found = _of(trainer, "trainer", _mapping(recipe.get("trainer")), 0, nested=False)
     essentials = {key.name: key for key in found}
-    yield from (essentials[f"trainer.{name}"] for name in TRAINER)
+    yield from (
+        _shortened(essentials[f"trainer.{name}"]) for name in TRAINER if f"trainer.{name}" in essentials
+    )
     for part in ("model", "data"):
         given = _mapping(recipe.get(part))
         if not isinstance(given.get("class_path"), str):
             raise InputError(f"recipe: {part}.class_path is missing; name a class there")
         yield from _described(part, "class", given, f"The {'stage' if part == 'model' else 'data'}.", 0)
+
+
+def _shortened(key: Key) -> Key:
+    """A key without the many words of Lightning's docstrings: the first sentence, and no default but ours."""
+    return key._replace(meaning=re.split(r"(?<=[.])\s", key.meaning)[0])
 
 
 def _described(name: str, kind: str, value: object, meaning: str, skipped: int) -> Iterator[Key]:
@@ -149,7 +157,8 @@ def _kind(annotation: object) -> str:
     if annotation is inspect.Parameter.empty:
         return "any"
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    return text.replace("typing.", "").replace("collections.abc.", "").replace("pytorch_lightning.", "")
+    text = re.sub(r"Optional\[([^\[\]]+)\]", r"\1 | None", text)
+    return re.sub(r"[a-z_]+\.(?=[a-zA-Z_.]*[A-Z])", "", text)
 
 
 def _record(hint: object) -> Signed | None:
@@ -200,5 +209,5 @@ def _text(value: object) -> str:
         return value
     try:
         return json.dumps(value)
-    except TypeError:  # a default made by a factory
-        return "default"
+    except TypeError:  # a default that a factory makes
+        return DEFAULT
