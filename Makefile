@@ -19,6 +19,9 @@ TRUE      := data/toy/shards-true/dataset.json
 TOY       := experiments/artifacts/toy
 FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
 
+# In a log the installer names its errors alone; on a terminal it shows how far it is.
+QUIET     := $(if $(MAKE_TERMOUT),,--quiet)
+
 .PHONY: help install lock check format test test-slow test-cov golden data-toy train-localizer train-encoder train-judge train-gan train-align clean
 
 help: ## List the targets
@@ -90,8 +93,9 @@ $(TOY)/generator/card.json:
 
 # The environment: uv stands in .venv only when .venv is whole, .installed only when every package is.
 $(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)
-	$(UV) pip install --python $(BIN)/python -r requirements.lock
-	$(UV) pip install --python $(BIN)/python --no-deps -e .
+	@echo "installing $$(grep -c == requirements.lock) packages into .venv"
+	@$(UV) pip install $(QUIET) --python $(BIN)/python -r requirements.lock
+	@$(UV) pip install $(QUIET) --python $(BIN)/python --no-deps -e .
 	@touch $@
 
 $(UV):

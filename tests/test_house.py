@@ -358,3 +358,13 @@ def test_make_without_a_fit_python_says_so_in_one_line_and_leaves_nothing(tmp_pa
     message = "no Python 3.11 to 3.13 with venv among: false; install one or name it"
     assert message in done.stderr.splitlines()[0]
     assert not (tmp_path / ".venv").exists()
+
+
+def test_in_a_log_the_installer_tells_errors_alone(tmp_path: Path) -> None:
+    for name in ("Makefile", "requirements.lock", "setup.cfg", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    command = ["make", "-n", "install"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
+    installing = [line for line in done.stdout.splitlines() if "uv pip install" in line]
+    assert len(installing) == 2
+    assert all("--quiet" in line for line in installing)

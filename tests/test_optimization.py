@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from sound2scene.optimization import LARC, WarmupCosine, adam, warmup_cosine
+from sound2scene.optimization import (
+    LARC,
+    AlignAdam,
+    DiscriminatorAdam,
+    GeneratorAdam,
+    WarmupCosine,
+    warmup_cosine,
+)
 
 
 def groups(*rates: float) -> torch.optim.Optimizer:
@@ -77,7 +84,7 @@ def test_building_and_stepping_a_schedule_warns_of_nothing() -> None:
 
 
 def test_adam_is_the_published_one() -> None:
-    (group,) = adam([nn.Parameter(torch.zeros(1))]).param_groups
+    (group,) = AlignAdam([nn.Parameter(torch.zeros(1))]).param_groups
     settings = {
         name: group[name] for name in ("lr", "betas", "eps", "weight_decay", "decoupled_weight_decay")
     }
@@ -140,3 +147,16 @@ def test_larc_leaves_a_tensor_of_zeros_to_plain_descent() -> None:
     parameter.grad = torch.ones(3)
     LARC([parameter], lr=0.5).step()
     assert torch.allclose(parameter.detach(), torch.full((3,), -0.5))
+
+
+def numbers(optimizer: type[torch.optim.Optimizer]) -> dict[str, object]:
+    settings = optimizer([nn.Parameter(torch.zeros(1))]).defaults  # type: ignore[call-arg]
+    return {name: settings[name] for name in ("lr", "betas", "eps", "weight_decay")}
+
+
+def test_the_published_optimizers_have_the_published_numbers() -> None:
+    audio = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 1e-5}
+    icgan = {"betas": (0.0, 0.999), "eps": 1e-6, "weight_decay": 0.0}
+    assert numbers(AlignAdam) == audio
+    assert numbers(GeneratorAdam) == icgan | {"lr": 4e-5}
+    assert numbers(DiscriminatorAdam) == icgan | {"lr": 1e-4}

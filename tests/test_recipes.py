@@ -1,13 +1,20 @@
 """Each recipe under `experiments/` is one: it parses against the constructors and is named after itself."""
 
+import inspect
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from sound2scene import cli
+from sound2scene.stages.align import AlignStage
+from sound2scene.stages.encoder import EncoderStage
+from sound2scene.stages.gan import GanStage
+from sound2scene.stages.judge import JudgeStage
+from sound2scene.stages.localizer import LocalizerStage
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 STAGES = ("align", "encoder", "gan", "judge", "localizer")
@@ -47,3 +54,40 @@ def test_the_recipe_parses_and_carries_its_own_name(path: Path, capsys: pytest.C
 def test_the_recipe_states_its_question_and_is_listed(path: Path) -> None:
     assert path.read_text().startswith("# Question: ")
     assert f"| `{path.parent.name}/{path.stem}` |" in (path.parent / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "optimizer", "kept"),
+    [
+        ("align/vegas", "optimizer", {"weight_decay": 1e-5}),
+        ("encoder/imagenet_200ep_bs4096", "optimizer", {"momentum": 0.9, "weight_decay": 1e-6}),
+        ("gan/imagenet128_icgan", "generator_optimizer", {"betas": [0.0, 0.999], "eps": 1e-6}),
+        ("gan/imagenet128_icgan", "discriminator_optimizer", {"betas": [0.0, 0.999], "eps": 1e-6}),
+    ],
+)
+def test_a_rate_needs_no_class_and_leaves_the_published_numbers(
+    recipe: str, optimizer: str, kept: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rate = f"--model.init_args.{optimizer}.init_args.lr=0.01"
+    found = parsed(EXPERIMENTS / f"{recipe}.yaml", capsys, rate)["model"]["init_args"][optimizer]
+    assert found["class_path"].startswith("sound2scene.optimization.")
+    assert found["init_args"] | kept | {"lr": 0.01} == found["init_args"]
+
+
+@pytest.mark.parametrize("stage", [AlignStage, EncoderStage, GanStage, JudgeStage, LocalizerStage])
+def test_every_stage_has_a_class_as_its_optimizer_so_that_one_number_can_be_set(stage: type) -> None:
+    found = inspect.signature(stage).parameters
+    optimizers = [found[name].default for name in found if name.endswith("optimizer")]
+    assert optimizers
+    for optimizer in optimizers:
+        assert inspect.isclass(optimizer)
+        assert {"lr", "weight_decay"} <= inspect.signature(optimizer).parameters.keys()
+        assert issubclass(optimizer, torch.optim.Optimizer)
+
+
+def test_a_recipe_of_an_older_run_folder_still_names_its_optimizer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    older = "--model.init_args.optimizer=sound2scene.optimization.adam"
+    found = parsed(EXPERIMENTS / "align" / "vegas.yaml", capsys, older)["model"]["init_args"]["optimizer"]
+    assert found["class_path"] == "sound2scene.optimization.AlignAdam"

@@ -26,7 +26,7 @@ SMALL_LOCALIZER = {
     "image": {"side_px": 32, "backbone": "resnet18", "backbone_options": NET | {"output_stride": 8}},
     "audio": {"window_s": 0.5, "backbone": "resnet18", "backbone_options": NET},
 }
-QUICK = {"align/videos", "judge/pairs", "localizer/videos"}
+QUICK = {"align/videos", "encoder/videos", "judge/pairs", "localizer/videos"}
 PROCESSES = {
     "encoder/imagenet_200ep_bs4096",
     "encoder/imagenet_400ep_bs256",

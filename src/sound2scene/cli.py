@@ -33,6 +33,7 @@ COMMANDS = {
     "import": "import_published",
     "sweep": "sweep",
     "runs": "runs",
+    "keys": "keys",
     "doctor": "doctor",
 }
 AGAIN = "run the same command again to go on"

@@ -12,19 +12,76 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from sound2scene.ranges import COUNT, RATE, check
 
 
-def adam(parameters: Any) -> Adam:
-    """The published optimizer of the audio encoder: Adam, rate 1e-3, L2-coupled weight decay 1e-5."""
-    return Adam(parameters, lr=1e-3, weight_decay=1e-5)
+class AlignAdam(Adam):
+    """The published optimizer of the audio encoder: Adam with L2-coupled weight decay.
+
+    A class, and no function, so that a recipe may set one number and keep the others.
+
+    Args:
+        parameters: Parameters to optimise, or groups of them.
+        lr: Learning rate.
+        betas: Decay of the averages of gradients and of their squares.
+        eps: Added to the denominator.
+        weight_decay: Weight decay, added to the gradient.
+    """
+
+    def __init__(
+        self,
+        parameters: Any,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-5,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
 
 
-def generator_adam(parameters: Any) -> Adam:
-    """IC-GAN's optimizer of the 128 px generator: Adam, rate 4e-5, beta 0 and 0.999, epsilon 1e-6."""
-    return Adam(parameters, lr=4e-5, betas=(0.0, 0.999), eps=1e-6)
+class GeneratorAdam(Adam):
+    """IC-GAN's optimizer of the 128 px generator.
+
+    Args:
+        parameters: Parameters to optimise, or groups of them.
+        lr: Learning rate.
+        betas: Decay of the averages of gradients and of their squares.
+        eps: Added to the denominator.
+        weight_decay: Weight decay, added to the gradient.
+    """
+
+    def __init__(
+        self,
+        parameters: Any,
+        lr: float = 4e-5,
+        betas: tuple[float, float] = (0.0, 0.999),
+        eps: float = 1e-6,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
 
 
-def discriminator_adam(parameters: Any) -> Adam:
-    """IC-GAN's optimizer of the 128 px discriminator: Adam, rate 1e-4, otherwise like the generator's."""
-    return Adam(parameters, lr=1e-4, betas=(0.0, 0.999), eps=1e-6)
+class DiscriminatorAdam(GeneratorAdam):
+    """IC-GAN's optimizer of the 128 px discriminator, like the generator's but for its rate.
+
+    Args:
+        parameters: Parameters to optimise, or groups of them.
+        lr: Learning rate.
+        betas: Decay of the averages of gradients and of their squares.
+        eps: Added to the denominator.
+        weight_decay: Weight decay, added to the gradient.
+    """
+
+    def __init__(
+        self,
+        parameters: Any,
+        lr: float = 1e-4,
+        betas: tuple[float, float] = (0.0, 0.999),
+        eps: float = 1e-6,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+
+# As the recipes in older run folders name them.
+adam, generator_adam, discriminator_adam = AlignAdam, GeneratorAdam, DiscriminatorAdam
 
 
 class LARC(Lars):

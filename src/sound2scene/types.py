@@ -22,11 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor, nn
+if TYPE_CHECKING:  # torch takes seconds, and half of the commands only want words and errors
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
 
 SAMPLE_RATE_HZ = 16_000
 

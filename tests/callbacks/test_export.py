@@ -8,9 +8,10 @@ from pytorch_lightning.loggers import CSVLogger
 from scripted import ScriptedStage, fit
 from sound2scene import artifacts
 from sound2scene.callbacks.export import ExportArtifact
-from sound2scene.callbacks.improvement import Aim, Best
+from sound2scene.callbacks.improvement import Best
 from sound2scene.callbacks.provenance import Origins, Provenance
 from sound2scene.data.shards.read import Folder
+from sound2scene.runs import Aim
 from tiny import NET, counted
 
 AIM = Aim("val/score")

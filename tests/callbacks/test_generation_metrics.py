@@ -12,12 +12,13 @@ from forked import run_pair
 from scripted import ScriptedStage, fit
 from sound2scene import artifacts, images
 from sound2scene.callbacks.generation_metrics import GenerationMetrics
-from sound2scene.callbacks.improvement import Aim, Best
+from sound2scene.callbacks.improvement import Best
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.latent import seed_of_clip
 from sound2scene.methods.sound2scene import FrozenGenerator
 from sound2scene.metrics.generation import GenerationScores
 from sound2scene.protocols import Measuring
+from sound2scene.runs import Aim
 from sound2scene.stages.gan import GanStage
 from sound2scene.types import DivergedError, FeatureBatch, InputError
 from tiny import tiny_stage

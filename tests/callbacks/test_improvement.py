@@ -7,8 +7,9 @@ import pytorch_lightning as pl
 import torch
 
 from scripted import SANITY_SCORE, ScriptedStage, fit, mark, scripted_data, scripted_trainer
-from sound2scene.callbacks.improvement import Aim, Best, BestCheckpoint, Improving, held_out
+from sound2scene.callbacks.improvement import Best, BestCheckpoint, Improving, held_out
 from sound2scene.callbacks.sample_grid import SampleGrid
+from sound2scene.runs import Aim
 from sound2scene.types import InputError
 
 AIM = Aim("val/score")

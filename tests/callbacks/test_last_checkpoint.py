@@ -10,7 +10,8 @@ from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from sound2scene.callbacks.last_checkpoint import LAST, LastCheckpoint
+from sound2scene.callbacks.last_checkpoint import LastCheckpoint
+from sound2scene.runs import LAST
 
 BATCHES = 6
 

@@ -6,9 +6,10 @@ from pytorch_lightning.loggers import CSVLogger
 
 from scripted import ScriptedStage, fit, scripted_trainer
 from sound2scene.callbacks import progress
-from sound2scene.callbacks.improvement import Aim, Best
+from sound2scene.callbacks.improvement import Best
 from sound2scene.callbacks.progress import Counted, Progress
 from sound2scene.callbacks.throughput import Throughput
+from sound2scene.runs import Aim
 
 
 def told(

@@ -8,10 +8,11 @@ from pytorch_lightning.loggers import CSVLogger
 from scripted import ScriptedStage, fit
 from sound2scene import artifacts
 from sound2scene.callbacks.export import ExportArtifact
-from sound2scene.callbacks.improvement import Aim, Best
+from sound2scene.callbacks.improvement import Best
 from sound2scene.callbacks.provenance import Origins
 from sound2scene.callbacks.publish import Publish, publish, why_not
 from sound2scene.models.image_encoder import ImageEncoder
+from sound2scene.runs import Aim
 from sound2scene.types import InputError
 from tiny import NET
 

@@ -9,10 +9,11 @@ from scripted import ScriptedStage, fit, scripted_data
 from sound2scene import artifacts
 from sound2scene.callbacks import report as report_module
 from sound2scene.callbacks.export import ExportArtifact
-from sound2scene.callbacks.improvement import Aim, Best
+from sound2scene.callbacks.improvement import Best
 from sound2scene.callbacks.provenance import Origins
 from sound2scene.callbacks.report import Report, next_lines
 from sound2scene.models.audio_encoder import AudioEncoder
+from sound2scene.runs import Aim
 from tiny import NET, Z_DIM, counted
 
 AIM = Aim("val/score")

@@ -11,10 +11,11 @@ from drawn_clips import write_picture
 from page_reading import words
 from scripted import ScriptedStage, scripted_trainer
 from sound2scene.callbacks import retrieval_pictures, run_pictures
-from sound2scene.callbacks.improvement import Aim, Best
+from sound2scene.callbacks.improvement import Best
 from sound2scene.callbacks.retrieval_pictures import RetrievalPictures
 from sound2scene.data.pictures import PictureFolderDataModule
 from sound2scene.data.reading import ReadPictures
+from sound2scene.runs import Aim
 from sound2scene.types import InputError
 from tiny import tiny_stage
 

@@ -7,8 +7,9 @@ from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 
 from scripted import ScriptedStage, fit, scripted_data, scripted_trainer
-from sound2scene.callbacks.improvement import Aim, Best
+from sound2scene.callbacks.improvement import Best
 from sound2scene.callbacks.run_pictures import RunPictures, state_words
+from sound2scene.runs import Aim
 
 
 class Painter(RunPictures):

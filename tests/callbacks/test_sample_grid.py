@@ -13,10 +13,11 @@ from drawing import instance_data, pair_data, tiny_gan, tiny_generator, tiny_tra
 from scripted import ScriptedStage, scripted_data, scripted_trainer
 from sound2scene import artifacts, images
 from sound2scene.callbacks import sample_grid
-from sound2scene.callbacks.improvement import Aim, Best
+from sound2scene.callbacks.improvement import Best
 from sound2scene.callbacks.sample_grid import SampleGrid
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.methods.sound2scene import FrozenGenerator, SoundToScene
+from sound2scene.runs import Aim
 from sound2scene.types import InputError
 from tiny import tiny_stage
 

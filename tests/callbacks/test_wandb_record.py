@@ -8,10 +8,11 @@ from pytorch_lightning.loggers import CSVLogger, WandbLogger
 
 from scripted import ScriptedStage, fit
 from sound2scene.callbacks.export import ExportArtifact
-from sound2scene.callbacks.improvement import Aim, Best
+from sound2scene.callbacks.improvement import Best
 from sound2scene.callbacks.provenance import Origins
 from sound2scene.callbacks.report import Report
 from sound2scene.callbacks.wandb_record import WandbRecord
+from sound2scene.runs import Aim
 
 RECIPE: dict[str, Any] = {"run": {"name": "encoder/scripted"}, "model": {"init_args": {"rate": 0.5}}}
 

@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from sound2scene import cli
-from sound2scene.callbacks.improvement import Aim
 from sound2scene.commands.moved import CLASSES, KEYS, OF_STAGES, answer
 from sound2scene.commands.recipe import Run
 from sound2scene.data.augment import SoundShift
@@ -16,6 +15,7 @@ from sound2scene.data.batches.frozen_encoder import Features
 from sound2scene.data.clips import ClipDataModule
 from sound2scene.data.reading import ReadCrops, ReadInstances, ReadPairs, ReadPictures
 from sound2scene.methods.sound2scene import FrozenGenerator
+from sound2scene.runs import Aim
 from sound2scene.stages.align import AlignStage
 
 ALIGN, GAN = "sound2scene.stages.align.AlignStage", "sound2scene.stages.gan.GanStage"

@@ -17,12 +17,12 @@ from killed_run import fit
 from scripted import Spy, mark
 from sound2scene import artifacts, cli
 from sound2scene.callbacks import provenance
-from sound2scene.callbacks.improvement import Aim
 from sound2scene.callbacks.provenance import Origins
 from sound2scene.callbacks.report import Report
 from sound2scene.callbacks.retrieval_pictures import RetrievalPictures
 from sound2scene.commands.recipe import Run
 from sound2scene.data.shards.read import Folder, ShardDataset
+from sound2scene.runs import Aim
 from tiny import tiny_recipe, tiny_stage
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -310,6 +310,27 @@ def test_the_group_of_a_wandb_run_is_its_stage(tmp_path: Path, monkeypatch: pyte
         assert run.offline
     finally:
         run.finish()
+
+
+@pytest.mark.parametrize(
+    ("given", "mode"),
+    [
+        ({}, "offline"),
+        ({"WANDB_MODE": "online"}, "online"),
+        ({"WANDB_SWEEP_ID": "abc"}, None),  # as W&B and its agent have settled it
+        ({"WANDB_SWEEP_ID": "abc", "WANDB_MODE": "offline"}, "offline"),
+    ],
+)
+def test_a_run_is_offline_unless_the_environment_or_an_agent_says_otherwise(
+    given: dict[str, str], mode: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WANDB_MODE", "WANDB_SWEEP_ID"):
+        monkeypatch.setenv(name, "")  # so that what the run sets is undone
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    Run(name="align/tiny", folder=str(tmp_path), wandb=True).loggers()  # which asks no server yet
+    assert os.environ.get("WANDB_MODE") == mode
 
 
 def test_one_setting_says_in_which_formats_a_run_draws(tmp_path: Path) -> None:

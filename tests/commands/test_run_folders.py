@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sound2scene.callbacks.improvement import Aim
 from sound2scene.commands.run_folders import RunFolder, read_rows, run_folder, run_folders
+from sound2scene.runs import Aim
 from sound2scene.types import InputError
 from written_runs import ended_process, write_run
 

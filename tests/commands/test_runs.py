@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,13 @@ def test_a_folder_without_runs_says_so_and_a_damaged_run_is_named(
     assert len(out.splitlines()) == 2
     assert err.startswith(f"sound2scene: {tmp_path / 'a' / 'provenance.json'}: not valid JSON")
     assert cli.main(["runs", str(tmp_path / "none")]) == 2
+
+
+def test_listing_runs_loads_neither_torch_nor_lightning(tmp_path: Path) -> None:
+    write_run(tmp_path / "version_0")
+    code = (
+        "import sys; from sound2scene import cli; assert cli.main(['runs', sys.argv[1]]) == 0; "
+        "print({'torch', 'pytorch_lightning', 'numpy'} & sys.modules.keys())"
+    )
+    found = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "set()"

@@ -15,7 +15,7 @@ from listening import Loudest, Noted
 from sound2scene import cli
 from sound2scene.callbacks import contact_sheet
 from sound2scene.commands.selection_run import scorer_of, select_moments
-from sound2scene.data.selection.file import Selection
+from sound2scene.data.selection.file import FORMAT, Selection
 from sound2scene.data.toy import world as toy
 from sound2scene.data.video.find import find_videos
 from sound2scene.models.scorers import Middle, Random
@@ -143,15 +143,15 @@ def test_two_processes_choose_what_one_does_even_if_only_one_video_is_left(
     folder: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     fresh, begun = tmp_path / "fresh" / "selection.json", tmp_path / "begun" / "selection.json"
-    header = json.dumps({"scorer": dict(Selection.load(undisturbed).scorer)})
+    header = json.dumps({"format": FORMAT, "scorer": dict(Selection.load(undisturbed).scorer)})
     rows = [{"key": key, **choice.as_json()} for key, choice in Selection.load(undisturbed).videos.items()]
     begun.parent.mkdir()
     lines = [header, *map(json.dumps, rows[:5])]
     begun.with_name("selection.json.part-4.jsonl").write_text("".join(f"{line}\n" for line in lines))
     lines = [header, *map(json.dumps, rows[5:])]
     begun.with_name("selection.json.part-1.jsonl").write_text("".join(f"{line}\n" for line in lines))
-    for ended in run_pair(select_on_two, folder, fresh, begun):
-        assert ended.status == 0, ended.err[-3000:]
+    ended = run_pair(select_on_two, folder, fresh, begun)
+    assert [one.status for one in ended] == [0, 0], "\n".join(one.err[-3000:] for one in ended)
     for output in (fresh, begun):
         assert output.read_bytes() == undisturbed.read_bytes()
         assert names(output.parent) == {"selection.json", "selection.png"}

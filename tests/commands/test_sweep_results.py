@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sound2scene.callbacks.improvement import Aim
 from sound2scene.commands.sweep_results import labels, ranked, result, shown, varied, write_results
 from sound2scene.commands.sweep_trials import Ended, Trial
+from sound2scene.runs import Aim
 from written_runs import write_run
 
 AIM = Aim("val/score")

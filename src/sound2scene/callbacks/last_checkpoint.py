@@ -13,8 +13,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.trainer.states import RunningStage
 
 from sound2scene.lightning import batches_trained, is_dry_run
-
-LAST = "last.ckpt"
+from sound2scene.runs import LAST
 
 
 class LastCheckpoint(Checkpoint):

@@ -19,8 +19,8 @@ import pytorch_lightning as pl
 from sound2scene import checkpoints, files, machine
 from sound2scene.lightning import batches_trained, data_of, device_of, is_dry_run
 from sound2scene.protocols import Documented
+from sound2scene.runs import PROVENANCE
 
-PROVENANCE = "provenance.json"
 PACKAGES = (
     "sound2scene",
     "torch",

@@ -8,8 +8,8 @@ import pytorch_lightning as pl
 
 from sound2scene import artifacts
 from sound2scene.callbacks.export import ARTIFACT
-from sound2scene.callbacks.improvement import Aim
 from sound2scene.card import Card
+from sound2scene.runs import Aim
 from sound2scene.types import InputError
 
 

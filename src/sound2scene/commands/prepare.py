@@ -183,13 +183,15 @@ def folder(
 def manifest(
     source: Path, *, shards: Output, val_share: Share = settings.MANIFEST_VAL_SHARE, seed: Seed = 0
 ) -> int:
-    """A CSV of class-matched pictures and sounds, drawn as pairs.
+    """A CSV of pictures and sounds: a pair in each row, or files of one class, drawn as pairs.
 
     Args:
-        source: The CSV.
+        source: The CSV. With a pair in each row it has the columns audio, image, label and, optionally, key
+            and split; with a file in each row the columns file, modality (audio or image), class, split
+            (train or test) and, optionally, group. Files are named relative to the folder of the CSV.
         shards: Folder of the shards.
         val_share: Share of the groups held out for validation.
-        seed: Seed of the draw of pairs.
+        seed: Seed of the draw of pairs, where rows are files.
     """
     from sound2scene.data import prepare
 

@@ -22,7 +22,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from sound2scene import artifacts, checkpoints
 from sound2scene.callbacks.embeddings import EmbeddingWriter
 from sound2scene.callbacks.export import ExportArtifact
-from sound2scene.callbacks.improvement import Aim, Best, BestCheckpoint, Improving
+from sound2scene.callbacks.improvement import Best, BestCheckpoint, Improving
 from sound2scene.callbacks.last_checkpoint import LastCheckpoint
 from sound2scene.callbacks.progress import Progress
 from sound2scene.callbacks.provenance import Origins, Provenance, Resuming
@@ -39,6 +39,7 @@ from sound2scene.commands.reasons import reason
 from sound2scene.commands.resumption import measurement, resumption
 from sound2scene.figures.panels import Format
 from sound2scene.lightning import ResumedLog, steps_logged
+from sound2scene.runs import Aim
 from sound2scene.types import InputError
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
@@ -58,8 +59,8 @@ class Run:
         folder: Folder of all runs.
         checkpoint_steps: Batches between two writings of `checkpoints/last.ckpt`, from which a killed run
             goes on; it is also written after each validation.
-        wandb: Also log to Weights & Biases: offline unless the environment says `WANDB_MODE=online`, so that
-            nothing asks for an account.
+        wandb: Also log to Weights & Biases: offline, so that nothing asks for an account, unless the
+            environment says `WANDB_MODE=online` or an agent of a sweep started the run.
         project: Project of Weights & Biases.
         figures: Formats of the run's pictures and curves: `png`, which is always among them, `pdf`, `svg`.
         admit: Packages of your own whose classes the cards of artifacts may name; loading one runs its code.
@@ -91,7 +92,8 @@ class Run:
             csv = ResumedLog(resumed, steps_logged(checkpoint) if checkpoint else 0)
         if not self.wandb:
             return [csv]
-        os.environ.setdefault("WANDB_MODE", "offline")
+        if not os.environ.get("WANDB_SWEEP_ID"):  # an agent waits for what its run reports to the server
+            os.environ.setdefault("WANDB_MODE", "offline")
         os.environ.setdefault("WANDB_SILENT", "true")
         group, _, recipe = self.name.partition("/")
         rank_zero_only(Path(csv.log_dir).mkdir)(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sound2scene.callbacks.last_checkpoint import LAST
+from sound2scene.runs import LAST
 from sound2scene.types import InputError
 
 

@@ -10,10 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sound2scene import files, folders
-from sound2scene.callbacks.improvement import Aim
-from sound2scene.callbacks.last_checkpoint import LAST
-from sound2scene.callbacks.provenance import PROVENANCE
 from sound2scene.records import Record
+from sound2scene.runs import LAST, PROVENANCE, Aim
 from sound2scene.types import InputError
 
 CHECKPOINTS = ("best.ckpt", LAST)

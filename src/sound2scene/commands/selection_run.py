@@ -15,7 +15,6 @@ import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.accelerators import CPUAccelerator
 from pytorch_lightning.strategies import DDPStrategy
-from pytorch_lightning.utilities import rank_zero_only
 from torch import nn
 
 from sound2scene import artifacts
@@ -66,9 +65,8 @@ def select_moments(
             settings, damaged, or cannot be written; or if the scorer fails.
     """
     stage = SelectionStage(scorer, top_k)
-    # One process of a run has the output for it; on several machines nobody can say which that is.
-    first = getattr(rank_zero_only, "rank", 0) == 0 and machine.get("num_nodes", 1) == 1
-    with alone(output) if first else nullcontext():
+    # One process has the output for the whole run. Which one that is among several machines, a trainer knows.
+    with alone(output) if _trainer([], **machine).is_global_zero else nullcontext():
         return _selected(videos, stage, output, workers, name, retry_rejected, about, machine)
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 from sound2scene.commands.parser import TERMINATED, Command, Option, Seed
 
 if TYPE_CHECKING:
-    from sound2scene.callbacks.improvement import Aim
     from sound2scene.commands.sweep_trials import Trial
+    from sound2scene.runs import Aim
 
 
 def sweep(

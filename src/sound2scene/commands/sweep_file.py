@@ -19,8 +19,8 @@ import yaml
 from scipy import stats
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
-from sound2scene.callbacks.improvement import Aim
 from sound2scene.records import Record, content
+from sound2scene.runs import Aim
 from sound2scene.seeds import seed_of
 from sound2scene.types import InputError
 

@@ -20,10 +20,10 @@ from typing import Protocol
 import torch
 
 from sound2scene import files, machine
-from sound2scene.callbacks.last_checkpoint import LAST
 from sound2scene.commands.run_folders import RunFolder, run_folders
 from sound2scene.commands.sweep_file import Values, arguments
 from sound2scene.records import Record
+from sound2scene.runs import LAST
 from sound2scene.types import InputError
 
 PAUSE_S = 0.2

@@ -120,7 +120,7 @@ class FolderDataModule(CorpusDataModule):
 
 
 class ManifestDataModule(CorpusDataModule):
-    """Class-matched, weakly paired pictures and sounds of a CSV manifest.
+    """Pictures and sounds of a CSV manifest: a pair in each row, or files of one class, drawn as pairs.
 
     Args:
         source: Manifest, a CSV.

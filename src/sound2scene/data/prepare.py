@@ -12,6 +12,7 @@ from sound2scene.data.corpora.corpus import Corpus
 from sound2scene.data.corpora.labels import labels_of
 from sound2scene.data.corpora.manifest import manifest_jobs
 from sound2scene.data.corpora.pairs import folder_jobs, holds_pairs, make_pair
+from sound2scene.data.corpora.rows import has_rows_of_pairs, row_jobs
 from sound2scene.data.corpora.vegas import vegas_classes, vegas_pairs
 from sound2scene.data.corpora.videos import folder_videos
 from sound2scene.data.selection.choice import MomentChoice
@@ -96,17 +97,23 @@ def prepare_folder(
 def prepare_manifest(
     shards: str | Path, source: str | Path, val_share: float = settings.MANIFEST_VAL_SHARE, draw_seed: int = 0
 ) -> Path:
-    """Write the shards of pairs drawn from a manifest.
+    """Write the shards of a manifest's pairs, drawn within classes or as its rows say.
 
     Args:
         shards: Target folder.
-        source: Manifest, a CSV (see :func:`~sound2scene.data.corpora.manifest.manifest_jobs`).
+        source: Manifest, a CSV with a file in each row (see
+            :func:`~sound2scene.data.corpora.manifest.manifest_jobs`) or with a pair in each row (see
+            :func:`~sound2scene.data.corpora.rows.row_jobs`).
         val_share: Share of the training groups held out for validation.
         draw_seed: Seed of the draw of pairs.
     """
+    name = Path(source).parent.name
+    if has_rows_of_pairs(source):
+        plan = Plan(name, notes={"pairs": "by row: picture and sound belong together"})
+        return write_dataset(shards, row_jobs(source, val_share), make_pair, plan)
     jobs = manifest_jobs(source, val_share, draw_seed)
     notes = {"pairs": "weak: picture and sound share a class, not a moment", "draw_seed": draw_seed}
-    return write_dataset(shards, jobs, make_pair, Plan(Path(source).parent.name, notes=notes))
+    return write_dataset(shards, jobs, make_pair, Plan(name, notes=notes))
 
 
 def prepare_vggsound(

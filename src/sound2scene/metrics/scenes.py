@@ -24,8 +24,8 @@ def scene_figures(read: Scene, true: Scene) -> dict[str, float]:
         Shares of pictures with exactly the true kinds (`kinds_right`), the true number of objects
         (`number_right`) and the true kind of background (`background_right`); of pictures of two objects, the
         share that shows both (`both_shown`); and over the objects found, coefficient of determination and
-        rank correlation (Spearman) of read and true place: `diameter_r2`, `diameter_rank`, `height_r2` ...
-        What no picture tells is left out.
+        rank correlation (Spearman) of read and true place: `diameter_r2`, `diameter_rank`, `height_r2` ...,
+        0 where fewer than three were found. `both_shown` is left out where no picture has two.
     """
     count_N = true.present_BK.sum(1)
     same_NK = read.present_BK == true.present_BK
@@ -37,8 +37,9 @@ def scene_figures(read: Scene, true: Scene) -> dict[str, float]:
     }
     if (count_N == 2).any():
         figures["both_shown"] = _share(found_NK.sum(1)[count_N == 2] == 2)
-    if found_NK.sum() >= _FEWEST:
-        for number, name in enumerate(PLACES):
+    for number, name in enumerate(PLACES):
+        figures |= {f"{name}_r2": 0.0, f"{name}_rank": 0.0}
+        if found_NK.sum() >= _FEWEST:
             of_read_M, of_true_M = (scene.place_BK3[found_NK][:, number].double() for scene in (read, true))
             figures[f"{name}_r2"] = float(r2_score(of_read_M, of_true_M))
             figures[f"{name}_rank"] = float(spearman_corrcoef(of_read_M, of_true_M))

@@ -1,6 +1,6 @@
-"""Networks with public weights as measures of pictures: torchmetrics' Inception, and any of timm's.
+"""Networks as measures of pictures: torchmetrics' Inception, any of timm's, and image encoders of one's own.
 
-Neither opens a file or asks the web before its weights are needed, so that recipes are parsed without.
+Those with public weights ask for them when they are needed first, so that recipes are parsed without.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ import timm
 import torch
 from timm.data.config import resolve_data_config
 from torch import Tensor, nn
+from torchvision.transforms.functional import to_pil_image
 
+from sound2scene import artifacts, images
 from sound2scene.download import fetched
 from sound2scene.models.backbones import timm_backbone
 from sound2scene.models.pixels import prepared
+from sound2scene.protocols import whole_number
 from sound2scene.types import InputError, Measured
 from sound2scene.weights import fill, state_of
 
@@ -147,6 +150,48 @@ class TimmExtractor(nn.Module):
         """
         self.load()
         return Measured(self.backbone(prepared(pixels_BCHW, self.side, self.mean, self.std)).float(), None)
+
+
+class EncoderExtractor(nn.Module):
+    """Features of an image encoder of one's own, where there are no labels for a judge.
+
+    A generator that was conditioned on the same encoder knows what it looks at: figures tell one state of a
+    run from another, and compare with no other run's. There are no scores, and so no inception score.
+
+    Args:
+        image_encoder: Folder of an image-encoder artifact, whose card names the image chain.
+
+    Raises:
+        InputError: If the artifact is missing, of another kind, or its card names no image chain.
+    """
+
+    def __init__(self, image_encoder: str) -> None:
+        super().__init__()
+        card = artifacts.read_card(image_encoder)
+        if card.preset is None:
+            raise InputError(f"{image_encoder}: its card names no image preset; export the artifact again")
+        self.chain = images.preset(card.preset)
+        self.network = artifacts.load(image_encoder, kind="image-encoder").eval().requires_grad_(False)
+        self.feature_dim = whole_number(self.network, "z_dim")
+        self.protocol = f"own_encoder_{card.preset}"
+
+    def train(self, mode: bool = True) -> EncoderExtractor:
+        """Stays in eval mode."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def measure(self, pixels_BCHW: Tensor) -> Measured:
+        """Features (B, feature_dim) of uint8 pictures of any size, through the chain of the encoder's card.
+
+        Raises:
+            ValueError: If they are not uint8.
+        """
+        if pixels_BCHW.dtype != torch.uint8:
+            raise ValueError(
+                f"only uint8 pixels can be measured, not {pixels_BCHW.dtype}; use images.to_pixel"
+            )
+        prepared_BCHW = torch.stack([self.chain(to_pil_image(one_CHW.cpu())) for one_CHW in pixels_BCHW])
+        return Measured(self.network(prepared_BCHW.to(pixels_BCHW.device)).float(), None)
 
 
 def _check_there(weights: str | None) -> None:

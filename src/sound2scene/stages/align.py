@@ -17,7 +17,7 @@ from sound2scene.lightning import facts_of
 from sound2scene.losses.infonce import L2InfoNCE
 from sound2scene.metrics import familiarity
 from sound2scene.metrics.retrieval import Embeddings, instance_ranks, recalls
-from sound2scene.optimization import WarmupCosine, adam
+from sound2scene.optimization import AlignAdam, WarmupCosine
 from sound2scene.protocols import AlignmentLoss, Drawing, whole_number
 from sound2scene.spectrogram import spectrogram as spectrogram_preset
 from sound2scene.types import DataFacts, EncoderFacts, Export, InputError, PairBatch, Retrieved
@@ -51,7 +51,7 @@ class AlignStage(pl.LightningModule):
         drawing: Drawing | None = None,
         loss: AlignmentLoss | None = None,
         spectrogram: str = "paper",
-        optimizer: OptimizerCallable = adam,
+        optimizer: OptimizerCallable = AlignAdam,
         schedule: WarmupCosine | None = None,
     ) -> None:
         super().__init__()

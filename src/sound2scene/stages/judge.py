@@ -15,7 +15,7 @@ from sound2scene.distributed import gather, world
 from sound2scene.divergence import finite
 from sound2scene.lightning import facts_of
 from sound2scene.models.judge import Judge
-from sound2scene.optimization import WarmupCosine, adam
+from sound2scene.optimization import AlignAdam, WarmupCosine
 from sound2scene.ranges import SHARE, check
 from sound2scene.types import DataFacts, Export, InputError, PictureBatch
 
@@ -39,7 +39,7 @@ class JudgeStage(pl.LightningModule):
         self,
         judge: Judge,
         image_preset: str,
-        optimizer: OptimizerCallable = adam,
+        optimizer: OptimizerCallable = AlignAdam,
         schedule: WarmupCosine | None = None,
         smoothing: float = 0.1,
     ) -> None:

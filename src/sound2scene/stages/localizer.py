@@ -16,7 +16,7 @@ from sound2scene.losses.localization import Instances, classification, contrasti
 from sound2scene.metrics.localization import Threshold, area_under_curve, ciou, success
 from sound2scene.models.localizer import Localizer
 from sound2scene.moments import MomentBatch, WholeVideo
-from sound2scene.optimization import WarmupCosine, adam
+from sound2scene.optimization import AlignAdam, WarmupCosine
 from sound2scene.ranges import PART, check
 from sound2scene.types import SAMPLE_RATE_HZ, DataFacts, Export, InputError
 
@@ -51,7 +51,7 @@ class LocalizerStage(pl.LightningModule):
         mode: Literal["contrastive", "classification"] = "contrastive",
         instances: Instances = "attention",
         threshold: Threshold = 0.3,
-        optimizer: OptimizerCallable = adam,
+        optimizer: OptimizerCallable = AlignAdam,
         schedule: WarmupCosine | None = None,
     ) -> None:
         super().__init__()

@@ -41,6 +41,9 @@ class FootageDataset(Dataset[Footage]):
 class FootageModule(pl.LightningDataModule):
     """Every video once: rank r of n decodes videos r, r + n, ...; some ranks may get one less, or none.
 
+    All share the first rank's list: one that began earlier than it, while it waited for another run, knows of
+    less that is done.
+
     Args:
         videos: File of each key.
         side_px: Side of the frames.
@@ -51,6 +54,11 @@ class FootageModule(pl.LightningDataModule):
         super().__init__()
         self.videos, self.side_px, self.workers = videos, side_px, workers
         self.allow_zero_length_dataloader_with_multiple_devices = True
+
+    def setup(self, stage: str) -> None:
+        """Take the first rank's list."""
+        if self.trainer is not None:
+            self.videos = self.trainer.strategy.broadcast(self.videos)
 
     def predict_dataloader(self) -> DataLoader[Footage]:
         """This process's share, one video at a time."""
