@@ -29,6 +29,7 @@ COMMANDS = {
     "select": "select",
     "moments": "moments",
     "generate": "generate",
+    "invert": "invert",
     "publish": "publish",
     "import": "import_published",
     "sweep": "sweep",
@@ -42,6 +43,7 @@ GO_ON = {
     "select": AGAIN,
     "download": AGAIN,
     "generate": "run the same command again",
+    "invert": AGAIN,
     "import": "run the same command again",
     "sweep": AGAIN,
     "fit": "no state was kept yet, run the same command again",  # else the run itself says how

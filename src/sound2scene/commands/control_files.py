@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
@@ -86,11 +87,15 @@ class Appearance(NamedTuple):
         title: What it shows.
         axis: What changes from left to right, with its unit.
         animation: Kind of the animation that each row gets; None for none.
+        about: What the pictures rest on; by default their noise.
+        page: Draws the figure of some rows, from title, axis and about; by default a column a step.
     """
 
     title: str
     axis: str
     animation: Moving | None = None
+    about: str = ""
+    page: Callable[[Sequence[ShownRow], str, str, str], Figure] = page_of_steps
 
 
 class ControlFiles:
@@ -201,9 +206,10 @@ class ControlFiles:
         about = f"{noise_words(made.seed, shown, made.truncation)}, the same in every step"
         if any(row["noise"] for row in self.rows):
             about = f"{noise_words(made.seed, shown, made.truncation)}, at the first step"
-        page, self._page = self._page_name(), self._page
-        save_figure(page_of_steps(self._page, look.title, look.axis, about), self.folder / page)
-        self.pages.append(page)
+        name, rows = self._page_name(), self._page
+        drawn = look.page(rows, look.title, look.axis, look.about or about)
+        save_figure(drawn, self.folder / name)
+        self.pages.append(name)
         self._page = []
 
     def _page_name(self) -> str:

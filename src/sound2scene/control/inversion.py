@@ -30,7 +30,7 @@ class Inverter:
     On a processor they are the same to the last bit; on a GPU nearly, as its sums come in any order.
 
     Args:
-        generator: Folder of a generator artifact.
+        generator: Folder of a generator artifact, or the generator itself.
         image_encoder: Folder of the image-encoder artifact whose features it draws.
         device: Device of torch; by default a GPU where there is one.
 
@@ -43,11 +43,13 @@ class Inverter:
         InputError: If an artifact or the device is missing, or the two do not belong together.
     """
 
-    def __init__(self, generator: str, image_encoder: str, device: str | None = None) -> None:
+    def __init__(
+        self, generator: str | FrozenGenerator, image_encoder: str, device: str | None = None
+    ) -> None:
         self.device = device_named(device)
-        drawing = FrozenGenerator(generator)
+        drawing = FrozenGenerator(generator) if isinstance(generator, str) else generator
         self.eye = Eye(image_encoder, self.device)
-        artifacts.check_same_encoder(drawing.image_encoder, self.eye.fingerprint, generator)
+        artifacts.check_same_encoder(drawing.image_encoder, self.eye.fingerprint, drawing.folder)
         self.network, self.resolution = drawing.network.to(self.device), drawing.resolution
         self.fingerprints = {"generator": drawing.fingerprint, "image_encoder": self.eye.fingerprint}
 
@@ -84,9 +86,11 @@ class Inverter:
                 f"invert takes uint8 pictures (B, {', '.join(map(str, size))}), not {pixels_BCHW.dtype} "
                 f"{tuple(pixels_BCHW.shape)}; see `Inverter.pixels`"
             )
-        dark = (self.seen(pixels_BCHW).norm(dim=1) < _NOTHING).nonzero().flatten().tolist()
-        if dark:
-            raise InputError(f"invert: the image encoder sees nothing in picture {dark[0]}; give another one")
+        for number, pixels_CHW in enumerate(pixels_BCHW):
+            if not self.sees(pixels_CHW):
+                raise InputError(
+                    f"invert: the image encoder sees nothing in picture {number}; give another one"
+                )
         at_once = AT_ONCE if self.device.type == "cpu" else AT_ONCE_ELSEWHERE
         names = self.fingerprints | {"device": self.device.type}
         parts = Parts(self._searched, self.eye, at_once, names)
@@ -116,3 +120,7 @@ class Inverter:
         """What the image encoder sees in pictures (uint8), of any length, (B, D) on the CPU."""
         image_BCHW = images.to_model(pixels_BCHW).to(self.device)
         return torch.cat([self.eye(one_1CHW) for one_1CHW in torch.split(image_BCHW, 1)]).cpu()
+
+    def sees(self, pixels_CHW: Tensor) -> bool:
+        """Whether the image encoder sees anything in a picture (uint8)."""
+        return bool(self.seen(pixels_CHW[None]).norm() > _NOTHING)
