@@ -117,9 +117,10 @@ def test_measures_compare_each_drawn_picture_with_the_one(inverter: Inverter, gi
     assert (same_one.psnr_db, other.psnr_db < 30) == (100.0, True)
 
 
-def test_there_are_as_many_candidates_as_starts() -> None:
+def test_there_are_as_many_candidates_as_starts_and_no_more_than_a_short_search_is_worth() -> None:
     assert effort_of(3, 100, 7) == Effort(3, 100, 100, 7)
-    assert effort_of(3, 2, 0) == Effort(3, 2)
+    assert effort_of(3, 2, 0) == Effort(3, 2, 3)
+    assert effort_of(150, 2, 0) == Effort()
 
 
 def test_networks_are_recorded_with_their_fingerprints(inverter: Inverter) -> None:

@@ -50,10 +50,10 @@ class Given(NamedTuple):
 
 
 def effort_of(steps: int, starts: int, seed: int) -> Effort:
-    """How hard to look, with as many candidates as usual, or as there are starts."""
+    """How hard to look: with the usual candidates, or fewer for fewer steps, but one for each start."""
     from sound2scene.control.search import Effort
 
-    return Effort(steps, starts, max(starts, Effort.candidates), seed)
+    return Effort(steps, starts, max(starts, min(Effort.candidates, steps)), seed)
 
 
 def read_pictures(inverter: Inverter, paths: Sequence[Path]) -> tuple[list[Given], list[Rejected]]:
