@@ -25,6 +25,7 @@ HEADING = 26
 NAME, SCALE = 28, 48  # left of the first column: a row's name, and the ticks of a plot
 COLOURS = "magma"  # uniform to the eye, and as light in grey as in colour
 FLOOR_DB = 10 * math.log10(DENSITY_FLOOR)
+_UNIT = 14  # of a panel whose ticks are below it, for the words under them
 _HERTZ = SAMPLE_RATE_HZ / 512  # of a bin
 _HOP_S = 159 / SAMPLE_RATE_HZ
 
@@ -123,7 +124,8 @@ class Sheet:
 
     def plot(self, row: int, column: int, below: bool = False) -> Axes:
         """An Axes whose ticks have labels where they stand at the sheet's edge, or also below it."""
-        axes = self.page.panel(self.box(row, column))
+        box = self.box(row, column)
+        axes = self.page.panel(box._replace(height=box.height - _UNIT) if below else box)
         axes.tick_params(labelleft=column == 0, labelbottom=below or row == self.rows - 1)
         return axes
 
