@@ -166,7 +166,7 @@ def _edited(order: Order) -> int:
     inverter = Inverter(scene.drawing, str(order.networks[2]), order.device)
     given, rejected = read_pictures(inverter, order.pictures)
     inverted = _inverted(inverter, given, rejected, order)
-    about = f"{way.words}; noise of the inversion; cos: of what the image encoder sees, to the picture"
+    about = f"{way.words}; noise of the inversion; cos: of features, to the picture"
     title = "Editing: pictures moved along what is heard"
     look = Appearance(title, "strength", order.animate, about, page_of_edits)
     writer = ControlFiles(order.folder, _made(order, scene, inverter), look)
@@ -192,7 +192,7 @@ def _way(scene: SoundToScene, order: Order) -> Way:
     if against is None:
         quiet_db, loud_db = order.gains_db
         first_T, last_T = at_gain(waveform_T, quiet_db).waveform_T, at_gain(waveform_T, loud_db).waveform_T
-        sources, words = [source], f"strength 1: {file.stem} from {quiet_db:+g} to {loud_db:+g} dB"
+        sources, words = [source], f"strength 1: {file.stem} from {quiet_db:g} to {loud_db:g} dB"
     else:
         other_T, other = read_sound(against)
         first_T, last_T, sources = other_T, waveform_T, [source, other]

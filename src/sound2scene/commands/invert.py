@@ -85,7 +85,7 @@ def _written(
 
     steps, starts, candidates = made.settings.values()
     about = f"{steps} steps, the best {starts} of {candidates} noises, seed {made.seed}; "
-    about += "likeness to the picture: PSNR, SSIM, cosine of what the image encoder sees"
+    about += "likeness to the picture: PSNR, SSIM, cosine of features"
     writer = ControlFiles(folder, made, Appearance("", "", about=about, page=page))
     writer.write([*rejected, *(_row(inverter, given, found, made.seed) for given, found in inverted)])
     for row, (given, found) in zip(writer.rows, inverted, strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from sound2scene.figures.curves import COLOURS
@@ -48,7 +49,7 @@ def page_of_inversions(shown: Sequence[ShownInversion], about: str = "") -> Figu
     )
     lowest = min(float(one.psnr_T.min()) for one in shown)
     highest = max(float(one.psnr_T.max()) for one in shown)
-    headings = ("the search", "picture", "its feature, first noise", "inversion")
+    headings = ("search, best start", "picture", "its feature, first noise", "inversion")
     for column, words in enumerate(headings):
         sheet.heading(column, words)
     for row, one in enumerate(shown):
@@ -56,7 +57,8 @@ def page_of_inversions(shown: Sequence[ShownInversion], about: str = "") -> Figu
         axes = sheet.plot(row, 0, below=True)
         axes.plot(range(len(one.psnr_T)), one.psnr_T.numpy(), color=COLOURS[0], linewidth=1.2)
         axes.set_ylim(lowest - 1, highest + 1)
-        axes.set_ylabel("PSNR in dB, best start", fontsize=TICKS, labelpad=1)
+        axes.set_ylabel("PSNR in dB", fontsize=TICKS, labelpad=1)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.grid(alpha=0.3)
         if row == len(shown) - 1:
             axes.set_xlabel("step", fontsize=TICKS, labelpad=1)
