@@ -1,8 +1,17 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
-from sound2scene.latent import draw_pictures, noise, noise_rows, seed_of_clip
+from sound2scene.latent import (
+    Course,
+    between,
+    draw_pictures,
+    noise,
+    noise_between,
+    noise_rows,
+    seed_of_clip,
+)
 from sound2scene.types import InputError
 
 FIRST, SECOND = [-0.069112, -0.147313, -0.000245], [0.360775, -2.198392, 1.102469]
@@ -110,3 +119,39 @@ def test_the_noise_follows_the_latents_to_their_device() -> None:
     generator = Generator()
     draw_pictures(generator, torch.ones(2, 4, device="meta"), torch.ones(2, 6))
     assert generator.noise_BZ.device.type == "meta"
+
+
+def angle(first_D: Tensor, second_D: Tensor) -> float:
+    return float(torch.acos((first_D @ second_D).clamp(-1, 1)))
+
+
+@pytest.mark.parametrize("course", ["linear", "spherical"])
+def test_a_latent_between_two_lies_on_their_circle_at_unit_length_and_ends_are_exact(course: Course) -> None:
+    first_D, second_D = torch.rand(16, dtype=torch.float64), 3 * torch.rand(16, dtype=torch.float64)
+    assert between(first_D, second_D, 0, course) is first_D
+    assert between(first_D, second_D, 1, course) is second_D
+    unit = normalize(first_D, dim=0), normalize(second_D, dim=0)
+    for share in (0.2, 0.5, 0.9):
+        z_D = between(first_D, second_D, share, course)
+        assert float(z_D.norm()) == pytest.approx(1)
+        parts = angle(unit[0], z_D), angle(z_D, unit[1])
+        assert sum(parts) == pytest.approx(angle(*unit))
+        if course == "spherical":
+            assert parts[0] == pytest.approx(share * angle(*unit))
+        else:
+            torch.testing.assert_close(z_D, normalize((1 - share) * unit[0] + share * unit[1], dim=0))
+
+
+def test_between_two_equal_latents_stands_the_same_and_between_opposite_ones_none() -> None:
+    z_D = normalize(torch.rand(16), dim=0)
+    torch.testing.assert_close(between(z_D, z_D, 0.3, "spherical"), z_D)
+    with pytest.raises(InputError, match="opposite directions"):
+        between(z_D, -z_D, 0.5)
+
+
+def test_noise_between_two_draws_is_standard_normal_and_ends_are_exact() -> None:
+    first_Z, second_Z = noise(0, 0, 40_000), noise(0, 1, 40_000)
+    assert noise_between(first_Z, second_Z, 0) is first_Z
+    assert noise_between(first_Z, second_Z, 1) is second_Z
+    for share in (0.25, 0.5):
+        assert float(noise_between(first_Z, second_Z, share).std()) == pytest.approx(1, abs=0.02)

@@ -146,7 +146,7 @@ def gain(waveform: Waveform, gain_db: float) -> Waveform:
         waveform: Array or tensor of any shape, full scale +-1.
         gain_db: Gain in dB; positive values are louder, `-math.inf` is silence.
     """
-    return (waveform * _factor(gain_db)).clip(-1, 1)
+    return (waveform * factor(gain_db)).clip(-1, 1)
 
 
 def mix(
@@ -171,14 +171,14 @@ def mix(
             f"cannot mix {tuple(first.shape)} with {tuple(second.shape)} samples; "
             "use fit_length on both first"
         )
-    return (first * _factor(first_gain_db) + second * _factor(second_gain_db)).clip(-1, 1)
+    return (first * factor(first_gain_db) + second * factor(second_gain_db)).clip(-1, 1)
 
 
 def is_silent(waveform_T: NDArray[np.float32], floor_db: float = -80.0) -> bool:
     """Whether the root mean square lies below `floor_db` re full scale (16-bit rounding noise: -101 dB)."""
     blocks = np.array_split(waveform_T, 1 + len(waveform_T) // 2**20)  # an hour in float64 takes 460 MB
     energy = math.fsum(float(np.square(block_T, dtype=np.float64).sum()) for block_T in blocks)
-    return math.sqrt(energy / max(1, len(waveform_T))) < _factor(floor_db)
+    return math.sqrt(energy / max(1, len(waveform_T))) < factor(floor_db)
 
 
 def to_pcm16(waveform_T: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -200,7 +200,8 @@ def encode_flac(waveform_T: NDArray[np.float32]) -> bytes:
     return flac.getvalue()
 
 
-def _factor(gain_db: float) -> float:
+def factor(gain_db: float) -> float:
+    """By what a gain multiplies the amplitude; 0 for `-math.inf`."""
     # A plain float: a NumPy number would turn float32 waveforms into float64.
     return float(10 ** (gain_db / 20))
 

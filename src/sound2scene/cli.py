@@ -29,6 +29,12 @@ COMMANDS = {
     "select": "select",
     "moments": "moments",
     "generate": "generate",
+    "mix": "mix",
+    "volume": "volume",
+    "interpolate": "interpolate",
+    "alter": "alter",
+    "invert": "invert",
+    "edit": "edit",
     "publish": "publish",
     "import": "import_published",
     "sweep": "sweep",
@@ -43,6 +49,12 @@ GO_ON = {
     "select": AGAIN,
     "download": AGAIN,
     "generate": "run the same command again",
+    "mix": "run the same command again",
+    "volume": "run the same command again",
+    "interpolate": "run the same command again",
+    "alter": "run the same command again",
+    "invert": AGAIN,
+    "edit": AGAIN,
     "import": "run the same command again",
     "sweep": AGAIN,
     "fit": "no state was kept yet, run the same command again",  # else the run itself says how
@@ -175,7 +187,8 @@ def _command(word: str) -> Command:
 
 def _parser() -> Parser:
     """The parser of everything but a command: help, version, and words that are none."""
-    parser = Parser(PROG, description="Turn sound into pictures of its scene.", epilog=EXAMPLE)
+    about = "Turn sound into pictures of its scene."
+    parser = Parser(PROG, description=about, epilog=EXAMPLE, formatter_class=_WordsOnOneLine)
     parser.add_argument("--version", action=Version, nargs=0, help="Show the version and exit")
     words = parser.add_subparsers(title="commands", metavar="COMMAND")
     for word, about in RECIPES.items():
@@ -183,6 +196,14 @@ def _parser() -> Parser:
     for word, name in COMMANDS.items():
         words.add_parser(word, help=summary(import_module(f"sound2scene.commands.{name}").__doc__))
     return parser
+
+
+class _WordsOnOneLine(argparse.HelpFormatter):
+    """Help in which the longest word stands beside what it does; argparse forgets that words are indented."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = 4 + max(map(len, (*RECIPES, *COMMANDS)))
 
 
 class Version(argparse.Action):

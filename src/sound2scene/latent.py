@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,8 @@ from sound2scene.protocols import whole_number
 from sound2scene.seeds import seed_of
 from sound2scene.types import InputError
 
+Course = Literal["linear", "spherical"]
+_OPPOSITE = 1e-3  # length of a mean of unit vectors below which it points nowhere
 _CUT = 2.0  # standard deviations at which truncated noise ends (IC-GAN `predict.py`)
 
 
@@ -80,3 +84,46 @@ def draw_pictures(generator: nn.Module, z_BD: Tensor, noise_BZ: Tensor) -> Tenso
     """
     drawn_BCHW: Tensor = generator(noise_BZ.to(z_BD.device), normalize(z_BD.float(), dim=1))
     return drawn_BCHW.float()
+
+
+def between(first_D: Tensor, second_D: Tensor, share: float, course: Course = "linear") -> Tensor:
+    """A latent between two, at unit length, as the generator learned to see latents.
+
+    Args:
+        first_D: Latent at share 0, of any length but 0.
+        second_D: Latent at share 1.
+        share: Part of the way, 0 to 1. At its two ends the latent itself comes back, bit for bit.
+        course: `linear` weighs the two unit vectors and brings the sum back to unit length; `spherical` goes
+            along the great circle at an even pace (Shoemake, *Animating rotation with quaternion curves*,
+            1985).
+
+    Raises:
+        InputError: If the two point in opposite directions, between which no way is the shortest.
+    """
+    if share in (0, 1):
+        return second_D if share else first_D
+    first_D, second_D = normalize(first_D, dim=0), normalize(second_D, dim=0)
+    if float((first_D + second_D).norm()) < _OPPOSITE:
+        raise InputError("two latents point in opposite directions; put another station between them")
+    first, second = 1 - share, share
+    # The angle from both sums: an arc cosine loses half its digits where the two lie close together.
+    angle = 2 * math.atan2(float((first_D - second_D).norm()), float((first_D + second_D).norm()))
+    if course == "spherical" and angle > 0:
+        first, second = math.sin(first * angle), math.sin(second * angle)
+    return normalize(first * first_D + second * second_D, dim=0)
+
+
+def noise_between(first_Z: Tensor, second_Z: Tensor, share: float) -> Tensor:
+    """Noise between two independent draws, which is standard normal at every share as they are.
+
+    The two are weighed by the cosine and the sine of a quarter turn, whose squares add up to 1.
+
+    Args:
+        first_Z: Noise at share 0; of any shape.
+        second_Z: Noise at share 1.
+        share: Part of the way, 0 to 1. At its two ends the noise itself comes back, bit for bit.
+    """
+    if share in (0, 1):
+        return second_Z if share else first_Z
+    angle = share * math.pi / 2
+    return math.cos(angle) * first_Z + math.sin(angle) * second_Z

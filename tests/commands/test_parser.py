@@ -269,3 +269,20 @@ def test_every_number_of_a_command_has_a_range(words: tuple[str, ...]) -> None:
         kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
         if name != "return" and {int, float} & {kind, *get_args(kind)}:
             assert found[name].range(), name
+
+
+def test_a_value_may_begin_with_a_minus() -> None:
+    def command(*, gains: str = "") -> None:
+        """Do something.
+
+        Args:
+            gains: Some gains.
+        """
+        told.append(gains)
+
+    told: list[str] = []
+    for text in ("-16:16:4", "-3,0", "-.5:1:.5"):
+        bind("x", command, ["--gains", text])()
+    assert told == ["-16:16:4", "-3,0", "-.5:1:.5"]
+    with pytest.raises(UsageError, match="expected one argument"):
+        bind("x", command, ["--gains", "--none"])

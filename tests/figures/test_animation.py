@@ -1,11 +1,14 @@
+from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from sound2scene.figures import animation
-from sound2scene.figures.animation import FRAME_MS, LAST_MS, animate
+from sound2scene.figures.animation import FRAME_MS, LAST_MS, Moving, animate, write_moving
+from sound2scene.types import InputError
 
 
 def grey(path: Path, level: int, size: tuple[int, int] = (20, 12)) -> Path:
@@ -52,3 +55,35 @@ def test_a_picture_of_another_size_or_a_damaged_one_is_left_out(tmp_path: Path) 
 def test_one_picture_is_no_animation(tmp_path: Path) -> None:
     assert animate([grey(tmp_path / "0.png", 0)], tmp_path / "a.gif") == 0
     assert not (tmp_path / "a.gif").exists()
+
+
+def frames(count: int, size: tuple[int, int] = (21, 12)) -> Iterator[Image.Image]:
+    return (Image.new("RGB", size, (40 * number, 40 * number, 40 * number)) for number in range(count))
+
+
+def test_a_video_shows_each_picture_as_long_as_a_gif_does_and_has_even_sides(tmp_path: Path) -> None:
+    write_moving(frames(3), 3, tmp_path / "a.mp4", "mp4")
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        video = container.streams.video[0]
+        assert (video.codec_context.name, video.width, video.height) == ("h264", 20, 12)
+        found = [float(frame.to_ndarray(format="gray").mean()) for frame in container.decode(video)]
+    times = [FRAME_MS // 100] * 2 + [LAST_MS // 100]
+    assert len(found) == sum(times)
+    seen = [found[0], found[times[0]], found[-1]]
+    assert np.diff(seen) == pytest.approx([35, 35], abs=6)  # of 40: videos have fewer greys
+
+
+def test_frames_are_taken_one_after_the_other(tmp_path: Path) -> None:
+    write_moving(frames(3, (10, 6)), 3, tmp_path / "a.gif", "gif")
+    assert levels(tmp_path / "a.gif") == ([0, 40, 80], [FRAME_MS] * 2 + [LAST_MS])
+
+
+@pytest.mark.parametrize("kind", ["gif", "mp4"])
+def test_frames_that_fail_midway_leave_no_file(tmp_path: Path, kind: Moving) -> None:
+    def failing() -> Iterator[Image.Image]:
+        yield from frames(2)
+        raise InputError("no more")
+
+    with pytest.raises(InputError, match="no more"):
+        write_moving(failing(), 3, tmp_path / "a", kind)
+    assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -97,7 +98,12 @@ def summary(docstring: str | None) -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser whose errors can be told in one line."""
+    """An argparse parser whose errors can be told in one line, and to which `-16:16:4` is a value."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        # What argparse asks whether a word that begins with a minus is a number; no option of ours is one.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where the help is.

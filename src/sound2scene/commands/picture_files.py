@@ -112,8 +112,8 @@ class PictureFiles:
 
     def _names(self, stem: str, draws: int) -> tuple[str, list[str]]:
         """A name for a sound that no other has, and the names of its pictures."""
-        short = _short(f"sound-{stem}" if _PAGE.fullmatch(stem) else stem)
-        for name in _numbered(short):
+        short = short_name(f"sound-{stem}" if _PAGE.fullmatch(stem) else stem)
+        for name in numbered(short):
             width = len(str(draws - 1))
             each = [f"{name}_{draw:0{width}}.png" for draw in range(draws)]
             names = {"files": each, "strip": [f"{name}.png"], "grid": []}[self.layout]
@@ -132,7 +132,8 @@ class PictureFiles:
             self._page = []
 
 
-def _numbered(name: str) -> Iterator[str]:
+def numbered(name: str) -> Iterator[str]:
+    """A name, and then the same with numbers from 2 on, without end."""
     yield name
     number = 2
     while True:
@@ -164,7 +165,7 @@ def _save_picture(row: list[Tensor], path: Path) -> None:
         picture.save(partial_path, format="png")
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
     """A name that leaves room for a number and an ending, cut between two letters."""
     while len(os.fsencode(name)) > NAME_BYTES:
         name = name[:-1]

@@ -25,6 +25,7 @@ HEADING = 26
 NAME, SCALE = 28, 48  # left of the first column: a row's name, and the ticks of a plot
 COLOURS = "magma"  # uniform to the eye, and as light in grey as in colour
 FLOOR_DB = 10 * math.log10(DENSITY_FLOOR)
+_UNIT = 14  # of a panel whose ticks are below it, for the words under them
 _HERTZ = SAMPLE_RATE_HZ / 512  # of a bin
 _HOP_S = 159 / SAMPLE_RATE_HZ
 
@@ -121,15 +122,23 @@ class Sheet:
         if frame:
             self.page.frame(box, frame, dashed)
 
-    def plot(self, row: int, column: int) -> Axes:
-        """An Axes whose ticks have labels where they stand at the sheet's edge."""
-        axes = self.page.panel(self.box(row, column))
-        axes.tick_params(labelleft=column == 0, labelbottom=row == self.rows - 1)
+    def plot(self, row: int, column: int, below: bool = False) -> Axes:
+        """An Axes whose ticks have labels where they stand at the sheet's edge, or also below it."""
+        box = self.box(row, column)
+        axes = self.page.panel(box._replace(height=box.height - _UNIT) if below else box)
+        axes.tick_params(labelleft=column == 0, labelbottom=below or row == self.rows - 1)
         return axes
 
-    def sound(self, row: int, column: int, waveform_T: Tensor) -> None:
-        """A sound as its spectrogram over seconds and kilohertz; all of a sheet share one colour scale."""
-        axes, box = self.plot(row, column), self.box(row, column)
+    def sound(self, row: int, column: int, waveform_T: Tensor, below: bool = False) -> None:
+        """A sound as its spectrogram over seconds and kilohertz; all of a sheet share one colour scale.
+
+        Args:
+            row: Row of the panel.
+            column: Column of the panel.
+            waveform_T: 16 kHz mono sound.
+            below: Label the seconds even above the last row; there has to be room for captions.
+        """
+        axes, box = self.plot(row, column, below), self.box(row, column)
         level_FT, bins, frames = level_db(waveform_T, round(box.width), round(box.height))
         start_s = 256 / SAMPLE_RATE_HZ - _HOP_S / 2
         end_s = start_s + frames * _HOP_S * level_FT.shape[1]
@@ -148,7 +157,7 @@ class Sheet:
         axes.set(xticks=range(0, 10, 2), yticks=range(0, 8, 2))  # the last would meet the next panel's first
         if column == 0:
             axes.set_ylabel("kHz", fontsize=TICKS, labelpad=1)
-        if row == self.rows - 1:
+        if below or row == self.rows - 1:
             axes.set_xlabel("seconds", fontsize=TICKS, labelpad=1)
         self.sounds.append(level_FT)
 

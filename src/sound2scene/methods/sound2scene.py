@@ -87,7 +87,16 @@ class FrozenGenerator:
             seed: Seed of the noise.
             truncation: Truncation of the noise, 0 to 1; 1 is none.
         """
-        noise_JZ = noise_rows(self.network, [seed] * draws, range(draws), truncation)
+        return self.draw_from(z_D, noise_rows(self.network, [seed] * draws, range(draws), truncation))
+
+    @torch.no_grad()
+    def draw_from(self, z_D: Tensor, noise_JZ: Tensor) -> Tensor:
+        """Pictures of one latent from given noise, (J, 3, H, W) in [-1, 1].
+
+        Args:
+            z_D: Latent.
+            noise_JZ: Noise of each picture, on any device.
+        """
         network = self.network.to(z_D.device)
         parts = torch.split(noise_JZ, DRAWS_AT_ONCE)
         return torch.cat([draw_pictures(network, z_D.expand(len(part_JZ), -1), part_JZ) for part_JZ in parts])

@@ -1,0 +1,190 @@
+"""Draw the way from one sound or picture to another, and over more of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+from sound2scene.commands.control_sounds import (
+    AUDIO_ENCODER,
+    DRAWS,
+    GENERATOR,
+    Animate,
+    Drawing,
+    Draws,
+    Truncation,
+    made_of,
+    read_sound,
+    tell,
+)
+from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
+from sound2scene.defaults import IMAGE_ENCODER
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from sound2scene.commands.control_files import Step
+    from sound2scene.commands.control_record import SourceFile
+    from sound2scene.control.picture_encoder import PictureEncoder
+    from sound2scene.methods.sound2scene import SoundToScene
+
+Course = Literal["linear", "spherical"]
+
+
+class Station(NamedTuple):
+    """A sound or a picture on the way, with its latent at unit length and what is shown of it."""
+
+    name: str
+    source: SourceFile
+    z_D: Tensor
+    waveform_T: Tensor | None = None
+    picture_HWC: NDArray[np.uint8] | None = None
+
+
+def interpolate(
+    files: Annotated[list[Path], Option(metavar="STATION")],
+    *,
+    folder: Output,
+    steps: Annotated[int, Option(between=(2, 1001))] = 9,
+    path: Course = "linear",
+    noise: bool = False,
+    animate: Animate = None,
+    draws: Draws = DRAWS,
+    seed: Seed = 0,
+    truncation: Truncation = 1.0,
+    audio_encoder: Path = AUDIO_ENCODER,
+    image_encoder: Path = Path(IMAGE_ENCODER),
+    generator: Path = GENERATOR,
+    device: str | None = None,
+    admit: Admit = None,
+) -> int:
+    """Draw the way between the latents of sounds and pictures, station by station.
+
+    Args:
+        files: Sound or picture files (JPEG, PNG, WebP, BMP), at least two, or one with --noise.
+        folder: Folder of the figure, the pictures, the sounds (FLAC) and control.json.
+        steps: Steps from each station to the next, both of them included.
+        path: Mean at unit length, or along the great circle.
+        noise: Let the noise go from each draw to the next, too; of one station it alone moves.
+        animate: Write an animation, too.
+        draws: Pictures of each step.
+        seed: Seed of the noise.
+        truncation: How much of the noise is kept; 1 truncates nothing, 0 leaves its mean.
+        audio_encoder: Artifact of the audio encoder.
+        image_encoder: Artifact of the image encoder that pictures go through, that of the generator.
+        generator: Artifact of a generator for the same image encoder.
+        device: Device, as torch names it; by default a GPU where there is one.
+        admit: Packages of your own whose classes cards may name; loading one runs its code.
+    """
+    from sound2scene.types import InputError
+
+    if len(files) < 2 and not noise:
+        raise InputError(f"interpolate {files[0]}: one station is no way; give another, or --noise")
+    how = Drawing(folder, draws, seed, truncation, (audio_encoder, generator), device, animate, admit)
+    return _draw(files, Way(steps, path, noise), how, image_encoder)
+
+
+class Way(NamedTuple):
+    """Steps from station to station, the course between two, and whether the noise moves, too."""
+
+    steps: int
+    course: Course
+    noise: bool
+
+
+def _draw(files: Sequence[Path], way: Way, how: Drawing, image_encoder: Path) -> int:
+    from sound2scene.commands.control_files import Appearance, ControlFiles, Row
+    from sound2scene.commands.picture_record import Network
+    from sound2scene.control.interpolation import positions
+
+    scene = how.scene()
+    stations, encoder = _stations(scene, files, image_encoder, str(how.networks[1]))
+    settings = {"steps": way.steps, "path": way.course, "noise": way.noise}
+    made = made_of(scene, how, "interpolate", settings)
+    if encoder is not None:
+        network = Network(folder=str(image_encoder), fingerprint=encoder.fingerprint)
+        made = made._replace(networks={**made.networks, "image_encoder": network})
+    axis = f"share of the way to the next station ({way.course})"
+    if way.noise:
+        moving = "share of the way from each draw's noise to the next draw's"
+        axis = moving if len(stations) == 1 else f"{axis}, noise to the next draw's"
+    writer = ControlFiles(how.folder, made, Appearance("Interpolation between latents", axis, how.animate))
+    name = " to ".join(station.name for station in stations)
+    count = len(positions(len(stations), way.steps))
+    row = Row(name, [station.source for station in stations], _steps(scene, stations, way, how), count)
+    tell(writer, writer.write([row]))
+    return 0
+
+
+def _stations(
+    scene: SoundToScene, paths: Sequence[Path], image_encoder: Path, generator: str
+) -> tuple[list[Station], PictureEncoder | None]:
+    """The stations, and the image encoder if there is a picture among them."""
+    from sound2scene.control.picture_encoder import PictureEncoder
+    from sound2scene.folders import PICTURES
+
+    encoder = None
+    if any(path.suffix.lower() in PICTURES for path in paths):
+        belongs = scene.drawing.image_encoder
+        encoder = PictureEncoder(str(image_encoder), belongs, generator, scene.device)
+    found = []
+    for path in paths:
+        if encoder is not None and path.suffix.lower() in PICTURES:
+            found.append(_seen(encoder, path))
+        else:
+            found.append(_heard(scene, path))
+    return found, encoder
+
+
+def _heard(scene: SoundToScene, path: Path) -> Station:
+    import torch
+
+    samples_T, source = read_sound(path)
+    waveform_T = torch.from_numpy(samples_T)
+    return Station(path.stem, source, scene.encode(waveform_T[None])[0], waveform_T)
+
+
+def _seen(encoder: PictureEncoder, path: Path) -> Station:
+    from sound2scene import images
+    from sound2scene.commands.picture_record import checksum
+    from sound2scene.figures.panels import reduced
+    from sound2scene.records import content
+
+    z_D = encoder.encode(path)
+    picture = images.centre_square(images.decode_jpeg(content(path, "give a picture"), str(path)))
+    source: SourceFile = {"file": str(path), "sha256": checksum(path)}
+    return Station(path.stem, source, z_D, picture_HWC=reduced(picture))
+
+
+def _steps(scene: SoundToScene, stations: Sequence[Station], way: Way, how: Drawing) -> Iterator[Step]:
+    from sound2scene import images, latent
+    from sound2scene.commands.control_files import Step
+    from sound2scene.control.interpolation import along, noise_along, positions
+
+    network = scene.drawing.network
+    count = len(positions(len(stations), way.steps))
+    draws = range(how.draws + way.noise)
+    noise_JZ = latent.noise_rows(network, [how.seed] * len(draws), draws, how.truncation)
+    moving = noise_along(noise_JZ, count) if way.noise else (noise_JZ for _ in range(count))
+    placed = along([station.z_D for station in stations], way.steps, way.course)
+    for number, ((place, z_D), now_JZ) in enumerate(zip(placed, moving, strict=True)):
+        pixels_JCHW = images.to_pixel(scene.drawing.draw_from(z_D, now_JZ)).cpu()
+        numbers: Mapping[str, float] = {"position": place}
+        label = f"{place % 1:.3g}"
+        own = now_JZ if way.noise else None
+        step = Step(label, z_D, pixels_JCHW, noise_JZ=own, numbers=numbers)
+        if len(stations) == 1:
+            step = step._replace(label=f"{number / (count - 1):.3g}")
+            station = stations[0] if number == 0 else None
+        else:
+            station = stations[int(place)] if place == int(place) else None
+        if station is not None:
+            label = step.label if len(stations) == 1 else station.name
+            step = step._replace(label=label, waveform_T=station.waveform_T, picture_HWC=station.picture_HWC)
+        yield step
+
+
+COMMAND: Command = interpolate
