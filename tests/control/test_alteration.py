@@ -16,6 +16,7 @@ def pitch_hz(waveform_T: NDArray[np.float32]) -> float:
     return float(np.abs(np.fft.rfft(waveform_T)).argmax()) / 10
 
 
+@pytest.mark.slow  # librosa compiles itself
 @pytest.mark.parametrize(("semitones", "hz"), [(12, 1000), (-12, 250), (7, 749)])
 def test_a_tone_moves_by_its_semitones_and_keeps_its_length(semitones: float, hz: float) -> None:
     moved_T = pitched(tone(), semitones).waveform_T

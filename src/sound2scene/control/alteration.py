@@ -23,11 +23,11 @@ def pitched(waveform_T: NDArray[np.float32], semitones: float) -> Edited:
     Raises:
         InputError: If the semitones are NaN or beyond 36.
     """
-    import librosa
-
     ranges.check("alter", SEMITONES, pitch=semitones)
     if not semitones:
         return Edited(waveform_T)
+    import librosa
+
     moved_T = librosa.effects.pitch_shift(
         waveform_T, sr=SAMPLE_RATE_HZ, n_steps=semitones, res_type="soxr_hq"
     )
