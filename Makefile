@@ -14,7 +14,8 @@ RUNS      := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_in
 # Moment of a toy video that becomes its picture in train-align: localizer, middle, random or true.
 FRAME     := localizer
 SHARDS    := data/toy/shards-$(FRAME)/dataset.json
-TRUE      := data/toy/shards-true/dataset.json
+# More pictures than train-align needs: what its networks in git have learned from.
+LARGE     := data/toy-large/shards-true/dataset.json
 # In git: a fresh clone aligns and draws at once. `make train-encoder`, `train-judge`, `train-gan` make them anew.
 TOY       := experiments/artifacts/toy
 FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
@@ -22,7 +23,7 @@ FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
 # In a log the installer names its errors alone; on a terminal it shows how far it is.
 QUIET     := $(if $(MAKE_TERMOUT),,--quiet)
 
-.PHONY: help install lock check format test test-slow test-cov golden data-toy train-localizer train-encoder train-judge train-gan train-align clean
+.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,16 +57,21 @@ golden: $(INSTALLED) ## Rewrite the golden losses (then say so in CHANGELOG.md u
 
 data-toy: $(SHARDS) ## The toy world: videos with sound, moments chosen by the localizer (FRAME=...), shards
 
+data-toy-large: $(LARGE) ## A larger toy world, from which its image encoder, judge, reader and generator learn
+
 train-localizer: $(INSTALLED) ## Make the toy localizer anew, which chooses the moments (4 minutes on 2 cores)
 	$(FIT) -c experiments/localizer/toy.yaml
 
-train-encoder: $(TRUE) ## Make the toy image encoder anew (SwAV; 3 minutes on 2 cores; the generator then has to follow)
+train-encoder: $(LARGE) ## Make the toy image encoder anew (SwAV; 3 minutes on 2 cores; the generator then has to follow)
 	$(FIT) -c experiments/encoder/toy.yaml
 
-train-judge: $(TRUE) ## Make the toy judge anew, whose features FID and IS use (1 minute)
+train-judge: $(LARGE) ## Make the toy judge anew, whose features FID and IS use (1 minute)
 	$(FIT) -c experiments/judge/toy.yaml
 
-train-gan: $(TRUE) $(TOY)/image-encoder/card.json $(TOY)/judge/card.json ## Make the toy generator anew (30 minutes)
+train-reader: $(LARGE) ## Make the toy reader anew, which tells what pictures show
+	$(FIT) -c experiments/reader/toy.yaml
+
+train-gan: $(LARGE) $(TOY)/image-encoder/card.json $(TOY)/judge/card.json $(TOY)/reader/card.json ## Make the toy generator anew (30 minutes)
 	$(FIT) -c experiments/gan/toy.yaml
 
 train-align: $(SHARDS) $(TOY)/generator/card.json ## The main job: train the audio encoder on the toy world, and draw
@@ -79,6 +85,9 @@ clean: ## Remove caches, coverage and builds; keep .venv, data, artifacts and ru
 data/toy/shards-%/dataset.json: | $(INSTALLED) $(TOY)/localizer/card.json
 	$(BIN)/sound2scene prepare toy -o $(@D) --videos data/toy/videos --frame $*
 
+$(LARGE): | $(INSTALLED)
+	$(BIN)/sound2scene prepare toy -o $(@D) --videos data/toy-large/videos --train 4096 --test 512
+
 $(TOY)/localizer/card.json:
 	$(MAKE) train-localizer
 
@@ -87,6 +96,9 @@ $(TOY)/image-encoder/card.json:
 
 $(TOY)/judge/card.json:
 	$(MAKE) train-judge
+
+$(TOY)/reader/card.json:
+	$(MAKE) train-reader
 
 $(TOY)/generator/card.json:
 	$(MAKE) train-gan

@@ -28,7 +28,7 @@ def test_a_probe_logs_what_features_know_of_size_and_place(data: ClipDataModule,
     stage = EncoderStage(ImageEncoder("resnet18", NET), "small64")
     (found,) = tiny_trainer(tmp_path, callbacks=[Probe()]).validate(stage, data, verbose=False)
     figures = {name: value for name, value in found.items() if "probe" in name}
-    assert set(figures) == {f"val/probe/{place}_r2" for place in ("left_right", "height", "diameter")}
+    assert set(figures) == {f"val/probe_{place}_r2" for place in ("left_right", "height", "diameter")}
     assert all(value <= 1 for value in figures.values())
 
 

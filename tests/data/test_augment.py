@@ -123,15 +123,20 @@ def test_without_flips_and_at_one_aspect_left_stays_left_and_squares_stay_square
     assert max(abs(height - width) for height, width in boxes) > 1
 
 
-def test_a_veil_hides_pale_patterns_and_leaves_the_object() -> None:
-    plain_VCHW = to_pixels(seeded(lambda: one_size(64, 16, 1.0, flip=0.0, **STILL)(cross()), 0))
-    veiled_VCHW = to_pixels(seeded(lambda: one_size(64, 16, 1.0, flip=0.0, veil=0.6, **STILL)(cross()), 0))
-    assert 0.1 < (veiled_VCHW - plain_VCHW).abs().mean() < 0.35
-    red_V = (veiled_VCHW[:, 0] - veiled_VCHW[:, 1])[:, 18:30, 26:38].mean((1, 2))
-    assert (red_V > 0.25).all()
-    assert torch.isfinite(veiled_VCHW).all()
-    assert veiled_VCHW.min() > -1e-3
-    assert veiled_VCHW.max() < 1 + 1e-3
+def test_a_tint_takes_the_hue_of_pale_colours_and_leaves_that_of_bright_ones() -> None:
+    pixels_HWC = np.zeros((32, 32, 3), np.uint8)
+    pixels_HWC[:, :16] = (140, 120, 120)
+    pixels_HWC[:, 16:] = (200, 20, 20)
+    views_VCHW = to_pixels(
+        seeded(lambda: one_size(32, 32, 1.0, flip=0.0, tint=0.3, **STILL)(Image.fromarray(pixels_HWC)), 0)
+    )
+    pale_V, bright_V = (views_VCHW[:, :, 16, column].argmax(1) for column in (4, 28))
+    assert len(set(pale_V.tolist())) == 3
+    assert set(bright_V.tolist()) == {0}
+    still_VCHW = to_pixels(
+        seeded(lambda: one_size(32, 4, 1.0, flip=0.0, **STILL)(Image.fromarray(pixels_HWC)), 0)
+    )
+    assert (still_VCHW[:, :, 16, 4].argmax(1) == 0).all()
 
 
 def test_lists_of_different_lengths_are_refused() -> None:

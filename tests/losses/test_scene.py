@@ -15,7 +15,7 @@ def test_the_loss_is_the_formula_in_numpy_and_ignores_places_of_what_is_absent()
     found = SceneLoss(place=3.0, beta=0.1)((logits_BK, place_BK3, background_BG), scene)
 
     z, y = logits_BK.double().numpy(), present_BK.double().numpy()
-    kinds = np.mean(np.log1p(np.exp(-z)) * y + np.log1p(np.exp(z)) * (1 - y))
+    kinds = 3 * np.mean(np.log1p(np.exp(-z)) * y + np.log1p(np.exp(z)) * (1 - y))
     d = np.abs(place_BK3.double().numpy() - scene.place_BK3.double().numpy())
     smooth = np.where(d < 0.1, d**2 / 0.2, d - 0.05).sum(2)
     place = (smooth * y).sum() / y.sum()

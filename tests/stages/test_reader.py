@@ -39,13 +39,13 @@ def test_a_reader_learns_the_size_and_place_of_what_held_out_pictures_show(
     run = tiny_trainer(tmp_path, max_epochs=15, limit_val_batches=0)
     run.fit(one, data(shards))
     (after,) = tiny_trainer(tmp_path).validate(one, data(shards), verbose=False)
-    assert after["val/read/kinds_right"] > 0.3  # of 36 sets of kinds
-    assert after["val/read/left_right_r2"] > 0.5
-    assert after["val/read/diameter_rank"] > 0.4
-    assert {name for name in after if name.startswith("val/read/")} >= {
-        "val/read/number_right",
-        "val/read/background_right",
-        "val/read/both_shown",
+    assert after["val/kinds_right"] > 0.3  # of 36 sets of kinds
+    assert after["val/left_right_r2"] > 0.5
+    assert after["val/diameter_rank"] > 0.4
+    assert {name for name in after if name.startswith("val/")} >= {
+        "val/number_right",
+        "val/background_right",
+        "val/both_shown",
     }
     network, kind, preset, notes = one.exports()
     assert (network, kind, preset) == (one.reader, "reader", "pixels32")

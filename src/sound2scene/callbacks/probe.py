@@ -25,7 +25,7 @@ class Probe(pl.Callback):
 
     What the views of self-supervision throw away can be drawn by no generator: the probe shows it before one
     is trained. It learns from training pictures of one source and is asked about all held-out ones. Logs
-    `val/probe/diameter_r2` and its like; see `sound2scene.metrics.probe`.
+    `val/probe_diameter_r2` and its like; see `sound2scene.metrics.probe`.
 
     Args:
         clips: Most training pictures to learn from.
@@ -54,7 +54,7 @@ class Probe(pl.Callback):
             found += [_features(export.network, export.preset, split, positions), place_N3]
         values = probe_r2(found[0], found[1], found[2], found[3])
         for place, value in zip(PLACES, values, strict=True):
-            pl_module.log(f"val/probe/{place}_r2", value, rank_zero_only=False)
+            pl_module.log(f"val/probe_{place}_r2", value, rank_zero_only=False)
 
 
 @torch.no_grad()

@@ -22,6 +22,19 @@ NAMES = {
     "random_inside": "random moment inside the true interval",
     "ciou_at_50": "cIoU at 0.5",
     "ciou_auc": "area under the cIoU curve",
+    "kinds_right": "shows the right kinds and no others",
+    "number_right": "shows the right number of objects",
+    "both_shown": "shows both of two sources",
+    "background_right": "shows the right background",
+    "diameter_r2": "diameter, R² of read and true",
+    "height_r2": "height, R² of read and true",
+    "left_right_r2": "left-right, R² of read and true",
+    "diameter_rank": "diameter, rank correlation of read and true",
+    "height_rank": "height, rank correlation of read and true",
+    "left_right_rank": "left-right, rank correlation of read and true",
+    "probe_diameter_r2": "diameter in the features, R² of a two-layer probe",
+    "probe_height_r2": "height in the features, R² of a two-layer probe",
+    "probe_left_right_r2": "left-right in the features, R² of a two-layer probe",
 }
 SOURCES = {
     "_from_z_image": "from true z_image (ceiling)",
@@ -92,7 +105,9 @@ def _other(name: str, value: float, plain: Mapping[str, float], clips: int | Non
         chance = plain.get("chance") if known == "accuracy" else None
         return Row(title + (f", {rest}" if rest else ""), value, chance, clips)
     network = protocol["network"].replace("_", " ")
-    return Row(title, value, None, int(protocol["count"]), f"real {protocol['reference']}, {network}")
+    # A reader compares each picture with its own truth, other networks sets of pictures with real ones.
+    against = protocol["reference"] if network.startswith("reader") else f"real {protocol['reference']}"
+    return Row(title, value, None, int(protocol["count"]), f"{against}, {network}")
 
 
 def markdown(rows: Sequence[Row]) -> str:

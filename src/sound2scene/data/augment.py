@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 from torchvision.transforms import v2
 
 from sound2scene.images import MEAN, STD
@@ -16,7 +15,7 @@ from sound2scene.types import InputError
 
 
 class ViewChange(nn.Module):
-    """What happens to a crop at random: it is flipped, changed in colour, veiled, made grey and blurred.
+    """What happens to a crop at random: it is flipped, changed in colour, tinted, made grey and blurred.
 
     The defaults are SwAV's (02, section 4.1: brightness, contrast and saturation 0.8, hue 0.2 at strength 1,
     applied with probability 0.8; grey 0.2; blur 0.5; flip 0.5). What a change takes away, features lose: with
@@ -29,8 +28,8 @@ class ViewChange(nn.Module):
         grey: Probability of a grey crop.
         blur: Probability of a blurred crop.
         blur_px: Largest standard deviation of the blur.
-        veil: Largest opacity of a veil over the crop, a smooth pattern of two pale colours (ours; 0 for
-            none): it takes pale backgrounds away and leaves bright objects.
+        tint: Strength of a light of random colour (ours; 0 for none), in which pale colours lose their hue
+            and bright ones do not.
     """
 
     def __init__(
@@ -41,13 +40,13 @@ class ViewChange(nn.Module):
         grey: float = 0.2,
         blur: float = 0.5,
         blur_px: float = 2.0,
-        veil: float = 0.0,
+        tint: float = 0.0,
     ) -> None:
         super().__init__()
         jitter = v2.ColorJitter(0.8 * colour, 0.8 * colour, 0.8 * colour, hue)
         kernel_px = 2 * math.ceil(2 * blur_px) + 1
         changes = [v2.RandomHorizontalFlip(flip), v2.RandomApply([jitter], 0.8)]
-        changes += [Veil(veil)] if veil else []
+        changes += [Tint(tint)] if tint else []
         changes += [
             v2.RandomGrayscale(grey),
             v2.RandomApply([v2.GaussianBlur(kernel_px, (0.1, blur_px))], blur),
@@ -60,31 +59,21 @@ class ViewChange(nn.Module):
         return changed_CHW
 
 
-class Veil(nn.Module):
-    """A smooth pattern of two pale colours over a picture.
+class Tint(nn.Module):
+    """A light of random colour: each channel is multiplied by its own gain.
 
     Args:
-        opacity: Largest opacity, in [0, 1]; each picture's is uniform below it.
-        waves: Points of the pattern along a side.
+        strength: Largest deviation of a gain from 1; gains are uniform.
     """
 
-    def __init__(self, opacity: float, waves: int = 4) -> None:
+    def __init__(self, strength: float) -> None:
         super().__init__()
-        self.opacity, self.waves = opacity, waves
+        self.strength = strength
 
     def forward(self, pixels_CHW: Tensor) -> Tensor:
         """uint8 (3, H, W) to the same."""
-        first_C, second_C = 255 * (torch.rand(2, 1).clamp(0.2, 0.95) + 0.3 * (torch.rand(2, 3) - 0.5))
-        pattern_HW = interpolate(
-            torch.rand(1, 1, self.waves, self.waves),
-            pixels_CHW.shape[-2:],
-            mode="bicubic",
-            align_corners=False,
-        )[0, 0].clamp(0, 1)
-        veil_CHW = first_C[:, None, None] + pattern_HW * (second_C - first_C)[:, None, None]
-        opacity = self.opacity * torch.rand(())
-        veiled_CHW: Tensor = pixels_CHW + opacity * (veil_CHW - pixels_CHW)
-        return veiled_CHW.clamp(0, 255).round().to(torch.uint8)
+        gain_C11 = 1 + self.strength * (2 * torch.rand(3, 1, 1) - 1)
+        return (pixels_CHW * gain_C11).clamp(0, 255).round().to(torch.uint8)
 
 
 class MultiCrop(nn.Module):

@@ -81,7 +81,7 @@ class ReaderStage(pl.LightningModule):
         _, figures = self.scores.compute()
         self.scores.reset()
         for name, value in figures.items():
-            self.log(f"{split}/read/{name}", value, prog_bar=name == "kinds_right", rank_zero_only=False)
+            self.log(f"{split}/{name}", value, prog_bar=name == "kinds_right", rank_zero_only=False)
 
     def configure_optimizers(self) -> Any:
         """The optimizer and its schedule."""
