@@ -15,7 +15,7 @@ from sound2scene.types import InputError
 
 
 class ViewChange(nn.Module):
-    """What happens to a crop at random: it is flipped, changed in colour, tinted, made grey and blurred.
+    """Random changes of a crop: it is moved, flipped, changed in colour, tinted, made grey and blurred.
 
     The defaults are SwAV's (02, section 4.1: brightness, contrast and saturation 0.8, hue 0.2 at strength 1,
     applied with probability 0.8; grey 0.2; blur 0.5; flip 0.5). What a change takes away, features lose: with
@@ -30,6 +30,8 @@ class ViewChange(nn.Module):
         blur_px: Largest standard deviation of the blur.
         tint: Strength of a light of random colour (ours; 0 for none), in which pale colours lose their hue
             and bright ones do not.
+        shift: Largest way, in parts of its side, by which a crop is moved (ours; 0 for none): places become
+            vague, sizes stay.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class ViewChange(nn.Module):
         blur: float = 0.5,
         blur_px: float = 2.0,
         tint: float = 0.0,
+        shift: float = 0.0,
     ) -> None:
         super().__init__()
         jitter = v2.ColorJitter(0.8 * colour, 0.8 * colour, 0.8 * colour, hue)
         kernel_px = 2 * math.ceil(2 * blur_px) + 1
-        changes = [v2.RandomHorizontalFlip(flip), v2.RandomApply([jitter], 0.8)]
+        changes = [Shift(shift)] if shift else []
+        changes += [v2.RandomHorizontalFlip(flip), v2.RandomApply([jitter], 0.8)]
         changes += [Tint(tint)] if tint else []
         changes += [
             v2.RandomGrayscale(grey),
@@ -74,6 +78,26 @@ class Tint(nn.Module):
         """uint8 (3, H, W) to the same."""
         gain_C11 = 1 + self.strength * (2 * torch.rand(3, 1, 1) - 1)
         return (pixels_CHW * gain_C11).clamp(0, 255).round().to(torch.uint8)
+
+
+class Shift(nn.Module):
+    """A picture moved by a random amount, mirrored where it moved away from its border.
+
+    Args:
+        share: Largest way, as a share of the picture's side.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, pixels_CHW: Tensor) -> Tensor:
+        """(3, H, W) to the same."""
+        height, width = pixels_CHW.shape[-2:]
+        reach = round(self.share * min(height, width))
+        wide_CHW = v2.functional.pad(pixels_CHW, [reach], padding_mode="reflect")
+        top, left = torch.randint(2 * reach + 1, (2,)).tolist()
+        return wide_CHW[:, top : top + height, left : left + width]
 
 
 class MultiCrop(nn.Module):
