@@ -139,6 +139,17 @@ def test_a_tint_takes_the_hue_of_pale_colours_and_leaves_that_of_bright_ones() -
     assert (still_VCHW[:, :, 16, 4].argmax(1) == 0).all()
 
 
+def test_a_pattern_is_another_each_time_and_leaves_the_object_as_it_is() -> None:
+    plain_VCHW = to_pixels(seeded(lambda: one_size(64, 64, 1.0, flip=0.0, **STILL)(cross()), 0))
+    views_VCHW = to_pixels(seeded(lambda: one_size(64, 64, 1.0, flip=0.0, pattern=0.3, **STILL)(cross()), 0))
+    change_VCHW = views_VCHW - plain_VCHW
+    assert change_VCHW.abs().max() <= 0.3 * 1.4 + 0.01
+    assert (change_VCHW.abs().amax((1, 2, 3)) > 0.02).float().mean() > 0.8
+    assert (views_VCHW.flatten(1)[1:] - views_VCHW.flatten(1)[:1]).abs().amax(1).min() > 0.01
+    red_V = (views_VCHW[:, 0] - views_VCHW[:, 1])[:, 18:30, 26:38].mean((1, 2))
+    assert (red_V > 0.5).all()
+
+
 def test_lists_of_different_lengths_are_refused() -> None:
     with pytest.raises(InputError, match="sides_px, counts and areas have 2, 1 and 1 entries"):
         MultiCrop([32, 16], [2], [(0.5, 1.0)])

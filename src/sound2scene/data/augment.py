@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 from torchvision.transforms import v2
 
 from sound2scene.images import MEAN, STD
@@ -15,7 +16,7 @@ from sound2scene.types import InputError
 
 
 class ViewChange(nn.Module):
-    """Random changes of a crop: it is moved, flipped, changed in colour, tinted, made grey and blurred.
+    """Random changes of a crop: it is flipped, changed in colour, tinted, patterned, made grey and blurred.
 
     The defaults are SwAV's (02, section 4.1: brightness, contrast and saturation 0.8, hue 0.2 at strength 1,
     applied with probability 0.8; grey 0.2; blur 0.5; flip 0.5). What a change takes away, features lose: with
@@ -30,8 +31,8 @@ class ViewChange(nn.Module):
         blur_px: Largest standard deviation of the blur.
         tint: Strength of a light of random colour (ours; 0 for none), in which pale colours lose their hue
             and bright ones do not.
-        shift: Largest way, in parts of its side, by which a crop is moved (ours; 0 for none): places become
-            vague, sizes stay.
+        pattern: Largest strength of stripes, checks or clouds over a crop (ours; 0 for none), among which
+            those of a background do not matter.
     """
 
     def __init__(
@@ -43,14 +44,14 @@ class ViewChange(nn.Module):
         blur: float = 0.5,
         blur_px: float = 2.0,
         tint: float = 0.0,
-        shift: float = 0.0,
+        pattern: float = 0.0,
     ) -> None:
         super().__init__()
         jitter = v2.ColorJitter(0.8 * colour, 0.8 * colour, 0.8 * colour, hue)
         kernel_px = 2 * math.ceil(2 * blur_px) + 1
-        changes = [Shift(shift)] if shift else []
-        changes += [v2.RandomHorizontalFlip(flip), v2.RandomApply([jitter], 0.8)]
+        changes = [v2.RandomHorizontalFlip(flip), v2.RandomApply([jitter], 0.8)]
         changes += [Tint(tint)] if tint else []
+        changes += [Pattern(pattern)] if pattern else []
         changes += [
             v2.RandomGrayscale(grey),
             v2.RandomApply([v2.GaussianBlur(kernel_px, (0.1, blur_px))], blur),
@@ -80,24 +81,36 @@ class Tint(nn.Module):
         return (pixels_CHW * gain_C11).clamp(0, 255).round().to(torch.uint8)
 
 
-class Shift(nn.Module):
-    """A picture moved by a random amount, mirrored where it moved away from its border.
+class Pattern(nn.Module):
+    """Stripes, checks or clouds over a picture, of random colour, strength, width and direction.
 
     Args:
-        share: Largest way, as a share of the picture's side.
+        strength: Largest amplitude, in parts of the range of pixels.
     """
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, strength: float) -> None:
         super().__init__()
-        self.share = share
+        self.strength = strength
 
     def forward(self, pixels_CHW: Tensor) -> Tensor:
-        """(3, H, W) to the same."""
+        """uint8 (3, H, W) to the same."""
         height, width = pixels_CHW.shape[-2:]
-        reach = round(self.share * min(height, width))
-        wide_CHW = v2.functional.pad(pixels_CHW, [reach], padding_mode="reflect")
-        top, left = torch.randint(2 * reach + 1, (2,)).tolist()
-        return wide_CHW[:, top : top + height, left : left + width]
+        amplitude_C11 = 255 * self.strength * torch.rand(()) * (0.6 + 0.8 * torch.rand(3, 1, 1))
+        angle, phase, waves, waves_across, kind = torch.rand(5).tolist()
+        if kind < 1 / 3:
+            coarse_11HW = 2 * torch.rand(1, 1, 6, 6) - 1
+            pattern_HW = interpolate(coarse_11HW, (height, width), mode="bicubic")[0, 0].clamp(-1, 1)
+        else:
+            y_H1, x_W = torch.linspace(0, 1, height)[:, None], torch.linspace(0, 1, width)
+            cos, sin = math.cos(math.pi * angle), math.sin(math.pi * angle)
+            along_HW, across_HW = cos * x_W + sin * y_H1, cos * y_H1 - sin * x_W
+            pattern_HW = torch.sin(2 * math.pi * ((2 + 6 * waves) * along_HW + phase))
+            if kind < 2 / 3:
+                pattern_HW = pattern_HW * torch.sin(
+                    2 * math.pi * ((2 + 6 * waves_across) * across_HW + phase)
+                )
+            pattern_HW = (4 * pattern_HW).clamp(-1, 1)
+        return (pixels_CHW + amplitude_C11 * pattern_HW).clamp(0, 255).round().to(torch.uint8)
 
 
 class MultiCrop(nn.Module):
