@@ -16,6 +16,7 @@ from sound2scene.data.video.find import find_videos
 from sound2scene.models.biggan import Generator
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.models.judge import Judge
+from sound2scene.models.reader import Reader
 from sound2scene.moments import Choice
 from tiny import NET
 
@@ -51,6 +52,8 @@ def toy(work: Path) -> None:
     card = json.loads((folder / "shards-localizer" / "dataset.json").read_text())
     card["notes"]["frame"] = "localizer"
     (folder / "shards-localizer" / "dataset.json").write_text(json.dumps(card))
+    for part in ("videos", "shards-true"):
+        shutil.copytree(folder / part, work / "data" / "toy-large" / part)
 
 
 def videos(work: Path) -> None:
@@ -146,6 +149,9 @@ def networks(work: Path) -> None:
         judge = Judge(classes=classes, side=64, backbone="resnet18", backbone_options=NET)
         named = {"classes": [f"class {number}" for number in range(classes)]}
         _saved(judge, work / folder, kind="judge", preset="pixels64", notes=named)
+
+    reader = Reader(classes=8, backgrounds=5, side=32, backbone="resnet18", backbone_options=NET)
+    _saved(reader, work / "experiments/artifacts/toy/reader", kind="reader", preset="pixels64")
 
 
 def _saved(network: nn.Module, folder: Path, **card: object) -> Path:

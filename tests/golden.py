@@ -25,6 +25,7 @@ from sound2scene.models.discriminator import Discriminator
 from sound2scene.models.heads import PrototypeHead
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.models.judge import Judge
+from sound2scene.models.reader import Reader
 from sound2scene.moments import MomentBatch, Moments
 from sound2scene.optimization import WarmupCosine
 from sound2scene.stages.encoder import EncoderStage
@@ -32,7 +33,9 @@ from sound2scene.stages.gan import GanStage
 from sound2scene.stages.gan_phases import Phases
 from sound2scene.stages.judge import JudgeStage
 from sound2scene.stages.localizer import LocalizerStage
+from sound2scene.stages.reader import ReaderStage
 from sound2scene.stages.selection import best_moments
+from sound2scene.types import Scene, SceneBatch
 from tiny import CLASSES, NET, tiny_dataset, tiny_encoder, tiny_features, tiny_localizer, tiny_stage
 
 FILE = Path(__file__).with_suffix(".json")
@@ -160,6 +163,26 @@ def selection(given: Given) -> Numbers:
     return {"scores": list(choice.scores), "moments_s": list(choice.moments_s)}
 
 
+def reader(given: Given) -> Numbers:
+    """Drawn pictures and scenes, as for the localizer."""
+    torch.manual_seed(0)
+    stage = ReaderStage(Reader(3, 4, 32, "resnet18", NET), "pixels32")
+    stage.log = lambda *rest, **more: None  # type: ignore[method-assign, assignment]
+    optimizer = torch.optim.Adam(stage.reader.parameters(), lr=1e-3)
+    losses = []
+    for step in range(STEPS):
+        place_BK3 = torch.from_numpy(noise(4, 3, 3, seed=200 + step))
+        present_BK = (place_BK3[:, :, 0] > 0.5).float()
+        scene = Scene(present_BK, place_BK3 * present_BK[:, :, None], torch.arange(4))
+        batch = SceneBatch(["a", "b", "c", "d"], torch.arange(4), pixels(4, 3, 32, 32, seed=step), scene)
+        loss = stage.training_step(batch, step)
+        losses.append(float(loss))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return {"train/loss": losses}
+
+
 MEASURES: dict[str, Callable[[Given], Numbers]] = {
     "align, L2InfoNCE, paper": align_as_published,
     "align, CosineInfoNCE learnable, log_mel": align_with_a_temperature,
@@ -168,6 +191,7 @@ MEASURES: dict[str, Callable[[Given], Numbers]] = {
     "judge": judge,
     "localizer, contrastive": partial(localizer, "contrastive"),
     "localizer, classification": partial(localizer, "classification"),
+    "reader": reader,
     "selection": selection,
 }
 

@@ -82,6 +82,7 @@ def sizes(path: Path, folder: Path, inception: Path) -> Path:
         },
         "judge": {"judge": {"init_args": SMALL_JUDGE}},
         "localizer": {"localizer": {"init_args": SMALL_LOCALIZER}},
+        "reader": {"reader": {"init_args": SMALL_JUDGE}},
     }[path.parent.name]
     data: dict[str, Any] = {"batch_size": 2, "workers": 0}
     if "ToyDataModule" in recipe["data"]["class_path"]:

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 HIDDEN = 64
+_FEWEST_TO_STOP = 100  # of which a tenth tells when to stop
 
 
 def probe_r2(
@@ -32,7 +33,11 @@ def probe_r2(
     scale, scale_true = StandardScaler(), StandardScaler()
     x_ND, y_NM = scale.fit_transform(_array(feature_ND)), scale_true.fit_transform(_array(true_NM))
     probe = MLPRegressor(
-        hidden_layer_sizes=(HIDDEN,), alpha=1e-2, early_stopping=True, max_iter=300, random_state=seed
+        hidden_layer_sizes=(HIDDEN,),
+        alpha=1e-2,
+        early_stopping=len(x_ND) >= _FEWEST_TO_STOP,
+        max_iter=300,
+        random_state=seed,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
