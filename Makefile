@@ -23,7 +23,7 @@ FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
 # In a log the installer names its errors alone; on a terminal it shows how far it is.
 QUIET     := $(if $(MAKE_TERMOUT),,--quiet)
 
-.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align clean
+.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align notebooks lab clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,14 @@ train-gan: $(LARGE) $(TOY)/image-encoder/card.json $(TOY)/judge/card.json $(TOY)
 
 train-align: $(SHARDS) $(TOY)/generator/card.json ## The main job: train the audio encoder on the toy world, and draw
 	$(FIT) -c experiments/align/toy.yaml --data.init_args.frame $(FRAME)
+
+notebooks: $(INSTALLED) ## Run every notebook from a clean kernel; the copies with their figures lie in runs/notebooks
+	@mkdir -p runs/notebooks
+	$(BIN)/jupyter-execute --output='../runs/notebooks/{notebook_name}' $(wildcard notebooks/*.ipynb)
+
+lab: $(INSTALLED) ## Open the notebooks in JupyterLab, which is installed first (extra `notebooks`)
+	@$(UV) pip install $(QUIET) --python $(BIN)/python -c requirements.lock -r setup.cfg --extra notebooks
+	$(BIN)/jupyter-lab --LabApp.default_url=/lab/tree/notebooks
 
 clean: ## Remove caches, coverage and builds; keep .venv, data, artifacts and runs
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
