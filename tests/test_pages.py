@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from sound2scene import artifacts, audio, cli
+from sound2scene import audio, cli
 from sound2scene.data.toy.sounds import voice
-from sound2scene.models.audio_encoder import AudioEncoder
-from tiny import NET
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob(".github/*.md")]
@@ -35,18 +32,14 @@ def page(name: str) -> str:
     return (REPOSITORY / name).read_text()
 
 
-def an_alignment(folder: Path) -> None:
-    """What a checkout holds after `make train-align`: an audio encoder, with random weights here."""
-    card = artifacts.read_card(REPOSITORY / "experiments" / "artifacts" / "toy" / "generator")
-    aligned = {"kind": "audio-encoder", "preset": "log_mel", "notes": card.origin.notes}
-    torch.manual_seed(0)
-    artifacts.save(AudioEncoder(256, "resnet18", NET), folder / "artifacts/toy/audio-encoder", card=aligned)
+def a_checkout(folder: Path) -> None:
+    """What a checkout holds: sounds and networks, the ones in git."""
     (folder / "experiments").symlink_to(REPOSITORY / "experiments")
 
 
 def test_the_python_of_the_readme_draws_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", page("README.md"), re.DOTALL)
-    an_alignment(tmp_path)
+    a_checkout(tmp_path)
     monkeypatch.chdir(tmp_path)
     found: dict[str, Any] = {}
     exec(code, found)
@@ -58,7 +51,7 @@ def test_the_command_of_the_readme_draws_the_sounds_in_git(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (line,) = re.findall(r"^    \.venv/bin/sound2scene (generate .*)$", page("README.md"), re.MULTILINE)
-    an_alignment(tmp_path)
+    a_checkout(tmp_path)
     monkeypatch.chdir(tmp_path)
     assert cli.main(line.split()) == 0
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {

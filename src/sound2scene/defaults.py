@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-AUDIO_ENCODER = "artifacts/toy/audio-encoder"  # what `make train-align` leaves
-GENERATOR = "experiments/artifacts/toy/generator"  # in git, as is the localizer
+# In git; what `make train-align` leaves is artifacts/toy/audio-encoder.
+AUDIO_ENCODER = "experiments/artifacts/toy/audio-encoder"
+GENERATOR = "experiments/artifacts/toy/generator"
 IMAGE_ENCODER = "experiments/artifacts/toy/image-encoder"
 LOCALIZER = "experiments/artifacts/toy/localizer"

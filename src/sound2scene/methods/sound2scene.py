@@ -106,9 +106,8 @@ class SoundToScene:
     """Draws pictures of sounds.
 
     Args:
-        audio_encoder: Folder of an audio-encoder artifact; by default the one that `make train-align` leaves.
-        generator: Folder of a generator artifact for features of the same image encoder; by default the one
-            in git.
+        audio_encoder: Folder of an audio-encoder artifact; by default the toy one in git, as for the generator.
+        generator: Folder of a generator artifact for features of the same image encoder.
         device: Device of torch; by default a GPU where there is one; see `sound2scene.devices`.
 
     Attributes:
