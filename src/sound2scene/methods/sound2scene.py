@@ -106,8 +106,9 @@ class SoundToScene:
     """Draws pictures of sounds.
 
     Args:
-        audio_encoder: Folder of an audio-encoder artifact; by default the toy one in git, as for the generator.
-        generator: Folder of a generator artifact for features of the same image encoder.
+        audio_encoder: Folder of an audio-encoder artifact; by default the toy one in git.
+        generator: Folder of a generator artifact for features of the same image encoder; by default the toy
+            one in git.
         device: Device of torch; by default a GPU where there is one; see `sound2scene.devices`.
 
     Attributes:
