@@ -18,12 +18,14 @@ SHARDS    := data/toy/shards-$(FRAME)/dataset.json
 LARGE     := data/toy-large/shards-true/dataset.json
 # In git: a fresh clone aligns and draws at once. `make train-encoder`, `train-judge`, `train-gan` make them anew.
 TOY       := experiments/artifacts/toy
+# The audio encoder whose control `make claims` measures; HEARING=artifacts/toy/audio-encoder takes your own.
+HEARING   := $(TOY)/audio-encoder
 FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
 
 # In a log the installer names its errors alone; on a terminal it shows how far it is.
 QUIET     := $(if $(MAKE_TERMOUT),,--quiet)
 
-.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align clean
+.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align claims clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +78,9 @@ train-gan: $(LARGE) $(TOY)/image-encoder/card.json $(TOY)/judge/card.json $(TOY)
 
 train-align: $(SHARDS) $(TOY)/generator/card.json ## The main job: train the audio encoder on the toy world, and draw
 	$(FIT) -c experiments/align/toy.yaml --data.init_args.frame $(FRAME)
+
+claims: $(LARGE) $(TOY)/image-encoder/card.json $(TOY)/reader/card.json $(TOY)/generator/card.json ## Measure the paper's claims of control on the toy test split, and print their table
+	$(BIN)/sound2scene control-score --data $(<D) --audio-encoder $(HEARING) -o runs/claims
 
 clean: ## Remove caches, coverage and builds; keep .venv, data, artifacts and runs
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

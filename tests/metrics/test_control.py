@@ -64,7 +64,7 @@ def test_evenness_is_the_largest_step_over_the_mean_one_and_detour_the_way_over_
 def test_one_leap_or_no_step_at_all_is_as_uneven_as_can_be() -> None:
     first_D, last_D = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
     leap_SD = torch.stack([first_D] * 4 + [last_D])
-    still_SD = torch.stack([first_D] * 5)
+    still_SD = torch.stack([first_D + 1e-7 * step for step in range(5)])  # last bits alone
     assert control.evenness(torch.stack([leap_SD, still_SD])).tolist() == pytest.approx([4, 4])
     assert control.detour(torch.stack([leap_SD, still_SD])).tolist() == pytest.approx([1, 4])
 
@@ -91,9 +91,10 @@ def test_what_the_reader_finds_is_taken_of_the_kind_that_is_asked_for() -> None:
 
 
 def test_a_size_moves_the_right_way_only_where_it_moves() -> None:
-    before_N, after_N = torch.tensor([0.3, 0.3, 0.3, 0.0]), torch.tensor([0.4, 0.2, 0.3, 0.1])
-    assert control.moved(before_N, after_N, 1).tolist() == [True, False, False, True]
-    assert control.moved(before_N, after_N, -1).tolist() == [False, True, False, False]
+    before_N = torch.tensor([0.3, 0.3, 0.3, 0.3, 0.0])
+    after_N = torch.tensor([0.4, 0.2, 0.3, 0.3 + 1e-6, 0.1])
+    assert control.moved(before_N, after_N, 1).tolist() == [True, False, False, False, True]
+    assert control.moved(before_N, after_N, -1).tolist() == [False, True, False, False, False]
 
 
 @pytest.mark.parametrize("draws", [2, 3, 6])

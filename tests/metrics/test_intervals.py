@@ -19,7 +19,7 @@ def test_the_ends_of_a_shares_interval_are_where_the_normal_law_puts_what_was_se
     right: int, of: int
 ) -> None:
     found = share(torch.arange(of) < right)
-    assert (found.value, found.count) == (pytest.approx(right / of), of)
+    assert (found.value, found.items) == (pytest.approx(right / of), of)
     covers(found.low, found.high, right, of)
 
 
@@ -28,6 +28,13 @@ def test_a_share_of_all_or_none_is_not_taken_for_certain() -> None:
     assert (every.value, every.high) == (1, 1)
     assert every.low == pytest.approx(20 / (20 + 1.959964**2))
     assert (none.low, none.high) == (0, pytest.approx(1 - every.low))
+
+
+@pytest.mark.parametrize("of", range(1, 40))
+def test_a_share_lies_in_its_interval(of: int) -> None:
+    for right in range(of + 1):
+        found = share(torch.arange(of) < right)
+        assert 0 <= found.low <= found.value <= found.high <= 1
 
 
 def test_answers_that_depend_on_each_other_count_as_one() -> None:

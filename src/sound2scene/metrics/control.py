@@ -12,6 +12,9 @@ from torch.nn.functional import normalize
 
 from sound2scene.types import Scene
 
+_STILL = 1e-5  # distance of unit vectors that differ in their last bits alone
+_SAME_SIZE = 1e-4  # in picture sides, by which two readings of one picture may differ
+
 
 def sizes(read: Scene, kind_B: Tensor) -> Tensor:
     """Diameter (B,) of the object of one kind in each picture, in picture sides; 0 where it is not found.
@@ -54,7 +57,8 @@ def rank_correlations(cause_S: Tensor, effect_NS: Tensor) -> Tensor:
     """
     cause_S, effect_NS = (_centred(_ranks(values)) for values in (cause_S, effect_NS))
     length_N = cause_S.norm() * effect_NS.norm(dim=1)
-    return torch.where(length_N > 0, (effect_NS @ cause_S) / length_N.clamp(min=1e-12), 0.0)
+    covered_N: Tensor = effect_NS @ cause_S / length_N.clamp(min=1e-12)
+    return torch.where(length_N > 0, covered_N, 0.0)
 
 
 def step_lengths(feature_NSD: Tensor) -> Tensor:
@@ -81,7 +85,7 @@ def evenness(feature_NSD: Tensor) -> Tensor:
     length_NS = step_lengths(feature_NSD)
     mean_N = length_NS.mean(1)
     worst = float(length_NS.shape[1])
-    return torch.where(mean_N > 0, length_NS.amax(1) / mean_N.clamp(min=1e-12), worst)
+    return torch.where(mean_N > _STILL, length_NS.amax(1) / mean_N.clamp(min=_STILL), worst)
 
 
 def detour(feature_NSD: Tensor) -> Tensor:
@@ -94,7 +98,8 @@ def detour(feature_NSD: Tensor) -> Tensor:
     """
     length_N = step_lengths(feature_NSD).sum(1)
     apart_N = step_lengths(feature_NSD[:, [0, -1]])[:, 0]
-    return torch.where(apart_N > 0, length_N / apart_N.clamp(min=1e-12), float(feature_NSD.shape[1] - 1))
+    worst = float(feature_NSD.shape[1] - 1)
+    return torch.where(apart_N > _STILL, length_N / apart_N.clamp(min=_STILL), worst)
 
 
 def moved(before_N: Tensor, after_N: Tensor, sign: int) -> Tensor:
@@ -105,7 +110,7 @@ def moved(before_N: Tensor, after_N: Tensor, sign: int) -> Tensor:
         after_N: Size after it.
         sign: 1 where it should grow, -1 where it should shrink.
     """
-    return (after_N - before_N) * sign > 0
+    return (after_N - before_N) * sign > _SAME_SIZE
 
 
 def spread(feature_NJD: Tensor) -> Tensor:
@@ -131,7 +136,7 @@ def spread_within(feature_ND: Tensor, kind_N: Tensor) -> Tensor:
     """
     unit_ND = normalize(feature_ND.double(), dim=-1)
     parts = [unit_ND.new_zeros(0)]
-    for kind in kind_N.unique():
+    for kind in sorted(set(kind_N.tolist())):
         same_MD = unit_ND[kind_N == kind]
         if len(same_MD) > 1:
             distance_MM = torch.cdist(same_MD, same_MD, compute_mode="donot_use_mm_for_euclid_dist")

@@ -24,13 +24,13 @@ class Estimate(NamedTuple):
         value: The figure.
         low: Lower end of the interval.
         high: Upper end.
-        count: Number N of items that it is taken over.
+        items: Number N of items that it is taken over.
     """
 
     value: float
     low: float
     high: float
-    count: int
+    items: int
 
 
 def share(right_N: Tensor) -> Estimate:
@@ -49,7 +49,8 @@ def share(right_N: Tensor) -> Estimate:
     count, part = len(value_N), float(value_N.mean())
     middle = (part + Z**2 / (2 * count)) / (1 + Z**2 / count)
     half = Z / (1 + Z**2 / count) * math.sqrt(part * (1 - part) / count + Z**2 / (4 * count**2))
-    return Estimate(part, max(0.0, middle - half), min(1.0, middle + half), count)
+    # The share itself lies inside, whatever rounding makes of an end at 0 or 1.
+    return Estimate(part, min(part, max(0.0, middle - half)), max(part, min(1.0, middle + half)), count)
 
 
 def bootstrap(value_N: Tensor, statistic: Statistic = "mean", seed: int = 0) -> Estimate:
