@@ -1,4 +1,4 @@
-"""Measure control on clips of the toy world: what of the paper's claims holds, in figures."""
+"""Measure the claims of control on the toy world."""
 
 from __future__ import annotations
 
