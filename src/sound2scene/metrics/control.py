@@ -57,8 +57,7 @@ def rank_correlations(cause_S: Tensor, effect_NS: Tensor) -> Tensor:
     """
     cause_S, effect_NS = (_centred(_ranks(values)) for values in (cause_S, effect_NS))
     length_N = cause_S.norm() * effect_NS.norm(dim=1)
-    covered_N: Tensor = effect_NS @ cause_S / length_N.clamp(min=1e-12)
-    return torch.where(length_N > 0, covered_N, 0.0)
+    return torch.where(length_N > 0, (effect_NS @ cause_S) / length_N.clamp(min=1e-12), 0.0)
 
 
 def step_lengths(feature_NSD: Tensor) -> Tensor:
@@ -70,7 +69,8 @@ def step_lengths(feature_NSD: Tensor) -> Tensor:
         feature_NSD: What an image encoder sees in the S pictures of each way, of any length.
     """
     unit_NSD = normalize(feature_NSD.double(), dim=-1)
-    return (unit_NSD[:, 1:] - unit_NSD[:, :-1]).norm(dim=-1)
+    length_NS: Tensor = (unit_NSD[:, 1:] - unit_NSD[:, :-1]).norm(dim=-1)
+    return length_NS
 
 
 def evenness(feature_NSD: Tensor) -> Tensor:
