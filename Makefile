@@ -18,12 +18,14 @@ SHARDS    := data/toy/shards-$(FRAME)/dataset.json
 LARGE     := data/toy-large/shards-true/dataset.json
 # In git: a fresh clone aligns and draws at once. `make train-encoder`, `train-judge`, `train-gan` make them anew.
 TOY       := experiments/artifacts/toy
+# The audio encoder whose control `make claims` measures; HEARING=artifacts/toy/audio-encoder takes your own.
+HEARING   := $(TOY)/audio-encoder
 FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
 
 # In a log the installer names its errors alone; on a terminal it shows how far it is.
 QUIET     := $(if $(MAKE_TERMOUT),,--quiet)
 
-.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align notebooks lab clean
+.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align claims notebooks lab clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +86,9 @@ notebooks: $(INSTALLED) ## Run every notebook from a clean kernel; the copies wi
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab, which is installed first (extra `notebooks`)
 	@$(UV) pip install $(QUIET) --python $(BIN)/python -c requirements.lock -r setup.cfg --extra notebooks
 	$(BIN)/jupyter-lab --LabApp.default_url=/lab/tree/notebooks
+
+claims: $(LARGE) $(TOY)/image-encoder/card.json $(TOY)/reader/card.json $(TOY)/generator/card.json ## Measure the paper's claims of control on the toy test split, and print their table
+	$(BIN)/sound2scene control-score --data $(<D) --audio-encoder $(HEARING) -o runs/claims
 
 clean: ## Remove caches, coverage and builds; keep .venv, data, artifacts and runs
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -56,3 +56,11 @@ def tiny_image_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny import tiny_encoder
 
     return tiny_encoder(tmp_path_factory.mktemp("tiny") / "image-encoder")
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Toy shards of tones, eight clips of one source and three of two; not to write to."""
+    from scoring import tone_shards
+
+    return tone_shards(tmp_path_factory.mktemp("tones") / "shards")

@@ -73,7 +73,7 @@ def test_the_sounds_in_git_are_small_and_those_of_the_toy_world() -> None:
 
 def test_every_command_that_a_page_names_is_one() -> None:
     words = re.findall(
-        r"^ +([a-z]+)  +\S", output(sys.executable, "-m", "sound2scene.cli", "--help"), re.MULTILINE
+        r"^ +([a-z][a-z-]*)  +\S", output(sys.executable, "-m", "sound2scene.cli", "--help"), re.MULTILINE
     )
     assert typed("sound2scene") - set(words) == set()
     assert {"fit", "generate", "select", "import"} <= typed("sound2scene")

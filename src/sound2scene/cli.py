@@ -35,6 +35,7 @@ COMMANDS = {
     "alter": "alter",
     "invert": "invert",
     "edit": "edit",
+    "control-score": "control_score",
     "publish": "publish",
     "import": "import_published",
     "sweep": "sweep",
@@ -55,6 +56,7 @@ GO_ON = {
     "alter": "run the same command again",
     "invert": AGAIN,
     "edit": AGAIN,
+    "control-score": "run the same command again",
     "import": "run the same command again",
     "sweep": AGAIN,
     "fit": "no state was kept yet, run the same command again",  # else the run itself says how
