@@ -15,9 +15,10 @@ from sound2scene.stages.encoder import EncoderStage
 from sound2scene.stages.gan import GanStage
 from sound2scene.stages.judge import JudgeStage
 from sound2scene.stages.localizer import LocalizerStage
+from sound2scene.stages.manifold import AudioStage, AutoencoderStage
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
-STAGES = ("align", "encoder", "gan", "judge", "localizer")
+STAGES = ("align", "encoder", "gan", "judge", "localizer", "manifold")
 RECIPES = sorted(path for stage in STAGES for path in (EXPERIMENTS / stage).glob("*.yaml"))
 
 
@@ -74,7 +75,10 @@ def test_a_rate_needs_no_class_and_leaves_the_published_numbers(
     assert found["init_args"] | kept | {"lr": 0.01} == found["init_args"]
 
 
-@pytest.mark.parametrize("stage", [AlignStage, EncoderStage, GanStage, JudgeStage, LocalizerStage])
+@pytest.mark.parametrize(
+    "stage",
+    [AlignStage, AudioStage, AutoencoderStage, EncoderStage, GanStage, JudgeStage, LocalizerStage],
+)
 def test_every_stage_has_a_class_as_its_optimizer_so_that_one_number_can_be_set(stage: type) -> None:
     found = inspect.signature(stage).parameters
     optimizers = [found[name].default for name in found if name.endswith("optimizer")]
