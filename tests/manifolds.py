@@ -18,16 +18,27 @@ AUTOENCODER: dict[str, Any] = {
     "width": 8,
     "residual_width": 4,
 }
-AUDIO: dict[str, Any] = {"grid": 8, "code_dim": 4, "side": 32, "mels": 32, "backbone_options": NET}
+AUDIO: dict[str, Any] = {
+    "grid": 8,
+    "code_dim": 4,
+    "side": 32,
+    "mels": 32,
+    "window_s": 1.0,
+    "backbone_options": NET,
+}
 
 
 def tiny_autoencoder(**change: Any) -> ManifoldAutoencoder:
-    """An autoencoder of pictures of 32 px with random weights, its codes as far apart as its maps."""
+    """An autoencoder of pictures of 32 px with random weights, and codes from the midst of its maps."""
     torch.manual_seed(0)
     network = ManifoldAutoencoder(**(AUTOENCODER | change))
+    network.eval()
     with torch.no_grad():
-        network.codebook_KD.normal_(std=0.3)
-    return network
+        pixels_BCHW = torch.randint(256, (2, 3, network.side, network.side), dtype=torch.uint8)
+        place_ND = network.encode(pixels_BCHW).permute(0, 2, 3, 1).flatten(0, 2)
+        codes = len(network.codebook_KD)
+        network.codebook_KD.copy_(place_ND[:: len(place_ND) // codes][:codes])
+    return network.train()
 
 
 def tiny_audio(**change: Any) -> ManifoldAudio:

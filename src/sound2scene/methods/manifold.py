@@ -43,18 +43,17 @@ class Manifold:
         device: str | None = None,
     ) -> None:
         self.device = device_named(device)
-        card = artifacts.read_card(audio_network)
+        card, network = artifacts.read_card(audio_network), artifacts.load(audio_network, kind=KIND)
+        if not isinstance(network, ManifoldAudio):
+            raise InputError(
+                f"{os.fspath(audio_network)}: is no ManifoldAudio; train one by `make train-manifold`"
+            )
         self.frozen = FrozenAutoencoder(autoencoder)
         stated = str(card.origin.notes.get("autoencoder"))
         if stated != self.frozen.fingerprint:
             raise InputError(
                 f"{os.fspath(audio_network)}: belongs to autoencoder {stated[:12]}, not to "
                 f"{self.frozen.fingerprint[:12]}; take the pair that was trained together"
-            )
-        network = artifacts.load(audio_network, kind=KIND)
-        if not isinstance(network, ManifoldAudio):
-            raise InputError(
-                f"{os.fspath(audio_network)}: is no ManifoldAudio; train one by `make train-manifold`"
             )
         self.frozen.check_map(network.grid, network.code_dim)
         self.network = network.to(self.device).requires_grad_(False)

@@ -68,7 +68,7 @@ class ManifoldAutoencoder(nn.Module):
         self.arguments = {"side": side, "grid": grid, "codes": codes, "code_dim": code_dim}
         self.arguments |= {"width": width, "residual_width": residual_width}
         check("autoencoder", WIDTH, **self.arguments)
-        halvings = (side // grid).bit_length() - 1
+        halvings = max(side // grid, 1).bit_length() - 1
         if grid << halvings != side or halvings < FEWEST_HALVINGS:
             raise InputError(
                 f"autoencoder.side is {side} and autoencoder.grid {grid}; make the side 4, 8, 16 ... times "
