@@ -110,14 +110,9 @@ class ManifoldAudio(nn.Module):
         check("audio_network", PART, dropout=dropout)
         if grid & (grid - 1):
             raise InputError(f"audio_network.grid is {grid}; set it to a power of two")
-        self.arguments = {
-            "grid": grid,
-            "code_dim": code_dim,
-            "side": side,
-            "mels": mels,
-            "window_s": window_s,
-        }
-        self.arguments |= {"backbone": backbone, "backbone_options": backbone_options, "dropout": dropout}
+        self.arguments: dict[str, Any] = {"grid": grid, "code_dim": code_dim, "side": side, "mels": mels}
+        self.arguments |= {"window_s": window_s, "backbone": backbone, "dropout": dropout}
+        self.arguments |= {"backbone_options": backbone_options}
         self.grid, self.code_dim = grid, code_dim
         self.spectrogram = MelPicture(side, mels, window_s)
         self.norm = nn.BatchNorm2d(1)
