@@ -25,7 +25,7 @@ FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
 # In a log the installer names its errors alone; on a terminal it shows how far it is.
 QUIET     := $(if $(MAKE_TERMOUT),,--quiet)
 
-.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align claims notebooks lab clean
+.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align train-manifold claims notebooks lab clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,10 @@ lab: $(INSTALLED) ## Open the notebooks in JupyterLab, which is installed first 
 
 claims: $(LARGE) $(TOY)/image-encoder/card.json $(TOY)/reader/card.json $(TOY)/generator/card.json ## Measure the paper's claims of control on the toy test split, and print their table
 	$(BIN)/sound2scene control-score --data $(<D) --audio-encoder $(HEARING) -o runs/claims
+
+train-manifold: $(SHARDS) $(TOY)/judge/card.json ## The baseline by Pedersoli et al. on the toy world: codes of pictures, then sound onto them
+	$(FIT) -c experiments/manifold/toy_autoencoder.yaml --data.init_args.frame $(FRAME)
+	$(FIT) -c experiments/manifold/toy.yaml --data.init_args.frame $(FRAME)
 
 clean: ## Remove caches, coverage and builds; keep .venv, data, artifacts and runs
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

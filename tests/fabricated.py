@@ -16,11 +16,13 @@ from sound2scene.data.video.find import find_videos
 from sound2scene.models.biggan import Generator
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.models.judge import Judge
+from sound2scene.models.manifold_autoencoder import ManifoldAutoencoder
 from sound2scene.models.reader import Reader
 from sound2scene.moments import Choice
 from tiny import NET
 
 CLIPS = 8  # of each split
+SMALL_AUTOENCODER = {"codes": 4, "code_dim": 4, "width": 4, "residual_width": 2}
 CLASSES = ("dog", "drum")
 
 
@@ -152,6 +154,10 @@ def networks(work: Path) -> None:
 
     reader = Reader(classes=8, backgrounds=5, side=32, backbone="resnet18", backbone_options=NET)
     _saved(reader, work / "experiments/artifacts/toy/reader", kind="reader", preset="pixels64")
+    for name, side in (("toy", 64), ("vegas", 256), ("vggsound", 256)):
+        autoencoder = ManifoldAutoencoder(side=side, grid=side // 4, **SMALL_AUTOENCODER)
+        folder = work / "artifacts" / name / "manifold-autoencoder"
+        _saved(autoencoder, folder, kind="manifold-autoencoder", preset=f"pixels{side}")
 
 
 def _saved(network: nn.Module, folder: Path, **card: object) -> Path:

@@ -16,9 +16,10 @@ import pytorch_lightning as pl
 import torch
 
 from drawing import DISCRIMINATOR, GENERATOR
+from manifolds import save_autoencoder, tiny_audio, tiny_autoencoder
 from sound2scene.data.augment import MultiCrop, PixelCrop
 from sound2scene.data.clips import ClipDataModule
-from sound2scene.data.reading import ReadCrops, ReadInstances, ReadPictures
+from sound2scene.data.reading import ReadCrops, ReadInstances, ReadPictures, ReadSoundPictures
 from sound2scene.losses.infonce import CosineInfoNCE
 from sound2scene.models.biggan import Generator
 from sound2scene.models.discriminator import Discriminator
@@ -33,6 +34,7 @@ from sound2scene.stages.gan import GanStage
 from sound2scene.stages.gan_phases import Phases
 from sound2scene.stages.judge import JudgeStage
 from sound2scene.stages.localizer import LocalizerStage
+from sound2scene.stages.manifold import AudioStage, AutoencoderStage
 from sound2scene.stages.reader import ReaderStage
 from sound2scene.stages.selection import best_moments
 from sound2scene.types import Scene, SceneBatch
@@ -126,6 +128,19 @@ def judge(given: Given) -> Numbers:
     return first_losses(stage, given, read=ReadPictures("pixels32", PixelCrop(32)))
 
 
+def manifold_autoencoder(given: Given) -> Numbers:
+    rates = partial(torch.optim.Adam, lr=1e-3)
+    stage = AutoencoderStage(tiny_autoencoder(), "pixels32", optimizer=rates)
+    return first_losses(stage, given, read=ReadPictures("pixels32"))
+
+
+def manifold_audio(given: Given) -> Numbers:
+    folder = save_autoencoder(given.cache / "autoencoder")
+    rates = partial(torch.optim.Adam, lr=1e-3)
+    stage = AudioStage(tiny_audio(dropout=0.0), str(folder), optimizer=rates)
+    return first_losses(stage, given, read=ReadSoundPictures("pixels32"))
+
+
 def noise(*shape: int, seed: int) -> np.ndarray:
     """Numbers from 0 to 1 that every version of torch draws alike."""
     return np.random.default_rng(seed).random(shape, dtype=np.float32)
@@ -192,6 +207,8 @@ MEASURES: dict[str, Callable[[Given], Numbers]] = {
     "localizer, contrastive": partial(localizer, "contrastive"),
     "localizer, classification": partial(localizer, "classification"),
     "reader": reader,
+    "manifold, autoencoder": manifold_autoencoder,
+    "manifold, audio": manifold_audio,
     "selection": selection,
 }
 

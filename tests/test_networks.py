@@ -13,6 +13,9 @@ from sound2scene.models.discriminator import Discriminator
 from sound2scene.models.heads import ProjectionHead
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.models.judge import Judge
+from sound2scene.models.manifold_audio import ManifoldAudio
+from sound2scene.models.manifold_autoencoder import ManifoldAutoencoder
+from sound2scene.models.reader import Reader
 from sound2scene.types import InputError
 from tiny import tiny_localizer
 
@@ -166,6 +169,9 @@ def test_every_class_of_ours_is_built_without_memory_first() -> None:
         "discriminator": lambda: Discriminator(resolution=32, channels=4, attention=[], z_image_dim=6),
         "localizer": tiny_localizer,
         "judge": lambda: Judge(3, side=32, backbone="resnet10t"),
+        "reader": lambda: Reader(3, 2, side=32, backbone="resnet10t"),
+        "manifold-autoencoder": lambda: ManifoldAutoencoder(32, 8, width=8),
+        "manifold-audio": lambda: ManifoldAudio(8, 4, backbone="resnet10t"),
     }
     assert built.keys() == networks.CLASSES.keys()
     for kind, make in built.items():

@@ -15,10 +15,11 @@ from sound2scene.stages.encoder import EncoderStage
 from sound2scene.stages.gan import GanStage
 from sound2scene.stages.judge import JudgeStage
 from sound2scene.stages.localizer import LocalizerStage
+from sound2scene.stages.manifold import AudioStage, AutoencoderStage
 from sound2scene.stages.reader import ReaderStage
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
-STAGES = ("align", "encoder", "gan", "judge", "localizer", "reader")
+STAGES = ("align", "encoder", "gan", "judge", "localizer", "manifold", "reader")
 RECIPES = sorted(path for stage in STAGES for path in (EXPERIMENTS / stage).glob("*.yaml"))
 
 
@@ -76,7 +77,17 @@ def test_a_rate_needs_no_class_and_leaves_the_published_numbers(
 
 
 @pytest.mark.parametrize(
-    "stage", [AlignStage, EncoderStage, GanStage, JudgeStage, LocalizerStage, ReaderStage]
+    "stage",
+    [
+        AlignStage,
+        AudioStage,
+        AutoencoderStage,
+        EncoderStage,
+        GanStage,
+        JudgeStage,
+        LocalizerStage,
+        ReaderStage,
+    ],
 )
 def test_every_stage_has_a_class_as_its_optimizer_so_that_one_number_can_be_set(stage: type) -> None:
     found = inspect.signature(stage).parameters

@@ -26,7 +26,7 @@ SMALL_LOCALIZER = {
     "image": {"side_px": 32, "backbone": "resnet18", "backbone_options": NET | {"output_stride": 8}},
     "audio": {"window_s": 0.5, "backbone": "resnet18", "backbone_options": NET},
 }
-QUICK = {"align/videos", "encoder/videos", "judge/pairs", "localizer/videos"}
+QUICK = {"align/videos", "encoder/videos", "judge/pairs", "localizer/videos", "manifold/toy"}
 PROCESSES = {
     "encoder/imagenet_200ep_bs4096",
     "encoder/imagenet_400ep_bs256",
@@ -64,6 +64,16 @@ def name_of(path: Path) -> str:
     return f"{path.parent.name}/{path.stem}"
 
 
+def small_manifold(path: Path) -> dict[str, Any]:
+    """Networks whose maps are a quarter of the recipe's pictures."""
+    if path.stem.endswith("autoencoder"):
+        grid = 16 if path.stem.startswith("toy") else 64
+        return {"autoencoder": {"init_args": fabricated.SMALL_AUTOENCODER | {"grid": grid}}}
+    sizes = {"grid": 16 if path.stem == "toy" else 64, "code_dim": fabricated.SMALL_AUTOENCODER["code_dim"]}
+    sizes |= {"side": 32, "mels": 32}
+    return {"audio_network": {"init_args": sizes | {"backbone": "resnet18", "backbone_options": NET}}}
+
+
 def sizes(path: Path, folder: Path, inception: Path) -> Path:
     """What is made small for a test: networks, batches and lengths, and nothing else."""
     recipe = yaml.safe_load(path.read_text())
@@ -83,6 +93,7 @@ def sizes(path: Path, folder: Path, inception: Path) -> Path:
         "judge": {"judge": {"init_args": SMALL_JUDGE}},
         "localizer": {"localizer": {"init_args": SMALL_LOCALIZER}},
         "reader": {"reader": {"init_args": SMALL_JUDGE}},
+        "manifold": small_manifold(path),
     }[path.parent.name]
     data: dict[str, Any] = {"batch_size": 2, "workers": 0}
     if "ToyDataModule" in recipe["data"]["class_path"]:

@@ -16,6 +16,7 @@ from sound2scene.types import (
     PairBatch,
     PictureBatch,
     Rejected,
+    SoundPictureBatch,
 )
 
 HEAVY = {
@@ -68,12 +69,12 @@ def test_a_clip_that_could_not_be_prepared_is_counted_under_the_word_of_its_erro
 
 
 def test_every_batch_names_its_clips_first_so_that_callbacks_can_count_them() -> None:
-    for kind in (PairBatch, PictureBatch, CropBatch, InstanceBatch, FeatureBatch):
+    for kind in (PairBatch, PictureBatch, SoundPictureBatch, CropBatch, InstanceBatch, FeatureBatch):
         assert kind._fields[0] == "key"
 
 
 def test_batches_that_are_measured_tell_position_and_label_in_the_same_places() -> None:
-    for kind in (PairBatch, PictureBatch, FeatureBatch):
+    for kind in (PairBatch, PictureBatch, SoundPictureBatch, FeatureBatch):
         assert kind._fields[:3] == ("key", "index_B", "label_B")
 
 

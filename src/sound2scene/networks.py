@@ -27,6 +27,8 @@ CLASSES = {
     "localizer": "sound2scene.models.localizer.Localizer",
     "judge": "sound2scene.models.judge.Judge",
     "reader": "sound2scene.models.reader.Reader",
+    "manifold-autoencoder": "sound2scene.models.manifold_autoencoder.ManifoldAutoencoder",
+    "manifold-audio": "sound2scene.models.manifold_audio.ManifoldAudio",
 }
 _ADMITTED: set[str] = set()
 

@@ -80,6 +80,28 @@ class DiscriminatorAdam(GeneratorAdam):
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
 
+class ManifoldAdam(AlignAdam):
+    """The optimizer of both networks of the baseline by Pedersoli et al., without weight decay.
+
+    Args:
+        parameters: Parameters to optimise, or groups of them.
+        lr: Learning rate.
+        betas: Decay of the averages of gradients and of their squares.
+        eps: Added to the denominator.
+        weight_decay: Weight decay, added to the gradient.
+    """
+
+    def __init__(
+        self,
+        parameters: Any,
+        lr: float = 1e-4,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+
 # As the recipes in older run folders name them.
 adam, generator_adam, discriminator_adam = AlignAdam, GeneratorAdam, DiscriminatorAdam
 

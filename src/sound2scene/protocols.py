@@ -73,6 +73,35 @@ class Loading(Protocol):
         ...
 
 
+@runtime_checkable
+class Method(Protocol):
+    """A way from sounds to pictures, whatever it is made of.
+
+    Attributes:
+        resolution: Height and width of the pictures.
+        deterministic: All draws of a sound are one picture; seed and number change nothing.
+    """
+
+    resolution: int
+    deterministic: bool
+
+    def pictures(self, waveform_BT: Tensor, keys: Sequence[str], draws: int, seed: int) -> Tensor:
+        """Pictures, uint8 (B, draws, 3, H, W), on the CPU.
+
+        A picture depends on its own sound, the seed and its number alone, never on the sounds beside it.
+
+        Args:
+            waveform_BT: 16 kHz mono sounds of 10 s in [-1, 1], (B, 160000).
+            keys: Name of each sound, for methods that look something up and for messages.
+            draws: Pictures of each sound.
+            seed: Seed of what is random.
+
+        Raises:
+            InputError: If the sounds have another shape, or a setting is out of its range.
+        """
+        ...
+
+
 class Drawing(Protocol):
     """Pictures from latents: a frozen generator with its law of noise.
 

@@ -13,7 +13,14 @@ from sound2scene.data.batches.frozen_encoder import FrozenFeatures
 from sound2scene.data.batches.resumable import Collating
 from sound2scene.data.batches.sampler import Draw
 from sound2scene.data.pictures import PictureFolder
-from sound2scene.data.reading import ReadCrops, Reading, ReadInstances, ReadPairs, ReadPictures
+from sound2scene.data.reading import (
+    ReadCrops,
+    Reading,
+    ReadInstances,
+    ReadPairs,
+    ReadPictures,
+    ReadSoundPictures,
+)
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.types import (
     CropBatch,
@@ -22,6 +29,7 @@ from sound2scene.types import (
     InstanceBatch,
     PairBatch,
     PictureBatch,
+    SoundPictureBatch,
 )
 from tiny import Z_DIM, tiny_features
 
@@ -53,7 +61,11 @@ def sounds(shards: ShardDataset, positions: Sequence[int]) -> Tensor:
     return torch.stack([torch.from_numpy(shards.waveform(position)) for position in positions])
 
 
-def named(batch: PairBatch | PictureBatch | FeatureBatch, shards: ShardDataset, positions: list[int]) -> None:
+def named(
+    batch: PairBatch | PictureBatch | SoundPictureBatch | FeatureBatch,
+    shards: ShardDataset,
+    positions: list[int],
+) -> None:
     assert batch.key == [shards.key(position) for position in positions]
     assert batch.index_B.tolist() == positions
     assert batch.label_B.tolist() == shards.label_N[positions].tolist()
@@ -94,6 +106,16 @@ def test_pictures_pass_the_chain_of_the_preset_and_in_training_the_random_one(sh
     assert not torch.equal(changed.image_BCHW, plain.image_BCHW)
     without = batch_of(ReadPictures("pixels32").training(shards, None, 1), [4, 0])
     assert torch.equal(without.image_BCHW, plain.image_BCHW)
+
+
+def test_sounds_come_with_their_pictures_and_nothing_is_random(shards: ShardDataset) -> None:
+    read = ReadSoundPictures("pixels32")
+    for reader in (read.evaluation(shards, None), read.training(shards, None, 1)):
+        batch = batch_of(reader, [4, 0, 9])
+        assert isinstance(batch, SoundPictureBatch)
+        named(batch, shards, [4, 0, 9])
+        assert torch.equal(batch.waveform_BT, sounds(shards, [4, 0, 9]))
+        assert torch.equal(batch.image_BCHW, pictures(shards, [4, 0, 9], "pixels32"))
 
 
 def test_crops_stand_crop_by_crop_for_each_resolution(shards: ShardDataset) -> None:

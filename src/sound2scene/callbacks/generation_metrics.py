@@ -19,10 +19,18 @@ from sound2scene.lightning import data_of
 from sound2scene.metrics.generation import GenerationScores
 from sound2scene.protocols import CeilingSampling, Loading, Measuring, Pictures, Sampling
 from sound2scene.ranges import PLENTY, check
-from sound2scene.types import DivergedError, FeatureBatch, InputError, Measured, PairBatch
+from sound2scene.types import (
+    DivergedError,
+    FeatureBatch,
+    InputError,
+    Measured,
+    PairBatch,
+    PictureBatch,
+    SoundPictureBatch,
+)
 
 SEED = 0
-Drawable = PairBatch | FeatureBatch
+Drawable = PairBatch | FeatureBatch | PictureBatch | SoundPictureBatch
 
 
 class GenerationMetrics(pl.Callback):

@@ -29,6 +29,7 @@ NEXT = {
     "generator": "name it in a recipe of `align`: --model.init_args.drawing.init_args.generator {artifact}",
     "judge": "name it in recipes: GenerationMetrics, init_args.network {artifact}",
     "reader": "name it in recipes: SceneMetrics, init_args.reader {artifact}",
+    "manifold-autoencoder": "name it in a recipe of `manifold`: --model.init_args.autoencoder {artifact}",
 }
 
 

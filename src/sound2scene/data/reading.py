@@ -12,7 +12,13 @@ from sound2scene.data.augment import MultiCrop
 from sound2scene.data.batches.frozen_encoder import FrozenFeatures
 from sound2scene.data.batches.instances import InstanceReader, Neighbourhood
 from sound2scene.data.batches.neighbours import cached_nearest
-from sound2scene.data.batches.reader import CropReader, FeatureReader, PairReader, PictureReader
+from sound2scene.data.batches.reader import (
+    CropReader,
+    FeatureReader,
+    PairReader,
+    PictureReader,
+    SoundPictureReader,
+)
 from sound2scene.data.batches.resumable import Collating
 from sound2scene.data.toy.scene_reader import SceneReader
 from sound2scene.protocols import Pictures, Sounds
@@ -68,6 +74,25 @@ class ReadPictures(Reading):
     def evaluation(self, split: Pictures, features: FrozenFeatures | None) -> PictureReader:
         """Reader of the pictures as they are."""
         return PictureReader(split, self.chain)
+
+
+class ReadSoundPictures(Reading):
+    """Sounds with their pictures themselves (`SoundPictureBatch`): what the baselines learn from.
+
+    Args:
+        preset: Chain from picture to tensor.
+    """
+
+    def __init__(self, preset: str) -> None:
+        self.chain = images.preset(preset)
+
+    def training(self, split: Pictures, features: FrozenFeatures | None, seed: int) -> SoundPictureReader:
+        """Reader of sounds and pictures as they are."""
+        return SoundPictureReader(_sounding(split), self.chain)
+
+    def evaluation(self, split: Pictures, features: FrozenFeatures | None) -> SoundPictureReader:
+        """The same reader."""
+        return SoundPictureReader(_sounding(split), self.chain)
 
 
 class ReadScenes(Reading):
