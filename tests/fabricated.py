@@ -18,6 +18,7 @@ from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.models.judge import Judge
 from sound2scene.moments import Choice
 from tiny import NET
+from tiny_s2i import audio_artifact
 
 CLIPS = 8  # of each split
 CLASSES = ("dog", "drum")
@@ -146,6 +147,9 @@ def networks(work: Path) -> None:
         judge = Judge(classes=classes, side=64, backbone="resnet18", backbone_options=NET)
         named = {"classes": [f"class {number}" for number in range(classes)]}
         _saved(judge, work / folder, kind="judge", preset="pixels64", notes=named)
+
+    for name in ("toy", "vegas", "vggsound"):
+        audio_artifact(work / "artifacts" / name / "s2i-audio")
 
 
 def _saved(network: nn.Module, folder: Path, **card: object) -> Path:

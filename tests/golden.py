@@ -18,13 +18,14 @@ import torch
 from drawing import DISCRIMINATOR, GENERATOR
 from sound2scene.data.augment import MultiCrop, PixelCrop
 from sound2scene.data.clips import ClipDataModule
-from sound2scene.data.reading import ReadCrops, ReadInstances, ReadPictures
+from sound2scene.data.reading import ReadCrops, ReadInstances, ReadPictures, ReadSoundPictures
 from sound2scene.losses.infonce import CosineInfoNCE
 from sound2scene.models.biggan import Generator
 from sound2scene.models.discriminator import Discriminator
 from sound2scene.models.heads import PrototypeHead
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.models.judge import Judge
+from sound2scene.models.s2i_audio import AudioAutoencoder
 from sound2scene.moments import MomentBatch, Moments
 from sound2scene.optimization import WarmupCosine
 from sound2scene.stages.encoder import EncoderStage
@@ -32,8 +33,11 @@ from sound2scene.stages.gan import GanStage
 from sound2scene.stages.gan_phases import Phases
 from sound2scene.stages.judge import JudgeStage
 from sound2scene.stages.localizer import LocalizerStage
+from sound2scene.stages.s2i_audio import S2IAudioStage
 from sound2scene.stages.selection import best_moments
 from tiny import CLASSES, NET, tiny_dataset, tiny_encoder, tiny_features, tiny_localizer, tiny_stage
+from tiny_s2i import AUDIO, SIDE, audio_artifact
+from tiny_s2i import stage as s2i_stage
 
 FILE = Path(__file__).with_suffix(".json")
 STEPS = 6
@@ -123,6 +127,17 @@ def judge(given: Given) -> Numbers:
     return first_losses(stage, given, read=ReadPictures("pixels32", PixelCrop(32)))
 
 
+def s2i_audio(given: Given) -> Numbers:
+    torch.manual_seed(0)
+    return first_losses(S2IAudioStage(AudioAutoencoder(**AUDIO)), given, read=ReadSoundPictures(SIDE))
+
+
+def s2i(given: Given) -> Numbers:
+    with tempfile.TemporaryDirectory() as scratch:
+        one = s2i_stage(audio_artifact(Path(scratch) / "audio"), deaf=False)
+        return first_losses(one, given, read=ReadSoundPictures(SIDE))
+
+
 def noise(*shape: int, seed: int) -> np.ndarray:
     """Numbers from 0 to 1 that every version of torch draws alike."""
     return np.random.default_rng(seed).random(shape, dtype=np.float32)
@@ -168,6 +183,8 @@ MEASURES: dict[str, Callable[[Given], Numbers]] = {
     "judge": judge,
     "localizer, contrastive": partial(localizer, "contrastive"),
     "localizer, classification": partial(localizer, "classification"),
+    "s2i_audio": s2i_audio,
+    "s2i": s2i,
     "selection": selection,
 }
 

@@ -15,9 +15,11 @@ from sound2scene.stages.encoder import EncoderStage
 from sound2scene.stages.gan import GanStage
 from sound2scene.stages.judge import JudgeStage
 from sound2scene.stages.localizer import LocalizerStage
+from sound2scene.stages.s2i import S2IStage
+from sound2scene.stages.s2i_audio import S2IAudioStage
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
-STAGES = ("align", "encoder", "gan", "judge", "localizer")
+STAGES = ("align", "encoder", "gan", "judge", "localizer", "s2i")
 RECIPES = sorted(path for stage in STAGES for path in (EXPERIMENTS / stage).glob("*.yaml"))
 
 
@@ -46,7 +48,8 @@ def test_every_file_under_experiments_belongs_to_a_stage() -> None:
 def test_the_recipe_parses_and_carries_its_own_name(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = parsed(path, capsys)
     assert recipe["run"]["name"] == f"{path.parent.name}/{path.stem}"
-    assert recipe["model"]["class_path"].startswith(f"sound2scene.stages.{path.parent.name}.")
+    module = recipe["model"]["class_path"].rpartition(".")[0].removeprefix("sound2scene.stages.")
+    assert module.partition("_")[0] == path.parent.name  # a word with two stages has a module for each
     assert recipe["trainer"]["use_distributed_sampler"] is False  # from trainer.yaml
 
 
@@ -74,7 +77,9 @@ def test_a_rate_needs_no_class_and_leaves_the_published_numbers(
     assert found["init_args"] | kept | {"lr": 0.01} == found["init_args"]
 
 
-@pytest.mark.parametrize("stage", [AlignStage, EncoderStage, GanStage, JudgeStage, LocalizerStage])
+@pytest.mark.parametrize(
+    "stage", [AlignStage, EncoderStage, GanStage, JudgeStage, LocalizerStage, S2IAudioStage, S2IStage]
+)
 def test_every_stage_has_a_class_as_its_optimizer_so_that_one_number_can_be_set(stage: type) -> None:
     found = inspect.signature(stage).parameters
     optimizers = [found[name].default for name in found if name.endswith("optimizer")]

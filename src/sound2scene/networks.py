@@ -27,6 +27,8 @@ CLASSES = {
     "localizer": "sound2scene.models.localizer.Localizer",
     "judge": "sound2scene.models.judge.Judge",
     "reader": "sound2scene.models.reader.Reader",
+    "s2i-audio": "sound2scene.models.s2i_audio.AudioAutoencoder",
+    "s2i-generator": "sound2scene.models.s2i_generator.DenseGenerator",
 }
 _ADMITTED: set[str] = set()
 

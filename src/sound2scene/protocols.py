@@ -98,6 +98,30 @@ class Drawing(Protocol):
 
 
 @runtime_checkable
+class Method(Protocol):
+    """Whatever draws pictures of sounds: a row of the table.
+
+    Attributes:
+        resolution: Height and width of the pictures.
+    """
+
+    resolution: int
+
+    def pictures(self, waveform_BT: Tensor, keys: Sequence[str], draws: int, seed: int) -> Tensor:
+        """Pictures of sounds, uint8 (B, J, 3, H, W) on the CPU.
+
+        A picture depends on its own sound and key, the seed and the number of its draw alone.
+
+        Args:
+            waveform_BT: 16 kHz mono sounds of 10 s in [-1, 1], (B, 160000).
+            keys: Name of each sound.
+            draws: Pictures J of each sound.
+            seed: Seed, 0 or larger.
+        """
+        ...
+
+
+@runtime_checkable
 class Exporting(Protocol):
     """A stage with something to export."""
 

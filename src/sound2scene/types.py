@@ -115,6 +115,24 @@ class PictureBatch(NamedTuple):
     image_BCHW: Tensor
 
 
+class SoundPictureBatch(NamedTuple):
+    """Sounds with their pictures: what a baseline learns from that has no image encoder.
+
+    Attributes:
+        key: Names of the B clips.
+        index_B: Position of each clip in its split, int64.
+        label_B: Class index of each clip, int64, -1 where the clip has no label.
+        waveform_BT: 16 kHz mono sound in [-1, 1], float32, 10 s.
+        image_BCHW: Pictures, uint8 pixels.
+    """
+
+    key: list[str]
+    index_B: Tensor
+    label_B: Tensor
+    waveform_BT: Tensor
+    image_BCHW: Tensor
+
+
 class About(TypedDict):
     """What is known of a clip, its member `json`.
 
@@ -204,7 +222,9 @@ class FeatureBatch(NamedTuple):
     z_image_BD: Tensor
 
 
-Batch = PairBatch | PictureBatch | SceneBatch | CropBatch | InstanceBatch | FeatureBatch
+Batch = PairBatch | PictureBatch | SoundPictureBatch | SceneBatch | CropBatch | InstanceBatch | FeatureBatch
+
+HeardBatch = PairBatch | SoundPictureBatch  # whose pictures are drawn of sounds
 
 
 class EncoderFacts(NamedTuple):

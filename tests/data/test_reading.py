@@ -13,7 +13,14 @@ from sound2scene.data.batches.frozen_encoder import FrozenFeatures
 from sound2scene.data.batches.resumable import Collating
 from sound2scene.data.batches.sampler import Draw
 from sound2scene.data.pictures import PictureFolder
-from sound2scene.data.reading import ReadCrops, Reading, ReadInstances, ReadPairs, ReadPictures
+from sound2scene.data.reading import (
+    ReadCrops,
+    Reading,
+    ReadInstances,
+    ReadPairs,
+    ReadPictures,
+    ReadSoundPictures,
+)
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.types import (
     CropBatch,
@@ -22,6 +29,7 @@ from sound2scene.types import (
     InstanceBatch,
     PairBatch,
     PictureBatch,
+    SoundPictureBatch,
 )
 from tiny import Z_DIM, tiny_features
 
@@ -53,7 +61,11 @@ def sounds(shards: ShardDataset, positions: Sequence[int]) -> Tensor:
     return torch.stack([torch.from_numpy(shards.waveform(position)) for position in positions])
 
 
-def named(batch: PairBatch | PictureBatch | FeatureBatch, shards: ShardDataset, positions: list[int]) -> None:
+def named(
+    batch: PairBatch | PictureBatch | SoundPictureBatch | FeatureBatch,
+    shards: ShardDataset,
+    positions: list[int],
+) -> None:
     assert batch.key == [shards.key(position) for position in positions]
     assert batch.index_B.tolist() == positions
     assert batch.label_B.tolist() == shards.label_N[positions].tolist()
@@ -94,6 +106,24 @@ def test_pictures_pass_the_chain_of_the_preset_and_in_training_the_random_one(sh
     assert not torch.equal(changed.image_BCHW, plain.image_BCHW)
     without = batch_of(ReadPictures("pixels32").training(shards, None, 1), [4, 0])
     assert torch.equal(without.image_BCHW, plain.image_BCHW)
+
+
+def test_sounds_come_with_their_pictures_and_change_in_training_alone(shards: ShardDataset) -> None:
+    read = ReadSoundPictures(24, SoundShift())
+    plain = batch_of(read.evaluation(shards, None), [4, 0])
+    assert isinstance(plain, SoundPictureBatch)
+    named(plain, shards, [4, 0])
+    assert torch.equal(plain.waveform_BT, sounds(shards, [4, 0]))
+    found = [images.decode_jpeg(shards.member(position, "jpg"), "") for position in (4, 0)]
+    assert torch.equal(plain.image_BCHW, torch.stack([images.square_pixels(one, 24) for one in found]))
+    changed = batch_of(read.training(shards, None, 1), [4, 0])
+    assert torch.equal(changed.image_BCHW, plain.image_BCHW)
+    assert not torch.equal(changed.waveform_BT, plain.waveform_BT)
+    assert torch.equal(batch_of(read.training(shards, None, 1), [4, 0]).waveform_BT, changed.waveform_BT)
+    unchanged = batch_of(ReadSoundPictures(24).training(shards, None, 1), [4, 0])
+    assert torch.equal(unchanged.waveform_BT, plain.waveform_BT)
+    with pytest.raises(InputError, match=r"read\.side is 0"):
+        ReadSoundPictures(0)
 
 
 def test_crops_stand_crop_by_crop_for_each_resolution(shards: ShardDataset) -> None:

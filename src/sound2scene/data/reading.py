@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -12,10 +13,17 @@ from sound2scene.data.augment import MultiCrop
 from sound2scene.data.batches.frozen_encoder import FrozenFeatures
 from sound2scene.data.batches.instances import InstanceReader, Neighbourhood
 from sound2scene.data.batches.neighbours import cached_nearest
-from sound2scene.data.batches.reader import CropReader, FeatureReader, PairReader, PictureReader
+from sound2scene.data.batches.reader import (
+    CropReader,
+    FeatureReader,
+    PairReader,
+    PictureReader,
+    SoundPictureReader,
+)
 from sound2scene.data.batches.resumable import Collating
 from sound2scene.data.toy.scene_reader import SceneReader
 from sound2scene.protocols import Pictures, Sounds
+from sound2scene.ranges import WIDTH, check
 from sound2scene.types import InputError
 
 
@@ -68,6 +76,30 @@ class ReadPictures(Reading):
     def evaluation(self, split: Pictures, features: FrozenFeatures | None) -> PictureReader:
         """Reader of the pictures as they are."""
         return PictureReader(split, self.chain)
+
+
+class ReadSoundPictures(Reading):
+    """Sounds and their pictures (`SoundPictureBatch`): what the stages of `s2i` learn from.
+
+    Args:
+        side: Pixels of a picture; the resolution of the generator.
+        augment: Random change of the training sounds, such as `sound2scene.data.augment.SoundShift`.
+
+    Raises:
+        InputError: If the side makes no sense.
+    """
+
+    def __init__(self, side: int, augment: nn.Module | None = None) -> None:
+        check("read", WIDTH, side=side)
+        self.chain, self.augment = partial(images.square_pixels, side=side), augment
+
+    def training(self, split: Pictures, features: FrozenFeatures | None, seed: int) -> SoundPictureReader:
+        """Reader whose sounds change at random."""
+        return SoundPictureReader(_sounding(split), self.chain, self.augment, seed)
+
+    def evaluation(self, split: Pictures, features: FrozenFeatures | None) -> SoundPictureReader:
+        """Reader of sounds and pictures as they are."""
+        return SoundPictureReader(_sounding(split), self.chain)
 
 
 class ReadScenes(Reading):

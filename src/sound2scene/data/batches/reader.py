@@ -15,7 +15,7 @@ from sound2scene import images
 from sound2scene.data.batches.features import FeatureCache
 from sound2scene.data.batches.sampler import Draw, augmentation_seed
 from sound2scene.protocols import Pictures, Sounds
-from sound2scene.types import CropBatch, FeatureBatch, PairBatch, PictureBatch
+from sound2scene.types import CropBatch, FeatureBatch, PairBatch, PictureBatch, SoundPictureBatch
 
 Chain = Callable[[Image.Image], Tensor]
 Crops = Callable[[Image.Image], tuple[Tensor, ...]]
@@ -110,6 +110,43 @@ class PictureReader(Dataset[_Picture]):
         """Clips to a batch."""
         position, pictures = zip(*items, strict=True)
         return PictureBatch(*names(self.split, position), shared_stack(pictures))
+
+
+class _SoundPicture(NamedTuple):
+    position: int
+    waveform_T: Tensor
+    pixels_CHW: Tensor
+
+
+class SoundPictureReader(Dataset[_SoundPicture]):
+    """Reads sounds and their pictures.
+
+    Args:
+        split: Clips with sounds.
+        chain: Picture to uint8 pixels (C, H, W), in which nothing is random.
+        augment: Random change of a waveform, or None.
+        seed: With the epoch and the clip's position, seeds the random changes.
+    """
+
+    def __init__(self, split: Sounds, chain: Chain, augment: nn.Module | None = None, seed: int = 0) -> None:
+        self.split, self.chain, self.augment, self.seed = split, chain, augment, seed
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, draw: Draw) -> _SoundPicture:
+        waveform_T = torch.from_numpy(self.split.waveform(draw.position))
+        if self.augment is not None:
+            with seeded(self.seed, draw):
+                waveform_T = self.augment(waveform_T)
+        return _SoundPicture(draw.position, waveform_T, self.chain(open_picture(self.split, draw.position)))
+
+    def collate(self, items: list[_SoundPicture]) -> SoundPictureBatch:
+        """Clips to a batch."""
+        position, waveforms, pictures = zip(*items, strict=True)
+        return SoundPictureBatch(
+            *names(self.split, position), shared_stack(waveforms), shared_stack(pictures)
+        )
 
 
 class _Cropped(NamedTuple):
