@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from sound2scene import artifacts
 from sound2scene.models.s2i_audio import AudioAutoencoder
@@ -69,6 +70,22 @@ def batch(rows: int = 6) -> SoundPictureBatch:
         image_BCHW[row, row % 3, 6:18, 6:18] = 220
     keys = [f"clip-{row}" for row in range(rows)]
     return SoundPictureBatch(keys, torch.arange(rows), torch.arange(rows) % 3, sounds(rows), image_BCHW)
+
+
+class _Batches(Dataset[SoundPictureBatch]):
+    def __init__(self, batches: list[SoundPictureBatch]) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number: int) -> SoundPictureBatch:
+        return self.batches[number]
+
+
+def loader(*batches: SoundPictureBatch) -> DataLoader[SoundPictureBatch]:
+    """These batches in this order; Lightning would take a list of them for several loaders."""
+    return DataLoader(_Batches([*batches]), batch_size=None)
 
 
 def stage(audio: Path, objective: Objective | None = None, *, deaf: bool = True, **settings: Any) -> S2IStage:

@@ -223,7 +223,6 @@ class FeatureBatch(NamedTuple):
 
 
 Batch = PairBatch | PictureBatch | SoundPictureBatch | SceneBatch | CropBatch | InstanceBatch | FeatureBatch
-
 HeardBatch = PairBatch | SoundPictureBatch  # whose pictures are drawn of sounds
 
 

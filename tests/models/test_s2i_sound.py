@@ -29,7 +29,7 @@ def test_a_sound_is_a_picture_of_128_by_100_in_256_steps() -> None:
 def test_silence_is_minus_1_and_loudness_moves_levels_by_its_decibels() -> None:
     hear = SoundImage(top_db=60.0)
     assert torch.equal(hear(torch.zeros(1, CLIP_SAMPLES)), torch.full((1, 1, 128, 100), -1.0))
-    loud_BCHW, quiet_BCHW = hear(noise(0.08)), hear(noise(0.04))
+    loud_BCHW, quiet_BCHW = hear(noise(0.8)), hear(noise(0.4))
     difference_db = (loud_BCHW - quiet_BCHW).mean() * 30
     assert float(difference_db) == pytest.approx(20 * math.log10(2), abs=0.4)
 
