@@ -21,7 +21,7 @@ def test_the_pixel_loss_is_the_mean_error_over_all_values() -> None:
     ("setting", "told"),
     [
         ({"pixel_weight": -1.0}, r"objective\.pixel_weight is -1"),
-        ({"moving_average": 1.5}, r"objective\.moving_average is 1\.5"),
+        ({"moving_average": 1.0}, r"objective\.moving_average is 1\.0"),
         ({"pixel": "huber"}, r"^objective\.pixel is 'huber'; choose squared or absolute$"),
     ],
 )

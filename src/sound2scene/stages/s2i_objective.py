@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor
 from torch.nn.functional import l1_loss, mse_loss
 
-from sound2scene.ranges import PART, RATE, check
+from sound2scene.ranges import RATE, SHARE, check
 from sound2scene.types import InputError
 
 
@@ -40,7 +40,7 @@ class Objective:
             InputError: If a number or a word makes no sense.
         """
         check("objective", RATE, pixel_weight=self.pixel_weight, adversarial_weight=self.adversarial_weight)
-        check("objective", PART, moving_average=self.moving_average)
+        check("objective", SHARE, moving_average=self.moving_average)
         if self.pixel not in ("squared", "absolute"):
             raise InputError(f"objective.pixel is {self.pixel!r}; choose squared or absolute")
         return self
