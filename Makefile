@@ -25,10 +25,10 @@ FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
 # In a log the installer names its errors alone; on a terminal it shows how far it is.
 QUIET     := $(if $(MAKE_TERMOUT),,--quiet)
 
-.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align train-manifold claims notebooks lab clean
+.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align train-manifold train-s2i-audio train-s2i claims notebooks lab clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Make .venv with the locked packages (PYTHON=... names another Python 3.11 to 3.13)
 
@@ -94,6 +94,12 @@ train-manifold: $(SHARDS) $(TOY)/judge/card.json ## The baseline by Pedersoli et
 	$(FIT) -c experiments/manifold/toy_autoencoder.yaml --data.init_args.frame $(FRAME)
 	$(FIT) -c experiments/manifold/toy.yaml --data.init_args.frame $(FRAME)
 
+train-s2i-audio: $(SHARDS) ## First stage of the baseline S2I on the toy world: its audio autoencoder
+	$(FIT) -c experiments/s2i/toy_audio.yaml --data.init_args.frame $(FRAME)
+
+train-s2i: $(SHARDS) artifacts/toy/s2i-audio/card.json $(TOY)/judge/card.json ## Second stage of the baseline S2I: its generator
+	$(FIT) -c experiments/s2i/toy.yaml --data.init_args.frame $(FRAME)
+
 clean: ## Remove caches, coverage and builds; keep .venv, data, artifacts and runs
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find src tests experiments -name __pycache__ -prune -exec rm -rf {} +
@@ -119,6 +125,9 @@ $(TOY)/reader/card.json:
 
 $(TOY)/generator/card.json:
 	$(MAKE) train-gan
+
+artifacts/toy/s2i-audio/card.json:
+	$(MAKE) train-s2i-audio
 
 # The environment: uv stands in .venv only when .venv is whole, .installed only when every package is.
 $(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)

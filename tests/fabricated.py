@@ -20,6 +20,7 @@ from sound2scene.models.manifold_autoencoder import ManifoldAutoencoder
 from sound2scene.models.reader import Reader
 from sound2scene.moments import Choice
 from tiny import NET
+from tiny_s2i import audio_artifact
 
 CLIPS = 8  # of each split
 SMALL_AUTOENCODER = {"codes": 4, "code_dim": 4, "width": 4, "residual_width": 2}
@@ -158,6 +159,8 @@ def networks(work: Path) -> None:
         autoencoder = ManifoldAutoencoder(side=side, grid=side // 4, **SMALL_AUTOENCODER)
         folder = work / "artifacts" / name / "manifold-autoencoder"
         _saved(autoencoder, folder, kind="manifold-autoencoder", preset=f"pixels{side}")
+    for name in ("toy", "vegas", "vggsound"):
+        audio_artifact(work / "artifacts" / name / "s2i-audio")
 
 
 def _saved(network: nn.Module, folder: Path, **card: object) -> Path:

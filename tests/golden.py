@@ -27,6 +27,7 @@ from sound2scene.models.heads import PrototypeHead
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.models.judge import Judge
 from sound2scene.models.reader import Reader
+from sound2scene.models.s2i_audio import AudioAutoencoder
 from sound2scene.moments import MomentBatch, Moments
 from sound2scene.optimization import WarmupCosine
 from sound2scene.stages.encoder import EncoderStage
@@ -36,9 +37,12 @@ from sound2scene.stages.judge import JudgeStage
 from sound2scene.stages.localizer import LocalizerStage
 from sound2scene.stages.manifold import AudioStage, AutoencoderStage
 from sound2scene.stages.reader import ReaderStage
+from sound2scene.stages.s2i_audio import S2IAudioStage
 from sound2scene.stages.selection import best_moments
 from sound2scene.types import Scene, SceneBatch
 from tiny import CLASSES, NET, tiny_dataset, tiny_encoder, tiny_features, tiny_localizer, tiny_stage
+from tiny_s2i import AUDIO, SIDE, audio_artifact
+from tiny_s2i import stage as s2i_stage
 
 FILE = Path(__file__).with_suffix(".json")
 STEPS = 6
@@ -141,6 +145,18 @@ def manifold_audio(given: Given) -> Numbers:
     return first_losses(stage, given, read=ReadSoundPictures("pixels32"))
 
 
+def s2i_audio(given: Given) -> Numbers:
+    torch.manual_seed(0)
+    read = ReadSoundPictures(f"pixels{SIDE}")
+    return first_losses(S2IAudioStage(AudioAutoencoder(**AUDIO)), given, read=read)
+
+
+def s2i(given: Given) -> Numbers:
+    with tempfile.TemporaryDirectory() as scratch:
+        one = s2i_stage(audio_artifact(Path(scratch) / "audio"), deaf=False)
+        return first_losses(one, given, read=ReadSoundPictures(f"pixels{SIDE}"))
+
+
 def noise(*shape: int, seed: int) -> np.ndarray:
     """Numbers from 0 to 1 that every version of torch draws alike."""
     return np.random.default_rng(seed).random(shape, dtype=np.float32)
@@ -209,6 +225,8 @@ MEASURES: dict[str, Callable[[Given], Numbers]] = {
     "reader": reader,
     "manifold, autoencoder": manifold_autoencoder,
     "manifold, audio": manifold_audio,
+    "s2i_audio": s2i_audio,
+    "s2i": s2i,
     "selection": selection,
 }
 

@@ -11,6 +11,7 @@ from sound2scene.latent import (
     noise_between,
     noise_rows,
     seed_of_clip,
+    uniform_rows,
 )
 from sound2scene.types import InputError
 
@@ -91,6 +92,16 @@ def test_a_row_of_noise_belongs_to_its_own_seed_and_draw() -> None:
     assert noise_rows(Generator(), [], []).shape == (0, 6)
     with pytest.raises(ValueError, match="zip"):
         noise_rows(Generator(), [1, 2], [0])
+
+
+def test_a_row_of_uniform_numbers_belongs_to_its_own_seed_and_draw() -> None:
+    rows = uniform_rows([3, 4, 3], [0, 0, 1], 500)
+    assert rows.shape == (3, 500)
+    assert 0 <= float(rows.min()) < 0.1
+    assert 0.9 < float(rows.max()) < 1
+    assert torch.equal(uniform_rows([3, 4], [1, 0], 500), rows[[2, 1]])
+    assert len({row[0].item() for row in rows}) == 3
+    assert uniform_rows([], [], 5).shape == (0, 5)
 
 
 def test_a_generator_that_does_not_say_how_much_noise_it_wants_is_refused() -> None:

@@ -16,8 +16,12 @@ from sound2scene.models.judge import Judge
 from sound2scene.models.manifold_audio import ManifoldAudio
 from sound2scene.models.manifold_autoencoder import ManifoldAutoencoder
 from sound2scene.models.reader import Reader
+from sound2scene.models.s2i_audio import AudioAutoencoder
+from sound2scene.models.s2i_generator import DenseGenerator
 from sound2scene.types import InputError
 from tiny import tiny_localizer
+from tiny_s2i import AUDIO
+from tiny_s2i import GENERATOR as S2I_GENERATOR
 
 CARD = {"kind": "audio-encoder", "preset": "paper"}
 GENERATOR: dict[str, Any] = {"resolution": 32, "channels": 4, "attention": [], "z_image_dim": 6}
@@ -172,6 +176,8 @@ def test_every_class_of_ours_is_built_without_memory_first() -> None:
         "reader": lambda: Reader(3, 2, side=32, backbone="resnet10t"),
         "manifold-autoencoder": lambda: ManifoldAutoencoder(32, 8, width=8),
         "manifold-audio": lambda: ManifoldAudio(8, 4, backbone="resnet10t"),
+        "s2i-audio": lambda: AudioAutoencoder(**AUDIO),
+        "s2i-generator": lambda: DenseGenerator(**S2I_GENERATOR),
     }
     assert built.keys() == networks.CLASSES.keys()
     for kind, make in built.items():

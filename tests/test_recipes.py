@@ -17,9 +17,11 @@ from sound2scene.stages.judge import JudgeStage
 from sound2scene.stages.localizer import LocalizerStage
 from sound2scene.stages.manifold import AudioStage, AutoencoderStage
 from sound2scene.stages.reader import ReaderStage
+from sound2scene.stages.s2i import S2IStage
+from sound2scene.stages.s2i_audio import S2IAudioStage
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
-STAGES = ("align", "encoder", "gan", "judge", "localizer", "manifold", "reader")
+STAGES = ("align", "encoder", "gan", "judge", "localizer", "manifold", "reader", "s2i")
 RECIPES = sorted(path for stage in STAGES for path in (EXPERIMENTS / stage).glob("*.yaml"))
 
 
@@ -48,7 +50,8 @@ def test_every_file_under_experiments_belongs_to_a_stage() -> None:
 def test_the_recipe_parses_and_carries_its_own_name(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = parsed(path, capsys)
     assert recipe["run"]["name"] == f"{path.parent.name}/{path.stem}"
-    assert recipe["model"]["class_path"].startswith(f"sound2scene.stages.{path.parent.name}.")
+    module = recipe["model"]["class_path"].rpartition(".")[0].removeprefix("sound2scene.stages.")
+    assert module.partition("_")[0] == path.parent.name  # a word with two stages has a module for each
     assert recipe["trainer"]["use_distributed_sampler"] is False  # from trainer.yaml
 
 
@@ -87,6 +90,8 @@ def test_a_rate_needs_no_class_and_leaves_the_published_numbers(
         JudgeStage,
         LocalizerStage,
         ReaderStage,
+        S2IAudioStage,
+        S2IStage,
     ],
 )
 def test_every_stage_has_a_class_as_its_optimizer_so_that_one_number_can_be_set(stage: type) -> None:

@@ -21,6 +21,7 @@ SMALL_AUDIO = {"z_dim": 8, "backbone": "resnet18", "backbone_options": NET}
 SMALL_JUDGE = {"side": 32, "backbone": "resnet18", "backbone_options": NET}
 SMALL_GENERATOR = {"channels": 1, "attention": [], "z_dim": 12, "feature_dim": 4, "z_image_dim": 8}
 SMALL_DISCRIMINATOR = {"channels": 1, "attention": [], "z_image_dim": 8}
+SMALL_S2I = {"embedding_dim": 8, "stem": 4, "blocks": [[4, 4, 4]] * 4}
 SMALL_LOCALIZER = {
     "dim": 8,
     "image": {"side_px": 32, "backbone": "resnet18", "backbone_options": NET | {"output_stride": 8}},
@@ -94,8 +95,18 @@ def sizes(path: Path, folder: Path, inception: Path) -> Path:
         "localizer": {"localizer": {"init_args": SMALL_LOCALIZER}},
         "reader": {"reader": {"init_args": SMALL_JUDGE}},
         "manifold": small_manifold(path),
+        "s2i": {
+            "generator": {"init_args": SMALL_S2I},
+            "discriminator": {
+                "init_args": {"resolution": 24, "embedding_dim": 8, "widths": [4, 4, 4]},
+            },
+        },
     }[path.parent.name]
+    if path.parent.name == "s2i" and path.stem.endswith("_audio"):
+        network = {"autoencoder": {"init_args": {"embedding_dim": 8, "widths": [4] * 12}}}
     data: dict[str, Any] = {"batch_size": 2, "workers": 0}
+    if path.parent.name == "s2i":
+        data["read"] = {"init_args": {"side": 24}}
     if "ToyDataModule" in recipe["data"]["class_path"]:
         data["train_clips"] = fabricated.CLIPS
     if path.parent.name == "gan":

@@ -10,6 +10,7 @@ own.
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Callable
 from functools import partial
@@ -196,11 +197,13 @@ PRESETS: dict[str, Callable[[Image.Image], Tensor]] = {
 def preset(name: str) -> Callable[[Image.Image], Tensor]:
     """A preprocessing preset by name: RGB picture to normalised float32 (3, H, W), 224 px except `small64`.
 
-    The presets `pixels*` give uint8 instead, for the judge.
+    The presets `pixels<side>` give uint8 (3, side, side) instead, for judges and baselines.
 
     Raises:
         InputError: If there is no preset of that name.
     """
+    if found := re.fullmatch(r"pixels([1-9]\d{0,3})", name):
+        return partial(square_pixels, side=int(found[1]))
     try:
         return PRESETS[name]
     except KeyError:

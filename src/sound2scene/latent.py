@@ -73,6 +73,23 @@ def noise_rows(
     return torch.stack(rows) if rows else torch.empty(0, width)
 
 
+def uniform_rows(seeds: Sequence[int], draws: Sequence[int], width: int) -> Tensor:
+    """Uniform numbers from [0, 1), a row for each pair of a seed and a draw, (B, width) on the CPU.
+
+    They are the chance of networks that drop channels when they draw; the law is that of :func:`noise`.
+
+    Args:
+        seeds: Seed of each row.
+        draws: Number of the draw of each row.
+        width: Numbers in a row.
+    """
+    rows = [
+        torch.rand(width, generator=torch.Generator().manual_seed(seed_of(seed, draw)))
+        for seed, draw in zip(seeds, draws, strict=True)
+    ]
+    return torch.stack(rows) if rows else torch.empty(0, width)
+
+
 def draw_pictures(generator: nn.Module, z_BD: Tensor, noise_BZ: Tensor) -> Tensor:
     """One picture of each latent, (B, 3, H, W) in [-1, 1]; the generator sees the latent at unit length.
 

@@ -29,6 +29,8 @@ CLASSES = {
     "reader": "sound2scene.models.reader.Reader",
     "manifold-autoencoder": "sound2scene.models.manifold_autoencoder.ManifoldAutoencoder",
     "manifold-audio": "sound2scene.models.manifold_audio.ManifoldAudio",
+    "s2i-audio": "sound2scene.models.s2i_audio.AudioAutoencoder",
+    "s2i-generator": "sound2scene.models.s2i_generator.DenseGenerator",
 }
 _ADMITTED: set[str] = set()
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from timm.optim.lars import Lars
-from torch.optim import Adam, Optimizer
+from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from sound2scene.ranges import COUNT, RATE, check
@@ -75,6 +75,44 @@ class DiscriminatorAdam(GeneratorAdam):
         lr: float = 1e-4,
         betas: tuple[float, float] = (0.0, 0.999),
         eps: float = 1e-6,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+
+class ReconstructionSGD(SGD):
+    """S2I's published optimizer of the audio autoencoder: momentum descent at a constant rate.
+
+    Args:
+        parameters: Parameters to optimise, or groups of them.
+        lr: Learning rate.
+        momentum: Momentum of the gradients.
+        weight_decay: Weight decay, added to the gradient.
+    """
+
+    def __init__(
+        self, parameters: Any, lr: float = 0.05, momentum: float = 0.9, weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(parameters, lr, momentum, weight_decay=weight_decay)
+
+
+class TranslationAdam(Adam):
+    """Optimizer of S2I's generator and discriminator; theirs is unknown, this is DCGAN's (arXiv:1511.06434).
+
+    Args:
+        parameters: Parameters to optimise, or groups of them.
+        lr: Learning rate.
+        betas: Decay of the averages of gradients and of their squares.
+        eps: Added to the denominator.
+        weight_decay: Weight decay, added to the gradient.
+    """
+
+    def __init__(
+        self,
+        parameters: Any,
+        lr: float = 2e-4,
+        betas: tuple[float, float] = (0.5, 0.999),
+        eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay)

@@ -116,7 +116,7 @@ class PictureBatch(NamedTuple):
 
 
 class SoundPictureBatch(NamedTuple):
-    """Sounds with their pictures themselves: what the baselines learn from.
+    """Sounds with their pictures: what a baseline learns from that has no image encoder.
 
     Attributes:
         key: Names of the B clips.
@@ -223,6 +223,7 @@ class FeatureBatch(NamedTuple):
 
 
 Batch = PairBatch | PictureBatch | SoundPictureBatch | SceneBatch | CropBatch | InstanceBatch | FeatureBatch
+HeardBatch = PairBatch | SoundPictureBatch  # whose pictures are drawn of sounds
 
 
 class EncoderFacts(NamedTuple):

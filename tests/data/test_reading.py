@@ -118,6 +118,24 @@ def test_sounds_come_with_their_pictures_and_nothing_is_random(shards: ShardData
         assert torch.equal(batch.image_BCHW, pictures(shards, [4, 0, 9], "pixels32"))
 
 
+def test_sounds_come_with_their_pictures_and_change_in_training_alone(shards: ShardDataset) -> None:
+    read = ReadSoundPictures("pixels24", SoundShift())
+    plain = batch_of(read.evaluation(shards, None), [4, 0])
+    assert isinstance(plain, SoundPictureBatch)
+    named(plain, shards, [4, 0])
+    assert torch.equal(plain.waveform_BT, sounds(shards, [4, 0]))
+    found = [images.decode_jpeg(shards.member(position, "jpg"), "") for position in (4, 0)]
+    assert torch.equal(plain.image_BCHW, torch.stack([images.square_pixels(one, 24) for one in found]))
+    changed = batch_of(read.training(shards, None, 1), [4, 0])
+    assert torch.equal(changed.image_BCHW, plain.image_BCHW)
+    assert not torch.equal(changed.waveform_BT, plain.waveform_BT)
+    assert torch.equal(batch_of(read.training(shards, None, 1), [4, 0]).waveform_BT, changed.waveform_BT)
+    unchanged = batch_of(ReadSoundPictures("pixels24").training(shards, None, 1), [4, 0])
+    assert torch.equal(unchanged.waveform_BT, plain.waveform_BT)
+    with pytest.raises(InputError, match=r"read\.side is 0"):
+        ReadSoundPictures("pixels0")
+
+
 def test_crops_stand_crop_by_crop_for_each_resolution(shards: ShardDataset) -> None:
     reader = ReadCrops("small64", SMALL).training(shards, None, 5)
     batch = batch_of(reader, [4, 0, 7])

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sound2scene.losses.adversarial import HingeLoss, NonSaturatingLoss, slope_penalty
+from sound2scene.losses.adversarial import AbsoluteLoss, HingeLoss, NonSaturatingLoss, slope_penalty
 
 
 def scores(count: int, seed: int) -> Tensor:
@@ -37,12 +37,24 @@ def test_non_saturating_equals_the_formula(count: int) -> None:
     assert float(NonSaturatingLoss().generator(fake)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("count", [1, 2, 17])
+def test_absolute_error_equals_the_formula(count: int) -> None:
+    real, fake = scores(count, 0).tanh(), scores(count, 1).tanh()
+    expected = np.mean([abs(1 - x) for x in real.tolist()]) + np.mean([abs(-1 - x) for x in fake.tolist()])
+    assert float(AbsoluteLoss().discriminator(real, fake)) == pytest.approx(expected, rel=1e-6)
+    expected = np.mean([abs(1 - x) for x in fake.tolist()])
+    assert float(AbsoluteLoss().generator(fake)) == pytest.approx(expected, rel=1e-6)
+
+
 def test_levels_at_indifference_and_at_certainty() -> None:
     zero, sure = torch.zeros(5), torch.full((5,), 40.0)
     assert float(HingeLoss().discriminator(zero, zero)) == 2
     assert float(HingeLoss().discriminator(sure, -sure)) == 0
     assert float(NonSaturatingLoss().discriminator(zero, zero)) == pytest.approx(2 * math.log(2))
     assert float(NonSaturatingLoss().generator(zero)) == pytest.approx(math.log(2))
+    assert float(AbsoluteLoss().discriminator(zero, zero)) == 2
+    assert float(AbsoluteLoss().discriminator(zero + 1, zero - 1)) == 0
+    assert float(AbsoluteLoss().generator(zero)) == 1
     assert float(NonSaturatingLoss().discriminator(sure, -sure)) == pytest.approx(0, abs=1e-12)
 
 

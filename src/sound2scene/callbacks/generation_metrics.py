@@ -19,18 +19,10 @@ from sound2scene.lightning import data_of
 from sound2scene.metrics.generation import GenerationScores
 from sound2scene.protocols import CeilingSampling, Loading, Measuring, Pictures, Sampling
 from sound2scene.ranges import PLENTY, check
-from sound2scene.types import (
-    DivergedError,
-    FeatureBatch,
-    InputError,
-    Measured,
-    PairBatch,
-    PictureBatch,
-    SoundPictureBatch,
-)
+from sound2scene.types import DivergedError, FeatureBatch, HeardBatch, InputError, Measured, PictureBatch
 
 SEED = 0
-Drawable = PairBatch | FeatureBatch | PictureBatch | SoundPictureBatch
+Drawable = HeardBatch | FeatureBatch | PictureBatch
 
 
 class GenerationMetrics(pl.Callback):

@@ -18,7 +18,7 @@ from sound2scene.figures.words import noise_words
 from sound2scene.lightning import data_of, is_dry_run, moved
 from sound2scene.protocols import Sampling
 from sound2scene.ranges import CHANNELS, check
-from sound2scene.types import InputError, PairBatch, SoundPictureBatch
+from sound2scene.types import HeardBatch, InputError
 
 SEED = 0
 
@@ -83,8 +83,7 @@ class SampleGrid(RunPictures):
             ]
         pl_module.train(was_training)
         about = f"{state_words(trainer)}; {noise_words(SEED, self.draws)}"
-        is_heard = isinstance(batch, (PairBatch, SoundPictureBatch))
-        return draw_grid(split, shown, torch.stack(drawn, dim=1), is_heard, about)
+        return draw_grid(split, shown, torch.stack(drawn, dim=1), isinstance(batch, HeardBatch), about)
 
     def _animate(self, trainer: pl.Trainer) -> None:
         if trainer.is_global_zero and self.folder:

@@ -15,10 +15,10 @@ from sound2scene.metrics.scenes import SceneScores
 from sound2scene.models.reader import Reader
 from sound2scene.protocols import CeilingSampling, Sampling
 from sound2scene.ranges import PLENTY, check
-from sound2scene.types import FeatureBatch, InputError, PairBatch, PictureBatch, Scene, SoundPictureBatch
+from sound2scene.types import FeatureBatch, HeardBatch, InputError, PictureBatch, Scene
 
 SEED = 0
-Drawable = PairBatch | FeatureBatch | PictureBatch | SoundPictureBatch
+Drawable = HeardBatch | FeatureBatch | PictureBatch
 FROM_Z_IMAGE = "_from_z_image"
 
 
@@ -81,8 +81,7 @@ class SceneMetrics(pl.Callback):
         shown_in = clips_of(data_of(trainer)).dataset(split)
         positions = batch.index_B.tolist()
         seen = scenes_of(shown_in, positions)
-        is_heard = isinstance(batch, (PairBatch, SoundPictureBatch))
-        heard = scenes_of(shown_in, positions, heard=True) if is_heard else seen
+        heard = scenes_of(shown_in, positions, heard=True) if isinstance(batch, HeardBatch) else seen
         seeds = [seed_of_clip(SEED, key) for key in batch.key]
         for draw in range(self.draws):
             drawn = {"": (pl_module.sample(batch, seeds, draw), heard)}

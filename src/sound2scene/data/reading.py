@@ -80,18 +80,19 @@ class ReadSoundPictures(Reading):
     """Sounds with their pictures themselves (`SoundPictureBatch`): what the baselines learn from.
 
     Args:
-        preset: Chain from picture to tensor.
+        preset: Chain from picture to tensor, one of the `pixels*`.
+        augment: Random change of the training sounds, such as `sound2scene.data.augment.SoundShift`.
     """
 
-    def __init__(self, preset: str) -> None:
-        self.chain = images.preset(preset)
+    def __init__(self, preset: str, augment: nn.Module | None = None) -> None:
+        self.chain, self.augment = images.preset(preset), augment
 
     def training(self, split: Pictures, features: FrozenFeatures | None, seed: int) -> SoundPictureReader:
-        """Reader of sounds and pictures as they are."""
-        return SoundPictureReader(_sounding(split), self.chain)
+        """Reader whose sounds change at random."""
+        return SoundPictureReader(_sounding(split), self.chain, self.augment, seed)
 
     def evaluation(self, split: Pictures, features: FrozenFeatures | None) -> SoundPictureReader:
-        """The same reader."""
+        """Reader of sounds and pictures as they are."""
         return SoundPictureReader(_sounding(split), self.chain)
 
 

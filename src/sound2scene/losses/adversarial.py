@@ -41,6 +41,22 @@ class NonSaturatingLoss(nn.Module):
         return softplus(-fake_B.float()).mean()
 
 
+class AbsoluteLoss(nn.Module):
+    """Distance of bounded scores to +1 for reals and -1 for fakes (S2I, `images/StI_translator_scheme.png`).
+
+    The form is published, the targets are inferred from the tanh that bounds the scores. If all score 0, the
+    discriminator's loss is 2 and the generator's 1.
+    """
+
+    def discriminator(self, real_B: Tensor, fake_B: Tensor) -> Tensor:
+        """mean(|1 - real|) + mean(|-1 - fake|)."""
+        return (1 - real_B.float()).abs().mean() + (1 + fake_B.float()).abs().mean()
+
+    def generator(self, fake_B: Tensor) -> Tensor:
+        """mean(|1 - fake|)."""
+        return (1 - fake_B.float()).abs().mean()
+
+
 def slope_penalty(score_B: Tensor, image_BCHW: Tensor) -> Tensor:
     """R1: half the mean squared norm of the gradient at real pictures (Mescheder et al., arXiv:1801.04406).
 

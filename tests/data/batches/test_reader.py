@@ -14,6 +14,7 @@ from sound2scene.data.batches.reader import (
     FeatureReader,
     PairReader,
     PictureReader,
+    SoundPictureReader,
     feature,
     names,
     open_picture,
@@ -22,7 +23,7 @@ from sound2scene.data.batches.reader import (
 )
 from sound2scene.data.batches.sampler import Draw, augmentation_seed
 from sound2scene.data.shards.read import ShardDataset
-from sound2scene.types import CropBatch, FeatureBatch, InputError, PairBatch, PictureBatch
+from sound2scene.types import CropBatch, FeatureBatch, InputError, PairBatch, PictureBatch, SoundPictureBatch
 
 CLIPS = 18
 
@@ -88,6 +89,17 @@ def test_pairs_hold_sound_and_feature_and_read_no_picture(
     assert batch.key == ["train-005", "train-000"]
     assert torch.equal(batch.waveform_BT[1], torch.from_numpy(shards.waveform(0)))
     assert batch.z_image_BD.tolist() == [[5, -5], [0, 0]]
+    assert len(reader) == CLIPS
+
+
+def test_sounds_come_with_pixels_and_each_member_is_read_once(shards: ShardDataset, asked: list[str]) -> None:
+    reader = SoundPictureReader(shards, grey)
+    batch = reader.collate([reader[Draw(0, position)] for position in (5, 0)])
+    assert asked == ["flac", "jpg"] * 2
+    assert isinstance(batch, SoundPictureBatch)
+    assert (batch.key, batch.index_B.tolist()) == (["train-005", "train-000"], [5, 0])
+    assert torch.equal(batch.waveform_BT[1], torch.from_numpy(shards.waveform(0)))
+    assert torch.equal(batch.image_BCHW[0], grey(open_picture(shards, 5)))
     assert len(reader) == CLIPS
 
 

@@ -115,25 +115,30 @@ class PictureReader(Dataset[_Picture]):
 class _SoundPicture(NamedTuple):
     position: int
     waveform_T: Tensor
-    image_CHW: Tensor
+    pixels_CHW: Tensor
 
 
 class SoundPictureReader(Dataset[_SoundPicture]):
-    """Reads sounds and their pictures; nothing is random.
+    """Reads sounds and their pictures.
 
     Args:
         split: Clips with sounds.
-        chain: Picture to tensor (C, H, W).
+        chain: Picture to uint8 pixels (C, H, W), in which nothing is random.
+        augment: Random change of a waveform, or None.
+        seed: With the epoch and the clip's position, seeds the random changes.
     """
 
-    def __init__(self, split: Sounds, chain: Chain) -> None:
-        self.split, self.chain = split, chain
+    def __init__(self, split: Sounds, chain: Chain, augment: nn.Module | None = None, seed: int = 0) -> None:
+        self.split, self.chain, self.augment, self.seed = split, chain, augment, seed
 
     def __len__(self) -> int:
         return len(self.split)
 
     def __getitem__(self, draw: Draw) -> _SoundPicture:
         waveform_T = torch.from_numpy(self.split.waveform(draw.position))
+        if self.augment is not None:
+            with seeded(self.seed, draw):
+                waveform_T = self.augment(waveform_T)
         return _SoundPicture(draw.position, waveform_T, self.chain(open_picture(self.split, draw.position)))
 
     def collate(self, items: list[_SoundPicture]) -> SoundPictureBatch:

@@ -1,0 +1,126 @@
+"""The baseline S2I: sound in, pictures out (Fanzeres and Nadeu, *Sound-to-Imagination*, arXiv:2106.01266)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sound2scene import artifacts, images
+from sound2scene.devices import device_named
+from sound2scene.latent import seed_of_clip, uniform_rows
+from sound2scene.models.s2i_audio import AudioAutoencoder
+from sound2scene.models.s2i_generator import DenseGenerator
+from sound2scene.ranges import PLENTY, SEED, check
+from sound2scene.types import CLIP_SAMPLES, InputError
+
+ROWS_AT_ONCE = 8
+
+
+class S2I:
+    """Draws pictures of sounds by S2I's audio encoder and densely connected generator.
+
+    The generator drops channels as it draws, as published: that is all by which two draws differ. What is
+    dropped depends on the seed, the key of the sound and the number of the draw; see
+    `sound2scene.latent.uniform_rows`. Batch norms use their running statistics.
+
+    Args:
+        audio: Folder of an `s2i-audio` artifact.
+        generator: Folder of an `s2i-generator` artifact that was trained with it.
+        device: Device of torch; by default a GPU where there is one; see `sound2scene.devices`.
+
+    Attributes:
+        deterministic: Draws of one sound differ.
+        resolution: Height and width of the pictures.
+        fingerprints: Fingerprints of the `audio` and of the `generator`.
+
+    Raises:
+        InputError: If an artifact or the device is missing, or the two were not trained together.
+    """
+
+    deterministic = False
+
+    def __init__(
+        self,
+        audio: str | os.PathLike[str],
+        generator: str | os.PathLike[str],
+        device: str | None = None,
+    ) -> None:
+        self.device = device_named(device)
+        heard, drawn = artifacts.read_card(audio), artifacts.read_card(generator)
+        encoder, network = artifacts.load(audio, "s2i-audio"), artifacts.load(generator, "s2i-generator")
+        assert isinstance(encoder, AudioAutoencoder)
+        assert isinstance(network, DenseGenerator)
+        stated = str(drawn.origin.notes.get("s2i_audio", "none"))
+        if stated != heard.fingerprint:
+            raise InputError(
+                f"{os.fspath(generator)}: belongs to audio encoder {stated[:12]}, not to "
+                f"{heard.fingerprint[:12]}; take the pair that was trained together"
+            )
+        self.encoder = encoder.to(self.device).requires_grad_(False)
+        self.generator = network.to(self.device).requires_grad_(False)
+        self.resolution = network.resolution
+        self.fingerprints = {"audio": heard.fingerprint, "generator": drawn.fingerprint}
+
+    @torch.inference_mode()
+    def pictures(self, waveform_BT: Tensor, keys: Sequence[str], draws: int, seed: int) -> Tensor:
+        """Pictures of sounds, uint8 (B, J, 3, H, W) on the CPU; see `protocols.Method`.
+
+        Args:
+            waveform_BT: 16 kHz mono sounds of 10 s in [-1, 1], (B, 160000).
+            keys: Name of each sound.
+            draws: Pictures J of each sound.
+            seed: Seed, 0 or larger.
+
+        Raises:
+            InputError: If the sounds have another shape, another number than the keys, or a setting is out
+                of its range.
+        """
+        check("pictures", PLENTY, draws=draws)
+        check("pictures", SEED, seed=seed)
+        if waveform_BT.ndim != 2 or waveform_BT.shape[1] != CLIP_SAMPLES:
+            raise InputError(
+                f"pictures takes sounds (B, {CLIP_SAMPLES}), not {tuple(waveform_BT.shape)}; read them by "
+                "sound2scene.audio.load"
+            )
+        if len(keys) != len(waveform_BT):
+            raise InputError(f"{len(waveform_BT)} sounds and {len(keys)} keys; give one key for each sound")
+        seeds = [seed_of_clip(seed, key) for key in keys for _ in range(draws)]
+        chance_NZ = uniform_rows(seeds, [*range(draws)] * len(keys), self.generator.dropout_dim)
+        z_audio_ND = self._encode(waveform_BT).repeat_interleave(draws, dim=0)
+        drawn = [
+            images.to_pixel(self.generator(z_BD, chance_BZ)[:rows]).cpu()
+            for z_BD, chance_BZ, rows in zip(
+                _filled(z_audio_ND), _filled(chance_NZ.to(self.device)), _sizes(len(seeds)), strict=True
+            )
+        ]
+        side = self.resolution
+        whole_NCHW = torch.cat(drawn) if drawn else torch.empty(0, 3, side, side, dtype=torch.uint8)
+        return whole_NCHW.view(len(keys), draws, 3, side, side)
+
+    def _encode(self, waveform_BT: Tensor) -> Tensor:
+        rows = [
+            self.encoder.embed(part_BT)[:count]
+            for part_BT, count in zip(
+                _filled(waveform_BT.to(self.device)), _sizes(len(waveform_BT)), strict=True
+            )
+        ]
+        return torch.cat(rows) if rows else torch.empty(0, self.encoder.embedding_dim, device=self.device)
+
+
+def _sizes(rows: int) -> list[int]:
+    """How many rows of each part are real."""
+    return [min(ROWS_AT_ONCE, rows - start) for start in range(0, rows, ROWS_AT_ONCE)]
+
+
+def _filled(rows_BD: Tensor) -> list[Tensor]:
+    """Parts of always one size: the kernels that a library picks, and so the last bits, depend on it."""
+    parts = []
+    for start in range(0, len(rows_BD), ROWS_AT_ONCE):
+        part_BD = rows_BD[start : start + ROWS_AT_ONCE]
+        filled_BD = part_BD.new_zeros(ROWS_AT_ONCE, *part_BD.shape[1:])
+        filled_BD[: len(part_BD)] = part_BD
+        parts.append(filled_BD)
+    return parts
