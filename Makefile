@@ -28,7 +28,7 @@ QUIET     := $(if $(MAKE_TERMOUT),,--quiet)
 .PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align train-manifold train-s2i-audio train-s2i claims notebooks lab clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Make .venv with the locked packages (PYTHON=... names another Python 3.11 to 3.13)
 

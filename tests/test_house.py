@@ -274,7 +274,7 @@ OFFENDERS = [
     ("Floors", "stages/sideways.py", "import sound2scene.callbacks.export", "stages.sideways -> sound"),
     ("Floors", "homeless.py", "x = 1", "- sound2scene.homeless"),
     ("Inside", "data/shards/upward.py", "import sound2scene.data.datasets", "shards.upward -> sound"),
-    ("Inside", "data/toy/sideways.py", "import sound2scene.data.batches.reader", "toy.sideways -> sound"),
+    ("Inside", "data/toy/sideways.py", "import sound2scene.data.corpora.pairs", "toy.sideways -> sound"),
     ("A stage", "stages/reads.py", "import sound2scene.data.clips", "stages.reads -> sound2scene.data"),
     (
         "Methods",

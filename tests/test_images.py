@@ -20,6 +20,7 @@ from sound2scene.images import (
     decode_jpeg,
     encode_jpeg,
     preset,
+    square_pixels,
     to_model,
     to_pixel,
 )
@@ -373,3 +374,12 @@ def test_the_hostile_ramp_of_16_bits_is_the_one_of_8(real_data: Path) -> None:
     assert np.abs(eight - sixteen).max() <= 1
     with pytest.raises(InputError, match=r"trunc\.jpg: not a readable picture"):
         decode_jpeg((folder / "trunc.jpg").read_bytes(), "trunc.jpg")
+
+
+def test_pixels_of_any_side_are_a_preset_and_none_are_not() -> None:
+    picture = Image.fromarray(np.arange(40 * 60 * 3, dtype=np.uint8).reshape(40, 60, 3))
+    assert preset("pixels96")(picture).shape == (3, 96, 96)
+    assert torch.equal(preset("pixels32")(picture), square_pixels(picture, 32))
+    for name in ("pixels0", "pixels", "pixels32x", "pixels99999"):
+        with pytest.raises(InputError, match=f"image preset '{name}' is unknown"):
+            preset(name)

@@ -186,11 +186,6 @@ PRESETS: dict[str, Callable[[Image.Image], Tensor]] = {
     "icgan256": partial(_icgan, side=256),
     # Small encoders of small pictures: centre square at 64, no upsampling.
     "small64": partial(_centre, side=64),
-    # Pixels (uint8) at the resolution of a generator, for the judge.
-    "pixels32": partial(square_pixels, side=32),
-    "pixels64": partial(square_pixels, side=64),
-    "pixels128": partial(square_pixels, side=128),
-    "pixels256": partial(square_pixels, side=256),
 }
 
 
@@ -207,4 +202,6 @@ def preset(name: str) -> Callable[[Image.Image], Tensor]:
     try:
         return PRESETS[name]
     except KeyError:
-        raise InputError(f"image preset {name!r} is unknown; choose one of {', '.join(PRESETS)}") from None
+        raise InputError(
+            f"image preset {name!r} is unknown; choose one of {', '.join(PRESETS)}, pixels<side>"
+        ) from None

@@ -1,10 +1,11 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -13,6 +14,7 @@ from sound2scene.commands import control_files
 from sound2scene.commands.control_files import Appearance, ControlFiles, Row, Step
 from sound2scene.commands.control_record import RECORD, Made, read_record
 from sound2scene.commands.picture_record import Network
+from sound2scene.figures.steps import ShownRow, page_of_steps
 from sound2scene.types import CLIP_SAMPLES, Rejected
 
 MADE = Made(
@@ -107,12 +109,13 @@ def test_noise_of_the_steps_own_is_kept_and_names_that_are_taken_are_not_used(tm
     assert torch.equal(noise, torch.stack([noise_JZ, noise_JZ + 1]))
 
 
-def test_the_figure_says_seed_and_what_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_figure_says_seed_and_what_is_the_same(tmp_path: Path) -> None:
     told: list[str] = []
-    draw = control_files.page_of_steps
-    monkeypatch.setattr(
-        control_files, "page_of_steps", lambda *words: (told.append(words[-1]), draw(*words))[1]
-    )
-    ControlFiles(tmp_path, MADE, LOOK).write([row("dog")])
+
+    def page(rows: Sequence[ShownRow], title: str, axis: str, about: str) -> Figure:
+        told.append(about)
+        return page_of_steps(rows, title, axis, about)
+
+    ControlFiles(tmp_path, MADE, LOOK._replace(page=page)).write([row("dog")])
     assert told == ["noise: seed 3, draws 0 to 1, truncation 1 (none), the same in every step"]
     assert json.loads((tmp_path / RECORD).read_text())["noise"]["seed"] == 3

@@ -45,17 +45,6 @@ def test_every_listed_key_and_value_is_one_that_fit_takes(
     assert printed[0] == printed[1]
 
 
-def test_a_key_is_listed_with_type_value_of_the_recipe_and_meaning() -> None:
-    known = found("align/toy")
-    rate = "model.init_args.optimizer.init_args.lr"
-    assert known[rate] == Key(rate, "float", "0.001", "Learning rate.")
-    assert known["data.init_args.batch_size"].value == "32"
-    assert known["data.init_args.features.image_encoder"].value == "experiments/artifacts/toy/image-encoder"
-    assert known["trainer.max_epochs"].value == "4"
-    assert all(key.meaning for key in known.values())
-    assert "data.init_args.seed" not in known  # follows seed_everything
-
-
 def test_lines_stay_within_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     for width in (40, 80, 120):
         lines = laid_out(list(found("align/toy").values()), width).splitlines()

@@ -159,7 +159,7 @@ def test_the_toy_world_becomes_shards_with_its_choice_of_moment(toy: Path) -> No
 
 
 def test_the_frame_is_that_of_the_moment(toy: Path) -> None:
-    middle = prepare_toy(toy / "middle", toy / "videos", "middle", None, TOY_CLIPS, 1)
+    middle = prepare_toy(toy / "middle", toy / "videos", "middle", None, TOY_CLIPS, 0.34)
     chosen = Selection({"name": "x"}, {}, {"val/toy-val-000001": ("silent", "toy-val-000001.mp4: is silent")})
     for split in TOY_CLIPS:
         for truth in read_truth(toy / "videos", split):
@@ -168,24 +168,25 @@ def test_the_frame_is_that_of_the_moment(toy: Path) -> None:
                 chosen.videos[name] = Choice((truth.moment_true_s, 1.0), (2.0, 1.0), 10.0)  # type: ignore[index]
     chosen.save(toy / "selection.json")
     selected = prepare_toy(
-        toy / "selected", toy / "videos", "localizer", toy / "selection.json", TOY_CLIPS, 1
+        toy / "selected", toy / "videos", "localizer", toy / "selection.json", TOY_CLIPS, 0.34
     )
     assert (card(middle)["notes"]["frame"], card(selected)["notes"]["frame"]) == ("middle", "localizer")
     assert card(selected)["notes"]["scorer"] == {"name": "x"}
-    assert sizes(selected) == {"train": 3, "val": 1, "test": 2}
+    assert sizes(selected) == {"train": 4, "val": 2, "test": 1}
     assert card(selected)["splits"]["val"]["kinds"] == {"silent": 1}
     true, other, same = (ShardDataset(toy / name, "train") for name in ("true", "middle", "selected"))
-    assert {other[n].moment_s for n in range(3)} == {5.0}
-    seen = [(true[n].jpeg == same[n].jpeg, true[n].jpeg == other[n].jpeg) for n in range(3)]
-    assert seen == [(True, False)] * 3
+    assert {other[n].moment_s for n in range(4)} == {5.0}
+    seen = [(true[n].jpeg == same[n].jpeg, true[n].jpeg == other[n].jpeg) for n in range(4)]
+    assert [alike for alike, _ in seen] == [True] * 4
+    assert sum(alike for _, alike in seen) <= 2  # the middle frame often misses the object
 
 
 def test_a_choice_of_a_localizer_needs_its_selection_and_every_video_in_it(toy: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="needs a selection"):
-        prepare_toy(tmp_path / "s", toy / "videos", "localizer", None, TOY_CLIPS, 1)
+        prepare_toy(tmp_path / "s", toy / "videos", "localizer", None, TOY_CLIPS, 0.34)
     Selection({"name": "x"}, {}, {}).save(tmp_path / "selection.json")
     with pytest.raises(InputError, match=r"toy-train-000000.mp4: not in the selection; select the moments"):
-        prepare_toy(tmp_path / "s", toy / "videos", "localizer", tmp_path / "selection.json", TOY_CLIPS, 1)
+        prepare_toy(tmp_path / "s", toy / "videos", "localizer", tmp_path / "selection.json", TOY_CLIPS, 0.34)
 
 
 def moment(truth: Any) -> float:

@@ -108,16 +108,6 @@ def test_pictures_pass_the_chain_of_the_preset_and_in_training_the_random_one(sh
     assert torch.equal(without.image_BCHW, plain.image_BCHW)
 
 
-def test_sounds_come_with_their_pictures_and_nothing_is_random(shards: ShardDataset) -> None:
-    read = ReadSoundPictures("pixels32")
-    for reader in (read.evaluation(shards, None), read.training(shards, None, 1)):
-        batch = batch_of(reader, [4, 0, 9])
-        assert isinstance(batch, SoundPictureBatch)
-        named(batch, shards, [4, 0, 9])
-        assert torch.equal(batch.waveform_BT, sounds(shards, [4, 0, 9]))
-        assert torch.equal(batch.image_BCHW, pictures(shards, [4, 0, 9], "pixels32"))
-
-
 def test_sounds_come_with_their_pictures_and_change_in_training_alone(shards: ShardDataset) -> None:
     read = ReadSoundPictures("pixels24", SoundShift())
     plain = batch_of(read.evaluation(shards, None), [4, 0])
@@ -132,7 +122,7 @@ def test_sounds_come_with_their_pictures_and_change_in_training_alone(shards: Sh
     assert torch.equal(batch_of(read.training(shards, None, 1), [4, 0]).waveform_BT, changed.waveform_BT)
     unchanged = batch_of(ReadSoundPictures("pixels24").training(shards, None, 1), [4, 0])
     assert torch.equal(unchanged.waveform_BT, plain.waveform_BT)
-    with pytest.raises(InputError, match=r"read\.side is 0"):
+    with pytest.raises(InputError, match="image preset 'pixels0' is unknown"):
         ReadSoundPictures("pixels0")
 
 

@@ -46,7 +46,8 @@ def entries(world: Path, split: str = "train") -> list[Entry]:
 
 def test_what_is_known_of_a_toy_video_is_its_truth(world: Path) -> None:
     rows = [json.loads(line) for line in (world / "val" / "truth.jsonl").read_text().splitlines()]
-    for entry, row in zip(entries(world, "val"), rows, strict=True):
+    singles = [row for row in rows if row["label"]]
+    for entry, row in zip(entries(world, "val"), singles, strict=True):
         source = row["sources"][0]
         assert entry.label == source["kind"]
         assert entry.known.interval_s == (source["start_s"], source["end_s"])

@@ -184,8 +184,8 @@ class S2IStage(pl.LightningModule):
         """Real pictures in [-1, 1], and embeddings of their sounds."""
         if batch.image_BCHW.shape[-1] != self.resolution:
             raise InputError(
-                f"data.init_args.read.init_args.side is {batch.image_BCHW.shape[-1]}, generator.resolution "
-                f"{self.resolution}; make them the same"
+                f"data.init_args.read gives pictures of {batch.image_BCHW.shape[-1]} px, "
+                f"generator.resolution {self.resolution}; make them the same"
             )
         return images.to_model(batch.image_BCHW), self.hearing.embed(batch.waveform_BT)
 

@@ -2,21 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.data.toy import pictures
-from sound2scene.data.toy.scene_reader import SceneReader
 from sound2scene.data.toy.scenes import scene_of, scenes_of
 from sound2scene.data.toy.truth import KINDS, draw_truth
-from sound2scene.images import preset
 from sound2scene.types import InputError
-from toy_scenes import toy_pictures
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return toy_pictures(tmp_path_factory.mktemp("scenes") / "shards")
 
 
 def test_a_scene_is_what_the_truth_says_of_each_kind() -> None:
@@ -53,19 +44,6 @@ def test_an_object_is_drawn_where_it_is_said_to_be_placed() -> None:
         assert (rows.mean() + 0.5) / 128 == pytest.approx(y, abs=0.01)
         # A siren fills 0.92 of its circle, and has a rim; its aspect keeps its area.
         assert 2 * np.sqrt(len(rows) / np.pi) / 128 == pytest.approx(0.92 * diameter, abs=0.03)
-
-
-def test_a_batch_of_scenes_belongs_to_its_pictures(shards: Path) -> None:
-    split = ShardDataset(shards, "val")
-    reader = SceneReader(split, preset("pixels64"))
-    items = [item for item in (reader[type("D", (), {"position": n})()] for n in (2, 17))]
-    batch = reader.collate(items)
-    assert batch.image_BCHW.shape == (2, 3, 64, 64)
-    assert batch.image_BCHW.dtype == torch.uint8
-    assert batch.key == [split.key(2), split.key(17)]
-    for part, expected in zip(batch.scene, scenes_of(split, [2, 17]), strict=True):
-        assert torch.equal(part, expected)
-    assert batch.scene.present_BK.sum(1).tolist() == [1, 2]
 
 
 def test_other_data_has_no_scenes(tiny_shards: Path) -> None:
