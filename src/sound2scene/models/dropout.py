@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor
 
 
@@ -30,4 +31,4 @@ def split_chance(chance_BZ: Tensor | None, widths: Sequence[int]) -> Iterator[Te
         yield from [None] * len(widths)
         return
     assert chance_BZ.shape[1] == sum(widths), f"{sum(widths)} channels drop, and chance is {chance_BZ.shape}"
-    yield from chance_BZ.split(list(widths), dim=1)
+    yield from torch.split(chance_BZ, list(widths), dim=1)

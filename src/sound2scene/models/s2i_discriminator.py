@@ -95,7 +95,7 @@ class ConvDiscriminator(nn.Module):
             if chance_BC is not None:
                 inner_BCHW = drop_channels(inner_BCHW, chance_BC, self.dropout)
         if self.conditional:
-            square_BCHW = embedding_BE.unflatten(1, (self.embedding_dim // 4, 2, 2)).to(inner_BCHW.dtype)
+            square_BCHW = embedding_BE.reshape(-1, self.embedding_dim // 4, 2, 2).to(inner_BCHW.dtype)
             inner_BCHW = torch.cat([inner_BCHW, square_BCHW], dim=1)
         score_BCHW: Tensor = self.output(inner_BCHW)
         return score_BCHW.flatten()

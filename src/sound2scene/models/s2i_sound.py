@@ -56,10 +56,12 @@ class SoundImage(nn.Module):
 
     def _heard(self, level_BFT: Tensor) -> Tensor:
         if self.span == "clip":
-            return level_BFT.unflatten(2, (FRAMES, SECONDS)).mean(3)
+            mean_BFT: Tensor = level_BFT.reshape(*level_BFT.shape[:2], FRAMES, SECONDS).mean(3)
+            return mean_BFT
         if self.span == "middle":
             start = (SECONDS - 1) * FRAMES // 2
             return level_BFT[..., start : start + FRAMES]
-        second_BSFT = level_BFT.unflatten(2, (SECONDS, FRAMES)).transpose(1, 2)
+        second_BSFT = level_BFT.reshape(*level_BFT.shape[:2], SECONDS, FRAMES).transpose(1, 2)
         loudest_B = second_BSFT.mean((2, 3)).argmax(1)
-        return second_BSFT[torch.arange(len(level_BFT), device=level_BFT.device), loudest_B]
+        loudest_BFT: Tensor = second_BSFT[torch.arange(len(level_BFT), device=level_BFT.device), loudest_B]
+        return loudest_BFT
