@@ -106,7 +106,7 @@ def sizes(path: Path, folder: Path, inception: Path) -> Path:
         network = {"autoencoder": {"init_args": {"embedding_dim": 8, "widths": [4] * 12}}}
     data: dict[str, Any] = {"batch_size": 2, "workers": 0}
     if path.parent.name == "s2i":
-        data["read"] = {"init_args": {"side": 24}}
+        data["read"] = {"init_args": {"preset": "pixels24"}}
     if "ToyDataModule" in recipe["data"]["class_path"]:
         data["train_clips"] = fabricated.CLIPS
     if path.parent.name == "gan":
