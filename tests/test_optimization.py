@@ -1,3 +1,4 @@
+import inspect
 import math
 import warnings
 
@@ -8,12 +9,24 @@ from torch import nn
 
 from sound2scene.optimization import (
     LARC,
-    AlignAdam,
-    DiscriminatorAdam,
-    GeneratorAdam,
     WarmupCosine,
     warmup_cosine,
 )
+from sound2scene.stages.align import AlignStage
+from sound2scene.stages.gan import GanStage
+from sound2scene.stages.judge import JudgeStage
+from sound2scene.stages.localizer import LocalizerStage
+from sound2scene.stages.manifold import AudioStage, AutoencoderStage
+from sound2scene.stages.reader import ReaderStage
+from sound2scene.stages.s2i import S2IStage
+from sound2scene.stages.s2i_audio import S2IAudioStage
+
+
+def usual(stage: type, name: str) -> torch.optim.Optimizer:
+    """The optimizer that a stage takes where a recipe names none."""
+    optimizer = inspect.signature(stage).parameters[name].default([nn.Parameter(torch.zeros(1))])
+    assert isinstance(optimizer, torch.optim.Optimizer)
+    return optimizer
 
 
 def groups(*rates: float) -> torch.optim.Optimizer:
@@ -84,7 +97,7 @@ def test_building_and_stepping_a_schedule_warns_of_nothing() -> None:
 
 
 def test_adam_is_the_published_one() -> None:
-    (group,) = AlignAdam([nn.Parameter(torch.zeros(1))]).param_groups
+    (group,) = usual(AlignStage, "optimizer").param_groups
     settings = {
         name: group[name] for name in ("lr", "betas", "eps", "weight_decay", "decoupled_weight_decay")
     }
@@ -149,14 +162,22 @@ def test_larc_leaves_a_tensor_of_zeros_to_plain_descent() -> None:
     assert torch.allclose(parameter.detach(), torch.full((3,), -0.5))
 
 
-def numbers(optimizer: type[torch.optim.Optimizer]) -> dict[str, object]:
-    settings = optimizer([nn.Parameter(torch.zeros(1))]).defaults  # type: ignore[call-arg]
-    return {name: settings[name] for name in ("lr", "betas", "eps", "weight_decay")}
+def numbers(optimizer: torch.optim.Optimizer) -> dict[str, object]:
+    return {name: optimizer.defaults[name] for name in ("lr", "betas", "eps", "weight_decay")}
 
 
 def test_the_published_optimizers_have_the_published_numbers() -> None:
     audio = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 1e-5}
     icgan = {"betas": (0.0, 0.999), "eps": 1e-6, "weight_decay": 0.0}
-    assert numbers(AlignAdam) == audio
-    assert numbers(GeneratorAdam) == icgan | {"lr": 4e-5}
-    assert numbers(DiscriminatorAdam) == icgan | {"lr": 1e-4}
+    for stage in (AlignStage, JudgeStage, LocalizerStage, ReaderStage):
+        assert numbers(usual(stage, "optimizer")) == audio
+    assert numbers(usual(GanStage, "generator_optimizer")) == icgan | {"lr": 4e-5}
+    assert numbers(usual(GanStage, "discriminator_optimizer")) == icgan | {"lr": 1e-4}
+    for network in ("generator", "discriminator"):
+        dcgan = {"lr": 2e-4, "betas": (0.5, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+        assert numbers(usual(S2IStage, f"{network}_optimizer")) == dcgan
+    for manifold in (AutoencoderStage, AudioStage):
+        assert numbers(usual(manifold, "optimizer")) == audio | {"lr": 1e-4, "weight_decay": 0.0}
+    reconstruction = usual(S2IAudioStage, "optimizer")
+    assert isinstance(reconstruction, torch.optim.SGD)
+    assert (reconstruction.defaults["lr"], reconstruction.defaults["momentum"]) == (0.05, 0.9)

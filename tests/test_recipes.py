@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
+from jsonargparse import ArgumentParser
 
 from sound2scene import cli
 from sound2scene.stages.align import AlignStage
@@ -68,6 +68,9 @@ def test_the_recipe_states_its_question_and_is_listed(path: Path) -> None:
         ("encoder/imagenet_200ep_bs4096", "optimizer", {"momentum": 0.9, "weight_decay": 1e-6}),
         ("gan/imagenet128_icgan", "generator_optimizer", {"betas": [0.0, 0.999], "eps": 1e-6}),
         ("gan/imagenet128_icgan", "discriminator_optimizer", {"betas": [0.0, 0.999], "eps": 1e-6}),
+        ("manifold/vegas", "optimizer", {"weight_decay": 0.0}),
+        ("s2i/vegas_audio", "optimizer", {"momentum": 0.9}),
+        ("s2i/vegas", "discriminator_optimizer", {"betas": [0.5, 0.999]}),
     ],
 )
 def test_a_rate_needs_no_class_and_leaves_the_published_numbers(
@@ -75,7 +78,7 @@ def test_a_rate_needs_no_class_and_leaves_the_published_numbers(
 ) -> None:
     rate = f"--model.init_args.{optimizer}.init_args.lr=0.01"
     found = parsed(EXPERIMENTS / f"{recipe}.yaml", capsys, rate)["model"]["init_args"][optimizer]
-    assert found["class_path"].startswith("sound2scene.optimization.")
+    assert found["class_path"].rpartition(".")[0] in ("torch.optim", "sound2scene.optimization")
     assert found["init_args"] | kept | {"lr": 0.01} == found["init_args"]
 
 
@@ -94,14 +97,15 @@ def test_a_rate_needs_no_class_and_leaves_the_published_numbers(
         S2IStage,
     ],
 )
-def test_every_stage_has_a_class_as_its_optimizer_so_that_one_number_can_be_set(stage: type) -> None:
-    found = inspect.signature(stage).parameters
-    optimizers = [found[name].default for name in found if name.endswith("optimizer")]
-    assert optimizers
-    for optimizer in optimizers:
-        assert inspect.isclass(optimizer)
-        assert {"lr", "weight_decay"} <= inspect.signature(optimizer).parameters.keys()
-        assert issubclass(optimizer, torch.optim.Optimizer)
+def test_every_stage_has_optimizers_of_which_one_number_can_be_set(stage: type) -> None:
+    parser = ArgumentParser()
+    parser.add_class_arguments(stage, "stage", instantiate=False)
+    usual = parser.get_defaults().stage.as_dict()
+    names = [name for name in inspect.signature(stage).parameters if name.endswith("optimizer")]
+    assert names
+    for name in names:
+        # What jsonargparse cannot read stays a function, of which nothing can be set.
+        assert inspect.isclass(usual[name]) or {"lr", "weight_decay"} <= usual[name]["init_args"].keys()
 
 
 def test_a_recipe_of_an_older_run_folder_still_names_its_optimizer(
@@ -109,4 +113,4 @@ def test_a_recipe_of_an_older_run_folder_still_names_its_optimizer(
 ) -> None:
     older = "--model.init_args.optimizer=sound2scene.optimization.adam"
     found = parsed(EXPERIMENTS / "align" / "vegas.yaml", capsys, older)["model"]["init_args"]["optimizer"]
-    assert found["class_path"] == "sound2scene.optimization.AlignAdam"
+    assert found == "sound2scene.optimization.adam"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from lightning_fabric.utilities import move_data_to_device
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.strategies import DDPStrategy
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from sound2scene.protocols import Telling
 from sound2scene.types import DataFacts, InputError
@@ -38,6 +39,22 @@ def facts_of(trainer: pl.Trainer) -> DataFacts:
     """What the data tells of itself; nothing where it tells nothing."""
     data = data_of(trainer)
     return data.facts() if isinstance(data, Telling) else DataFacts()
+
+
+def scheduled(
+    trainer: pl.Trainer, optimizer: Optimizer, schedule: Callable[[Optimizer, int], LRScheduler] | None
+) -> Any:
+    """An optimizer with the schedule of its rate, by step, as `configure_optimizers` hands them over.
+
+    Args:
+        trainer: Trainer of the stage, which knows how many steps there will be.
+        optimizer: The optimizer.
+        schedule: Makes its schedule, given the number of steps; None leaves the rate constant.
+    """
+    if schedule is None:
+        return optimizer
+    scheduler = schedule(optimizer, int(trainer.estimated_stepping_batches))
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
 def steps_logged(checkpoint: Mapping[str, Any]) -> int:

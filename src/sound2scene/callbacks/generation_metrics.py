@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from sound2scene import artifacts, images
+from sound2scene.callbacks.split_metrics import SplitMetrics
 from sound2scene.data.batches.features import FeatureCache
 from sound2scene.data.batches.frozen_encoder import Encoding, cached
 from sound2scene.data.batches.reader import open_picture
@@ -25,7 +26,7 @@ SEED = 0
 Drawable = HeardBatch | FeatureBatch | PictureBatch
 
 
-class GenerationMetrics(pl.Callback):
+class GenerationMetrics(SplitMetrics):
     """Measures pictures that a stage draws for held-out clips against real ones.
 
     Logs `{val|test}/{figure}/n{pictures}_{reference split}_{network}_{size}`, for instance
@@ -80,32 +81,9 @@ class GenerationMetrics(pl.Callback):
         if isinstance(self.module, Loading):
             self.module.load()
 
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Real pictures, the first time."""
-        self._begin(trainer, pl_module, "val")
-
-    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Real pictures."""
-        self._begin(trainer, pl_module, "test")
-
-    def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *rest: Any) -> None:
-        """Draw and measure."""
-        self._add(trainer, pl_module, rest[1], "val")
-
-    def on_test_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *rest: Any) -> None:
-        """Draw and measure."""
-        self._add(trainer, pl_module, rest[1], "test")
-
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log."""
-        self._log(trainer, pl_module, "val")
-
-    def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log."""
-        self._log(trainer, pl_module, "test")
-
-    def _begin(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
-        if trainer.sanity_checking or split in self.scores:
+    def begin(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
+        """Measure the real pictures, the first time."""
+        if split in self.scores:
             return
         device, side = pl_module.device, _sampling(pl_module).resolution
         self.module.to(device)
@@ -150,9 +128,8 @@ class GenerationMetrics(pl.Callback):
         name = f"{split.split}/fid_of_class_means/n{count}_{self._protocol(split.split)}"
         self.fixed[split.split] = {name: found["fid"]}
 
-    def _add(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Drawable, split: str) -> None:
-        if trainer.sanity_checking:
-            return
+    def add(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Drawable, split: str) -> None:
+        """Draw and measure."""
         wanted_B = self.class_of_label[split][batch.label_B] if self.classes else None
         seeds = [seed_of_clip(SEED, key) for key in batch.key]
         of = f"what was drawn at step {trainer.global_step} for {', '.join(batch.key[:3])} ..."
@@ -167,9 +144,8 @@ class GenerationMetrics(pl.Callback):
                     self.network.measure(images.to_pixel(_finite(drawn_BCHW, of))), wanted_B, of
                 )
 
-    def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
-        if trainer.sanity_checking:
-            return
+    def finish(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
+        """Log, and forget the drawn ones."""
         figures = dict(self.fixed.get(split, {}))
         for scores, suffix in (
             (self.scores[split], ""),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytorch_lightning as pl
 
 from sound2scene import artifacts, images
+from sound2scene.callbacks.split_metrics import SplitMetrics
 from sound2scene.data.clips import clips_of
 from sound2scene.data.toy.scenes import scenes_of
+from sound2scene.divergence import finite
 from sound2scene.latent import seed_of_clip
 from sound2scene.lightning import data_of
 from sound2scene.metrics.scenes import SceneScores
@@ -22,7 +22,7 @@ Drawable = HeardBatch | FeatureBatch | PictureBatch
 FROM_Z_IMAGE = "_from_z_image"
 
 
-class SceneMetrics(pl.Callback):
+class SceneMetrics(SplitMetrics):
     """Reads the pictures that a stage draws for held-out toy clips, and compares them with what is true.
 
     Pictures of sounds are compared with what the whole sound tells, pictures of true z_image with what the
@@ -44,40 +44,17 @@ class SceneMetrics(pl.Callback):
         self.reader, self.draws = network, draws
         self.scores = {suffix: SceneScores() for suffix in ("", FROM_Z_IMAGE)}
 
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def begin(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
         """Go where the pictures are."""
-        self._begin(pl_module)
-
-    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Go where the pictures are."""
-        self._begin(pl_module)
-
-    def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *rest: Any) -> None:
-        """Draw and read."""
-        self._add(trainer, pl_module, rest[1], "val")
-
-    def on_test_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *rest: Any) -> None:
-        """Draw and read."""
-        self._add(trainer, pl_module, rest[1], "test")
-
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log."""
-        self._log(trainer, pl_module, "val")
-
-    def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log."""
-        self._log(trainer, pl_module, "test")
-
-    def _begin(self, pl_module: pl.LightningModule) -> None:
         if not isinstance(pl_module, Sampling):
             raise InputError(f"{type(pl_module).__name__} draws no pictures; remove SceneMetrics")
         self.reader.to(pl_module.device)
         for scores in self.scores.values():
             scores.to(pl_module.device)
 
-    def _add(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Drawable, split: str) -> None:
-        if trainer.sanity_checking or not isinstance(pl_module, Sampling):
-            return
+    def add(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Drawable, split: str) -> None:
+        """Draw and read."""
+        assert isinstance(pl_module, Sampling)
         shown_in = clips_of(data_of(trainer)).dataset(split)
         positions = batch.index_B.tolist()
         seen = scenes_of(shown_in, positions)
@@ -88,12 +65,12 @@ class SceneMetrics(pl.Callback):
             if isinstance(pl_module, CeilingSampling):
                 drawn[FROM_Z_IMAGE] = (pl_module.sample_ceiling(batch, seeds, draw), seen)
             for name, (image_BCHW, true) in drawn.items():
+                finite(image_BCHW, "pictures", batch.key, trainer.global_step)
                 read = self.reader.read(images.to_pixel(image_BCHW))
                 self.scores[name].update(read, Scene(*(part.to(image_BCHW.device) for part in true)))
 
-    def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
-        if trainer.sanity_checking:
-            return
+    def finish(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
+        """Log, and forget."""
         for suffix, scores in self.scores.items():
             if not scores.update_called:
                 continue

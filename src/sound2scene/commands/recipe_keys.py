@@ -119,6 +119,8 @@ def _of(
         if name == LINKED:
             continue
         value = given.get(argument.name, argument.default)
+        if _is_factory(argument.hint) and inspect.isfunction(argument.default):
+            value = _on_default(value, argument.default)
         record = _record(argument.hint)
         if nested and record is not None:
             yield Key(name, argument.kind, _text(value if value is None else record), argument.meaning)
@@ -171,6 +173,20 @@ def _record(hint: object) -> Signed | None:
 
 def _is_factory(hint: object) -> bool:
     return get_origin(hint) is get_origin(Callable[[int], int])
+
+
+def _on_default(value: object, default: Signed) -> object:
+    """What a recipe says of an optimizer, on top of the one that `lambda parameters: ...` makes."""
+    import torch
+
+    given = _mapping(value)
+    if value is not default and (not given or "class_path" in given):
+        return value
+    made = default([torch.nn.Parameter(torch.zeros(1))])
+    assert isinstance(made, torch.optim.Optimizer)
+    name = type(made).__qualname__
+    path = f"torch.optim.{name}" if hasattr(torch.optim, name) else f"{type(made).__module__}.{name}"
+    return {"class_path": path, "init_args": made.defaults | dict(_mapping(given.get("init_args")))}
 
 
 def _class_path(value: object) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
@@ -13,17 +12,18 @@ from torch import Tensor, nn
 from sound2scene import artifacts
 from sound2scene.distributed import gather
 from sound2scene.divergence import finite
-from sound2scene.lightning import facts_of
+from sound2scene.lightning import facts_of, scheduled
 from sound2scene.losses.infonce import L2InfoNCE
 from sound2scene.metrics import familiarity
 from sound2scene.metrics.retrieval import Embeddings, instance_ranks, recalls
-from sound2scene.optimization import AlignAdam, WarmupCosine
+from sound2scene.optimization import WarmupCosine
 from sound2scene.protocols import AlignmentLoss, Drawing, whole_number
 from sound2scene.spectrogram import spectrogram as spectrogram_preset
+from sound2scene.stages.measured import MeasuredModule
 from sound2scene.types import DataFacts, EncoderFacts, Export, InputError, PairBatch, Retrieved
 
 
-class AlignStage(pl.LightningModule):
+class AlignStage(MeasuredModule):
     """Trains an audio encoder so that z_audio falls on z_image of the same clip.
 
     z_image comes with the batch (`sound2scene.data.reading.ReadPairs`): the image encoder is frozen and
@@ -51,7 +51,9 @@ class AlignStage(pl.LightningModule):
         drawing: Drawing | None = None,
         loss: AlignmentLoss | None = None,
         spectrogram: str = "paper",
-        optimizer: OptimizerCallable = AlignAdam,
+        optimizer: OptimizerCallable = lambda parameters: torch.optim.Adam(
+            parameters, lr=1e-3, weight_decay=1e-5
+        ),
         schedule: WarmupCosine | None = None,
     ) -> None:
         super().__init__()
@@ -116,16 +118,6 @@ class AlignStage(pl.LightningModule):
         z_image_BD = finite(batch.z_image_BD, "z_image", batch.key, self.global_step)
         self.embeddings.update(batch.index_B, batch.label_B, z_audio_BD, z_image_BD)
 
-    test_step = validation_step
-
-    def on_validation_epoch_end(self) -> None:
-        """Recall over the held-out split."""
-        self._report("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Recall over the test split."""
-        self._report("test")
-
     @property
     def resolution(self) -> int:
         """Height and width of what the generator draws.
@@ -156,7 +148,8 @@ class AlignStage(pl.LightningModule):
             )
         return self.drawing
 
-    def _report(self, split: str) -> None:
+    def report(self, split: str) -> None:
+        """Log the figures of a split."""
         self.retrieved = Retrieved(*self.embeddings.whole())
         self.embeddings.reset()
         _, label_N, z_audio_ND, z_image_ND = self.retrieved
@@ -166,10 +159,7 @@ class AlignStage(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimizer over audio encoder and loss, with the schedule that was asked for."""
         optimizer = self.optimizer([*self.audio_encoder.parameters(), *self.loss.parameters()])
-        if self.schedule is None:
-            return optimizer
-        schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return scheduled(self.trainer, optimizer, self.schedule)
 
     def exports(self) -> Export:
         """The audio encoder, the image encoder that it is aligned to, and what sounds are familiar to it."""

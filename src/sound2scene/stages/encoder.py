@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from sound2scene.distributed import gather, world
 from sound2scene.divergence import finite
+from sound2scene.lightning import scheduled
 from sound2scene.losses.swapped import SwappedPrediction
 from sound2scene.metrics.retrieval import Embeddings, neighbour_accuracy
 from sound2scene.models.heads import FeatureQueue, PrototypeHead
@@ -139,8 +140,7 @@ class EncoderStage(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimizer over encoder and head, and its schedule."""
         optimizer = self.optimizer([*self.image_encoder.parameters(), *self.head.parameters()])
-        schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return scheduled(self.trainer, optimizer, self.schedule)
 
     def exports(self) -> Export:
         """The image encoder, without its head."""

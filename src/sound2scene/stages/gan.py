@@ -21,7 +21,7 @@ from sound2scene.metrics.collapse import CollapseWatch
 from sound2scene.models.conditional_norm import synchronise_norms
 from sound2scene.models.diff_augment import diff_augment
 from sound2scene.models.ema import AveragedGenerator
-from sound2scene.optimization import DiscriminatorAdam, GeneratorAdam
+from sound2scene.optimization import AdversarialAdam
 from sound2scene.protocols import AdversarialLoss, whole_number
 from sound2scene.seeds import seed_of
 from sound2scene.stages.gan_phases import Phases
@@ -67,8 +67,8 @@ class GanStage(pl.LightningModule):
         discriminator: nn.Module,
         loss: AdversarialLoss | None = None,
         phases: Phases | None = None,
-        generator_optimizer: OptimizerCallable = GeneratorAdam,
-        discriminator_optimizer: OptimizerCallable = DiscriminatorAdam,
+        generator_optimizer: OptimizerCallable = lambda parameters: AdversarialAdam(parameters, lr=4e-5),
+        discriminator_optimizer: OptimizerCallable = lambda parameters: AdversarialAdam(parameters, lr=1e-4),
     ) -> None:
         super().__init__()
         self.automatic_optimization = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
@@ -13,14 +12,15 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from sound2scene.distributed import gather, world
 from sound2scene.divergence import finite
-from sound2scene.lightning import facts_of
+from sound2scene.lightning import facts_of, scheduled
 from sound2scene.models.judge import Judge
-from sound2scene.optimization import AlignAdam, WarmupCosine
+from sound2scene.optimization import WarmupCosine
 from sound2scene.ranges import SHARE, check
+from sound2scene.stages.measured import MeasuredModule
 from sound2scene.types import DataFacts, Export, InputError, PictureBatch
 
 
-class JudgeStage(pl.LightningModule):
+class JudgeStage(MeasuredModule):
     """Trains a judge with labels, on pixels.
 
     Args:
@@ -39,7 +39,9 @@ class JudgeStage(pl.LightningModule):
         self,
         judge: Judge,
         image_preset: str,
-        optimizer: OptimizerCallable = AlignAdam,
+        optimizer: OptimizerCallable = lambda parameters: torch.optim.Adam(
+            parameters, lr=1e-3, weight_decay=1e-5
+        ),
         schedule: WarmupCosine | None = None,
         smoothing: float = 0.1,
     ) -> None:
@@ -100,17 +102,8 @@ class JudgeStage(pl.LightningModule):
             scores_BK = self.judge(batch.image_BCHW[known_B]).float()
             self.accuracy.update(finite(scores_BK, "scores", keys, self.global_step), batch.label_B[known_B])
 
-    test_step = validation_step
-
-    def on_validation_epoch_end(self) -> None:
-        """Accuracy over the held-out split."""
-        self._report("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Accuracy over the test split."""
-        self._report("test")
-
-    def _report(self, split: str) -> None:
+    def report(self, split: str) -> None:
+        """Log the figures of a split."""
         self.log(f"{split}/accuracy", self.accuracy.compute(), prog_bar=True, rank_zero_only=False)
         self.log(f"{split}/chance", 1 / self.judge.classes)
         self.accuracy.reset()
@@ -118,8 +111,7 @@ class JudgeStage(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimizer and its schedule."""
         optimizer = self.optimizer(self.judge.parameters())
-        schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return scheduled(self.trainer, optimizer, self.schedule)
 
     def exports(self) -> Export:
         """The judge, and the names of its classes."""

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 
 from sound2scene.distributed import gather, gather_lists, world
 from sound2scene.divergence import finite
-from sound2scene.lightning import facts_of
+from sound2scene.lightning import facts_of, scheduled
 from sound2scene.losses.localization import Instances, classification, contrastive
 from sound2scene.metrics.localization import Threshold, area_under_curve, ciou, success
 from sound2scene.models.localizer import Localizer
 from sound2scene.moments import MomentBatch, WholeVideo
-from sound2scene.optimization import AlignAdam, WarmupCosine
+from sound2scene.optimization import WarmupCosine
 from sound2scene.ranges import PART, check
+from sound2scene.stages.measured import MeasuredModule
 from sound2scene.types import SAMPLE_RATE_HZ, DataFacts, Export, InputError
 
 # How often the best moment, the middle one and one drawn at random (in expectation) show what is heard.
 _INSIDE = {"top1": "inside", "middle": "middle", "random": "random"}
 
 
-class LocalizerStage(pl.LightningModule):
+class LocalizerStage(MeasuredModule):
     """Trains a localizer on moments drawn from videos.
 
     Validation looks at whole videos: whether the best moment lies where the source is known to sound and
@@ -51,7 +51,9 @@ class LocalizerStage(pl.LightningModule):
         mode: Literal["contrastive", "classification"] = "contrastive",
         instances: Instances = "attention",
         threshold: Threshold = 0.3,
-        optimizer: OptimizerCallable = AlignAdam,
+        optimizer: OptimizerCallable = lambda parameters: torch.optim.Adam(
+            parameters, lr=1e-3, weight_decay=1e-5
+        ),
         schedule: WarmupCosine | None = None,
     ) -> None:
         super().__init__()
@@ -162,8 +164,6 @@ class LocalizerStage(pl.LightningModule):
             if map_HW is not None:
                 self.seen["ciou"].append(ciou(map_HW, batch.known.boxes, self.threshold))
 
-    test_step = validation_step
-
     def _list(self, rejected: list[tuple[str, str]]) -> None:
         """Name videos that cannot be read, each the first time."""
         for key, kind in rejected:
@@ -171,15 +171,8 @@ class LocalizerStage(pl.LightningModule):
                 self.listed.add(key)
                 print(f"cannot be read, left out: {key} ({kind})", flush=True)
 
-    def on_validation_epoch_end(self) -> None:
-        """Figures over the held-out split."""
-        self._report("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Figures over the test split."""
-        self._report("test")
-
-    def _report(self, split: str) -> None:
+    def report(self, split: str) -> None:
+        """Log the figures of a split."""
         seen = {name: torch.tensor(gather_lists(values)) for name, values in self.seen.items()}
         self.seen = {name: [] for name in seen}
         found: dict[str, float] = {}
@@ -197,8 +190,7 @@ class LocalizerStage(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimizer and its schedule."""
         optimizer = self.optimizer(self.localizer.parameters())
-        schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return scheduled(self.trainer, optimizer, self.schedule)
 
     def exports(self) -> Export:
         """The localizer, and how it was taught."""

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
@@ -18,18 +17,20 @@ from torchmetrics import MeanMetric
 
 from sound2scene.distributed import gather, world
 from sound2scene.divergence import finite
+from sound2scene.lightning import scheduled
 from sound2scene.losses.manifold import CodebookLoss, HardestMean, squared_errors
 from sound2scene.metrics.codes import CodeUse
 from sound2scene.models.manifold_audio import KIND as AUDIO
 from sound2scene.models.manifold_audio import ManifoldAudio
 from sound2scene.models.manifold_autoencoder import KIND as AUTOENCODER
 from sound2scene.models.manifold_autoencoder import FrozenAutoencoder, ManifoldAutoencoder, unit
-from sound2scene.optimization import ManifoldAdam, WarmupCosine
+from sound2scene.optimization import WarmupCosine
 from sound2scene.seeds import seed_of
+from sound2scene.stages.measured import MeasuredModule
 from sound2scene.types import Export, PictureBatch, SoundPictureBatch
 
 
-class AutoencoderStage(pl.LightningModule):
+class AutoencoderStage(MeasuredModule):
     """Trains a VQ-VAE of pictures, without labels and without sounds.
 
     Published is a training on the pictures of the test split too; here it is left to evaluation.
@@ -39,7 +40,7 @@ class AutoencoderStage(pl.LightningModule):
         image_preset: The `pixels*` chain at the autoencoder's side.
         error: Which pictures of a batch count in the reconstruction error.
         codebook: Loss of codebook and commitment.
-        optimizer: Optimizer for the autoencoder.
+        optimizer: Optimizer for the autoencoder; as published by default.
         schedule: Schedule of the learning rate; constant as published by default.
     """
 
@@ -49,7 +50,7 @@ class AutoencoderStage(pl.LightningModule):
         image_preset: str,
         error: HardestMean | None = None,
         codebook: CodebookLoss | None = None,
-        optimizer: OptimizerCallable = ManifoldAdam,
+        optimizer: OptimizerCallable = lambda parameters: torch.optim.Adam(parameters, lr=1e-4),
         schedule: WarmupCosine | None = None,
     ) -> None:
         super().__init__()
@@ -82,17 +83,8 @@ class AutoencoderStage(pl.LightningModule):
         self.mse.update(finite(error_B, "pictures", batch.key, self.global_step))
         self.use.update(made.number_BHW)
 
-    test_step = validation_step
-
-    def on_validation_epoch_end(self) -> None:
-        """Figures over the held-out split."""
-        self._report("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Figures over the test split."""
-        self._report("test")
-
-    def _report(self, split: str) -> None:
+    def report(self, split: str) -> None:
+        """Log the figures of a split."""
         self.log(f"{split}/mse", self.mse.compute(), prog_bar=True, rank_zero_only=False)
         self.log_dict(
             {f"{split}/{name}": value for name, value in self.use.compute().items()}, rank_zero_only=False
@@ -107,14 +99,14 @@ class AutoencoderStage(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer, with the schedule that was asked for."""
-        return _optimizers(self, self.optimizer(self.autoencoder.parameters()), self.schedule)
+        return scheduled(self.trainer, self.optimizer(self.autoencoder.parameters()), self.schedule)
 
     def exports(self) -> Export:
         """The autoencoder."""
         return Export(self.autoencoder, AUTOENCODER, self.image_preset, {})
 
 
-class AudioStage(pl.LightningModule):
+class AudioStage(MeasuredModule):
     """Trains an audio network onto the map that a frozen autoencoder makes of the clip's picture.
 
     Args:
@@ -122,7 +114,7 @@ class AudioStage(pl.LightningModule):
         autoencoder: Folder of its artifact. It stays outside of this module, its checkpoints and its
             parameters.
         error: Which clips of a batch count in the error.
-        optimizer: Optimizer for the audio network.
+        optimizer: Optimizer for the audio network; as published by default.
         schedule: Schedule of the learning rate; constant as published by default.
 
     Raises:
@@ -134,7 +126,7 @@ class AudioStage(pl.LightningModule):
         audio_network: ManifoldAudio,
         autoencoder: str,
         error: HardestMean | None = None,
-        optimizer: OptimizerCallable = ManifoldAdam,
+        optimizer: OptimizerCallable = lambda parameters: torch.optim.Adam(parameters, lr=1e-4),
         schedule: WarmupCosine | None = None,
     ) -> None:
         super().__init__()
@@ -172,17 +164,8 @@ class AudioStage(pl.LightningModule):
         self.mse.update(squared_errors(heard_BDHW, true_BDHW))
         self.right.update((nearest(heard_BDHW) == nearest(true_BDHW)).float())
 
-    test_step = validation_step
-
-    def on_validation_epoch_end(self) -> None:
-        """Figures over the held-out split."""
-        self._report("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Figures over the test split."""
-        self._report("test")
-
-    def _report(self, split: str) -> None:
+    def report(self, split: str) -> None:
+        """Log the figures of a split."""
         for name, metric in (("mse", self.mse), ("codes_right", self.right)):
             self.log(f"{split}/{name}", metric.compute(), prog_bar=True, rank_zero_only=False)
             metric.reset()
@@ -211,18 +194,9 @@ class AudioStage(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer, with the schedule that was asked for."""
-        return _optimizers(self, self.optimizer(self.audio_network.parameters()), self.schedule)
+        return scheduled(self.trainer, self.optimizer(self.audio_network.parameters()), self.schedule)
 
     def exports(self) -> Export:
         """The audio network, and the fingerprint of the autoencoder whose maps it makes."""
         notes = {"autoencoder": self.frozen.fingerprint}
         return Export(self.audio_network, AUDIO, self.frozen.preset, notes)
-
-
-def _optimizers(
-    stage: pl.LightningModule, optimizer: torch.optim.Optimizer, schedule: WarmupCosine | None
-) -> Any:
-    if schedule is None:
-        return optimizer
-    scheduler = schedule(optimizer, int(stage.trainer.estimated_stepping_batches))
-    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

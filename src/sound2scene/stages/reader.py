@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytorch_lightning as pl
+import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 
 from sound2scene.distributed import gather
 from sound2scene.divergence import finite
-from sound2scene.lightning import facts_of
+from sound2scene.lightning import facts_of, scheduled
 from sound2scene.losses.scene import SceneLoss
 from sound2scene.metrics.scenes import SceneScores
 from sound2scene.models.reader import Reader
-from sound2scene.optimization import WarmupCosine, adam
+from sound2scene.optimization import WarmupCosine
+from sound2scene.stages.measured import MeasuredModule
 from sound2scene.types import Export, InputError, SceneBatch
 
 
-class ReaderStage(pl.LightningModule):
+class ReaderStage(MeasuredModule):
     """Trains a reader with all that is known of pictures.
 
     Args:
@@ -37,7 +38,9 @@ class ReaderStage(pl.LightningModule):
         reader: Reader,
         image_preset: str,
         loss: SceneLoss | None = None,
-        optimizer: OptimizerCallable = adam,
+        optimizer: OptimizerCallable = lambda parameters: torch.optim.Adam(
+            parameters, lr=1e-3, weight_decay=1e-5
+        ),
         schedule: WarmupCosine | None = None,
     ) -> None:
         super().__init__()
@@ -67,17 +70,8 @@ class ReaderStage(pl.LightningModule):
         """Read held-out pictures."""
         self.scores.update(self.reader.read(batch.image_BCHW), batch.scene)
 
-    test_step = validation_step
-
-    def on_validation_epoch_end(self) -> None:
-        """Figures over the held-out split."""
-        self._report("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Figures over the test split."""
-        self._report("test")
-
-    def _report(self, split: str) -> None:
+    def report(self, split: str) -> None:
+        """Log the figures of a split."""
         _, figures = self.scores.compute()
         self.scores.reset()
         for name, value in figures.items():
@@ -86,8 +80,7 @@ class ReaderStage(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimizer and its schedule."""
         optimizer = self.optimizer(self.reader.parameters())
-        schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return scheduled(self.trainer, optimizer, self.schedule)
 
     def exports(self) -> Export:
         """The reader, and the names of its classes."""

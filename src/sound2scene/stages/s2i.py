@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
@@ -22,12 +21,13 @@ from sound2scene.models.s2i_discriminator import ConvDiscriminator
 from sound2scene.models.s2i_generator import DenseGenerator
 from sound2scene.optimization import TranslationAdam
 from sound2scene.protocols import AdversarialLoss
+from sound2scene.stages.measured import MeasuredModule
 from sound2scene.stages.s2i_chance import chance_of_clips, chance_of_turn
 from sound2scene.stages.s2i_objective import Objective
 from sound2scene.types import Export, InputError, SoundPictureBatch
 
 
-class S2IStage(pl.LightningModule):
+class S2IStage(MeasuredModule):
     """Trains a generator to draw the picture of a sound from its embedding, against a discriminator.
 
     Each batch is one step of the discriminator and one of the generator, on the same fakes; `global_step`
@@ -211,17 +211,8 @@ class S2IStage(pl.LightningModule):
         drawn_BCHW = self._drawn(batch, chance_of_clips(batch.key, self.generator.dropout_dim))
         self.error.update((drawn_BCHW - images.to_model(batch.image_BCHW)).square().mean((1, 2, 3)))
 
-    test_step = validation_step
-
-    def on_validation_epoch_end(self) -> None:
-        """Mean squared error over the held-out split."""
-        self._report("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Mean squared error over the test split."""
-        self._report("test")
-
-    def _report(self, split: str) -> None:
+    def report(self, split: str) -> None:
+        """Log the figures of a split."""
         self.log(f"{split}/squared_error", self.error.compute(), prog_bar=True, rank_zero_only=False)
         self.error.reset()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
@@ -14,12 +13,12 @@ from torchmetrics import MeanMetric
 from sound2scene.distributed import gather
 from sound2scene.divergence import finite
 from sound2scene.models.s2i_audio import AudioAutoencoder
-from sound2scene.optimization import ReconstructionSGD
+from sound2scene.stages.measured import MeasuredModule
 from sound2scene.stages.s2i_chance import chance_of_clips, chance_of_turn
 from sound2scene.types import Export, SoundPictureBatch
 
 
-class S2IAudioStage(pl.LightningModule):
+class S2IAudioStage(MeasuredModule):
     """Trains the audio autoencoder to give back the spectrogram that it hears.
 
     The loss is the mean squared error over its values in [-1, 1]. Channels are dropped when held-out clips
@@ -31,7 +30,9 @@ class S2IAudioStage(pl.LightningModule):
     """
 
     def __init__(
-        self, autoencoder: AudioAutoencoder, optimizer: OptimizerCallable = ReconstructionSGD
+        self,
+        autoencoder: AudioAutoencoder,
+        optimizer: OptimizerCallable = lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9),
     ) -> None:
         super().__init__()
         # On CPUs and with bf16 on GPUs convolutions are faster with channels last; values do not change.
@@ -58,17 +59,8 @@ class S2IAudioStage(pl.LightningModule):
         error_B = (again_BCHW - sound_BCHW).square().mean((1, 2, 3))
         self.error.update(finite(error_B, "reconstruction error", batch.key, self.global_step))
 
-    test_step = validation_step
-
-    def on_validation_epoch_end(self) -> None:
-        """Mean error over the held-out split."""
-        self._report("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Mean error over the test split."""
-        self._report("test")
-
-    def _report(self, split: str) -> None:
+    def report(self, split: str) -> None:
+        """Log the figures of a split."""
         self.log(f"{split}/loss", self.error.compute(), prog_bar=True, rank_zero_only=False)
         self.error.reset()
 
