@@ -166,22 +166,30 @@ def pixels(*shape: int, seed: int) -> torch.Tensor:
     return torch.from_numpy((noise(*shape, seed=seed) * 256).astype(np.uint8))
 
 
-def localizer(mode: str, given: Given) -> Numbers:
-    """Drawn moments instead of videos, which an encoder of another version would write otherwise."""
-    stage = LocalizerStage(tiny_localizer(classes=3 if mode == "classification" else 0), mode)  # type: ignore[arg-type]
+def losses_on(stage: pl.LightningModule, batch_of: Callable[[int], Any]) -> Numbers:
+    """Losses of steps on drawn batches, without a trainer."""
     stage.log = lambda *rest, **more: None  # type: ignore[method-assign, assignment]
-    optimizer = torch.optim.Adam(stage.localizer.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(stage.parameters(), lr=1e-3)
     losses = []
     for step in range(STEPS):
-        frames_BMCHW = pixels(4, 2, 3, 32, 32, seed=step)
-        window_BMT = torch.from_numpy(noise(4, 2, 8_000, seed=100 + step) - 0.5)
-        batch = MomentBatch(["a", "b", "c", "d"], torch.arange(4) % 3, frames_BMCHW, window_BMT, [])
-        loss = stage.training_step(batch, step)
-        losses.append(float(loss))
+        loss = stage.training_step(batch_of(step), step)
+        losses.append(float(loss.detach()))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     return {"train/loss": losses}
+
+
+def localizer(mode: str, given: Given) -> Numbers:
+    """Drawn moments instead of videos, which an encoder of another version would write otherwise."""
+    stage = LocalizerStage(tiny_localizer(classes=3 if mode == "classification" else 0), mode)  # type: ignore[arg-type]
+
+    def batch(step: int) -> MomentBatch:
+        frames_BMCHW = pixels(4, 2, 3, 32, 32, seed=step)
+        window_BMT = torch.from_numpy(noise(4, 2, 8_000, seed=100 + step) - 0.5)
+        return MomentBatch(["a", "b", "c", "d"], torch.arange(4) % 3, frames_BMCHW, window_BMT, [])
+
+    return losses_on(stage, batch)
 
 
 def selection(given: Given) -> Numbers:
@@ -198,20 +206,14 @@ def reader(given: Given) -> Numbers:
     """Drawn pictures and scenes, as for the localizer."""
     torch.manual_seed(0)
     stage = ReaderStage(Reader(3, 4, 32, "resnet18", NET), "pixels32")
-    stage.log = lambda *rest, **more: None  # type: ignore[method-assign, assignment]
-    optimizer = torch.optim.Adam(stage.reader.parameters(), lr=1e-3)
-    losses = []
-    for step in range(STEPS):
+
+    def batch(step: int) -> SceneBatch:
         place_BK3 = torch.from_numpy(noise(4, 3, 3, seed=200 + step))
         present_BK = (place_BK3[:, :, 0] > 0.5).float()
         scene = Scene(present_BK, place_BK3 * present_BK[:, :, None], torch.arange(4))
-        batch = SceneBatch(["a", "b", "c", "d"], torch.arange(4), pixels(4, 3, 32, 32, seed=step), scene)
-        loss = stage.training_step(batch, step)
-        losses.append(float(loss))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return {"train/loss": losses}
+        return SceneBatch(["a", "b", "c", "d"], torch.arange(4), pixels(4, 3, 32, 32, seed=step), scene)
+
+    return losses_on(stage, batch)
 
 
 MEASURES: dict[str, Callable[[Given], Numbers]] = {

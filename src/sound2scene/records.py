@@ -75,6 +75,14 @@ class Record(Generic[T]):
         """
         return self.parse(content(path, self.remedy), os.fspath(path))
 
+    def read_in(self, path: Path, name: str) -> T:
+        """The document of a file, or of the file of this name in a folder.
+
+        Raises:
+            InputError: If it cannot be read, or is none of this kind.
+        """
+        return self.read(path / name if path.is_dir() else path)
+
     def parse(self, text: bytes | str, name: str) -> T:
         """The document of a text.
 

@@ -8,10 +8,9 @@ from sound2scene.commands import control_pictures
 from sound2scene.commands.control_pictures import (
     STATE,
     Given,
-    effort_of,
+    Search,
     inversions_of,
     measured,
-    networks_of,
     read_pictures,
 )
 from sound2scene.control import search
@@ -118,12 +117,12 @@ def test_measures_compare_each_drawn_picture_with_the_one(inverter: Inverter, gi
 
 
 def test_there_are_as_many_candidates_as_starts_and_no_more_than_a_short_search_is_worth() -> None:
-    assert effort_of(3, 100, 7) == Effort(3, 100, 100, 7)
-    assert effort_of(3, 2, 0) == Effort(3, 2, 3)
-    assert effort_of(150, 2, 0) == Effort()
+    assert Search(3, 100, 7).effort == Effort(3, 100, 100, 7)
+    assert Search(3, 2).effort == Effort(3, 2, 3)
+    assert Search().effort == Effort()
 
 
 def test_networks_are_recorded_with_their_fingerprints(inverter: Inverter) -> None:
-    found = networks_of(inverter, Path("g"), Path("i"))
+    found = Search(generator=Path("g"), image_encoder=Path("i")).networks(inverter)
     assert found["generator"] == {"folder": "g", "fingerprint": inverter.fingerprints["generator"]}
     assert found["image_encoder"]["folder"] == "i"

@@ -46,12 +46,12 @@ def scored(tools: tuple[Trio, Path, Path], tmp_path_factory: pytest.TempPathFact
 
 
 def test_every_figure_is_in_the_record_and_in_the_table(scored: Scored) -> None:
-    record = json.loads((scored.folder / "control.json").read_text())
+    record = json.loads((scored.folder / "scores.json").read_text())
     assert record["operation"] == "control-score"
     assert (record["source"]["single"], record["source"]["double"]) == (2, 2)
     assert set(record["networks"]) == {"audio_encoder", "generator", "image_encoder", "reader"}
     assert record["extent"]["effort"]["steps"] == 2
-    rows = (scored.folder / "control.md").read_text().splitlines()[2:]
+    rows = (scored.folder / "scores.md").read_text().splitlines()[2:]
     assert len(rows) == len(record["figures"])
     for row, figure in zip(rows, record["figures"], strict=True):
         assert figure["low"] <= figure["value"] <= figure["high"]
@@ -75,7 +75,7 @@ def test_a_clip_that_cannot_be_used_gets_one_line_and_the_rest_is_measured(score
     told = [line for line in scored.err.splitlines() if line.startswith("sound2scene: ")]
     assert len(told) == 1
     assert "silent, so that nothing can be heard in it" in told[0]
-    (left_out,) = json.loads((scored.folder / "control.json").read_text())["left_out"]
+    (left_out,) = json.loads((scored.folder / "scores.json").read_text())["left_out"]
     assert told[0] == f"sound2scene: {left_out['reason']}"
 
 

@@ -36,7 +36,7 @@ def test_a_damaged_record_is_refused_in_one_line(
 ) -> None:
     source = Source(str(tones), ToyClips(str(tones), "test", 4))
     write_record(tmp_path, source, Extent(), PART, ({}, "cpu"))
-    path = tmp_path / "control.json"
+    path = tmp_path / "scores.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | damage))
     with pytest.raises(InputError, match=r"control\.json: ") as found:
         read_record(path)

@@ -20,7 +20,7 @@ def test_sounds_are_made_only_when_they_are_drawn(bench: Bench) -> None:
             yield Planned(str(number), Edited(np.full(160_000, 0.1, np.float32), 0.25), {"number": number})
 
     scene = SoundToScene(str(bench.folder / "audio"), str(bench.folder / "generator"), "cpu")
-    how = Drawing(Path("out"), 2, 5, 1.0, (Path("a"), Path("g")), "cpu", None, None)
+    how = Drawing(Path("out"), draws=2, seed=5, device="cpu")
     steps = draw_steps(scene, planned(), how)
     first = next(steps)
     assert len(made) == SOUNDS_AT_ONCE

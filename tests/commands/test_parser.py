@@ -1,12 +1,11 @@
-import inspect
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 import pytest
 
 from command_words import commands
-from sound2scene.commands.parser import Option, Output, Share, UsageError, bind, summary
+from sound2scene.commands.parser import Option, Output, Share, UsageError, arguments_of, bind, summary
 
 COMMANDS = commands()
 given: dict[str, Any] = {}
@@ -212,6 +211,49 @@ def test_an_argument_without_a_line_in_the_docstring_is_a_fault_of_the_program()
         bind("do", command, [])
 
 
+class Oven(NamedTuple):
+    """How to bake.
+
+    Attributes:
+        tin: Where it lies.
+        degrees: How hot.
+    """
+
+    tin: Path
+    degrees: Annotated[int, Option("-d", between=(50, 300))] = 180
+
+
+def bake(cakes: list[str], *, oven: Oven, quick: bool = False) -> None:
+    """Bake.
+
+    Args:
+        cakes: What.
+        oven: How.
+        quick: Do it at once.
+    """
+    given.update(locals())
+
+
+def test_fields_of_a_named_tuple_are_options_that_come_back_as_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bind("bake", bake, ["plum", "--tin", "old", "--quick"])()
+    assert (given["cakes"], given["oven"], given["quick"]) == (["plum"], Oven(Path("old"), 180), True)
+    bind("bake", bake, ["plum", "--tin", "old", "-d", "200"])()
+    assert given["oven"] == Oven(Path("old"), 200)
+    with pytest.raises(UsageError, match="required: --tin"):
+        bind("bake", bake, ["plum"])
+    with pytest.raises(UsageError, match=r"-d/--degrees: must be between 50 and 300, not 20"):
+        bind("bake", bake, ["plum", "--tin", "old", "-d", "20"])
+    with pytest.raises(SystemExit):
+        bind("bake", bake, ["--help"])
+    found = " ".join(capsys.readouterr().out.split())
+    assert (
+        "--tin TIN Where it lies -d DEGREES, --degrees DEGREES How hot (default: 180; between 50 and 300)"
+        in found
+    )
+
+
 def test_a_summary_is_the_first_line() -> None:
     assert summary("Cook 100 %.\n\nLong.") == "Cook 100 %%"
     assert summary(None) == ""
@@ -219,11 +261,10 @@ def test_a_summary_is_the_first_line() -> None:
 
 def options(words: tuple[str, ...]) -> dict[str, Option]:
     """The options of a command that have a name or a range, by parameter."""
-    hints = get_type_hints(COMMANDS[words], include_extras=True)
     return {
-        name: get_args(hint)[1]
-        for name, hint in hints.items()
-        if get_origin(hint) is Annotated and isinstance(get_args(hint)[1], Option)
+        one.name: get_args(one.hint)[1]
+        for one in arguments_of(COMMANDS[words])
+        if get_origin(one.hint) is Annotated and isinstance(get_args(one.hint)[1], Option)
     }
 
 
@@ -256,19 +297,19 @@ def test_every_option_with_a_range_refuses_what_lies_outside(
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_default_lies_in_its_own_range(words: tuple[str, ...]) -> None:
-    parameters = inspect.signature(COMMANDS[words]).parameters
+    defaults = {one.name: one.default for one in arguments_of(COMMANDS[words])}
     for name, option in options(words).items():
-        default = parameters[name].default
+        default = defaults[name]
         assert not isinstance(default, int | float) or option.holds(default), name
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_number_of_a_command_has_a_range(words: tuple[str, ...]) -> None:
     found = options(words)
-    for name, hint in get_type_hints(COMMANDS[words], include_extras=True).items():
-        kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-        if name != "return" and {int, float} & {kind, *get_args(kind)}:
-            assert found[name].range(), name
+    for one in arguments_of(COMMANDS[words]):
+        kind = get_args(one.hint)[0] if get_origin(one.hint) is Annotated else one.hint
+        if {int, float} & {kind, *get_args(kind)}:
+            assert found[one.name].range(), one.name
 
 
 def test_a_value_may_begin_with_a_minus() -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from sound2scene import artifacts, cli
 from sound2scene.commands import prepare as commands
+from sound2scene.commands.parser import arguments_of
 from sound2scene.data import prepare, settings
 from sound2scene.data.selection.file import Selection
 from sound2scene.data.shards.read import ShardDataset
@@ -64,10 +65,8 @@ LIBRARY = [
 def test_command_and_library_have_the_same_defaults(
     command: Callable[..., Any], function: Callable[..., Any]
 ) -> None:
-    ours, theirs = (
-        {name: parameter.default for name, parameter in inspect.signature(one).parameters.items()}
-        for one in (command, function)
-    )
+    ours = {one.name: one.default for one in arguments_of(command)}
+    theirs = {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
     assert (set(theirs) - set(ours)) <= {"clips", "classes", "draw_seed", "moments", "selection", "source"}
     absent = inspect.Parameter.empty
     differing = {
@@ -89,9 +88,9 @@ def test_the_usual_toy_world_is_that_of_the_library() -> None:
 
 def test_a_moment_is_chosen_the_same_way_by_default() -> None:
     for command in (commands.videos, commands.vggsound, commands.vegas):
+        usual = {one.name: one.default for one in arguments_of(command)}
         for name in ("selection", "frame", "side_px"):
-            default = inspect.signature(command).parameters[name].default
-            assert default == getattr(settings.MIDDLE, name)
+            assert usual[name] == getattr(settings.MIDDLE, name)
 
 
 def test_a_dataset_of_no_clips_is_status_1_and_a_line(

@@ -6,7 +6,7 @@ from PIL import Image
 from torch.nn.functional import normalize
 
 from sound2scene import artifacts, images
-from sound2scene.control.picture_encoder import PictureEncoder
+from sound2scene.control.picture_encoder import PictureEncoder, read_picture
 from sound2scene.types import InputError
 
 CPU = torch.device("cpu")
@@ -24,7 +24,7 @@ def test_a_picture_goes_through_the_cards_preset_to_unit_length(
     if colour:
         picture = Image.new("RGB", (90, 70), colour)
     picture.save(tmp_path / "a.png")
-    z_D = encoder(tiny_image_encoder).encode(tmp_path / "a.png")
+    z_D = encoder(tiny_image_encoder).encode(read_picture(tmp_path / "a.png"), "a.png")
     network = artifacts.load(tiny_image_encoder)
     with torch.no_grad():
         expected_D = network(images.preset("small64")(picture)[None])[0]
@@ -43,7 +43,7 @@ def test_an_encoder_that_sees_nothing_is_said_by_the_pictures_name(
     blind = encoder(tiny_image_encoder)
     monkeypatch.setattr(blind, "_encoder", lambda image_BCHW: torch.zeros(1, 8))
     with pytest.raises(InputError, match=r"a\.png: the image encoder sees nothing"):
-        blind.encode(tmp_path / "a.png")
+        blind.encode(read_picture(tmp_path / "a.png"), "a.png")
     (tmp_path / "b.png").write_text("no picture")
     with pytest.raises(InputError, match=r"b\.png: not a picture"):
-        blind.encode(tmp_path / "b.png")
+        read_picture(tmp_path / "b.png")

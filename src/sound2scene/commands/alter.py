@@ -7,20 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from sound2scene.commands.control_sounds import (
-    AUDIO_ENCODER,
-    DRAWS,
-    GENERATOR,
-    Animate,
     Drawing,
-    Draws,
     Planned,
-    Truncation,
     draw_steps,
     read_sound,
     write_rows,
 )
 from sound2scene.commands.number_list import numbers_of
-from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
+from sound2scene.commands.parser import Command, Option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,46 +37,31 @@ class Change(NamedTuple):
 def alter(
     files: Annotated[list[Path], Option(metavar="FILE")],
     *,
-    folder: Output,
+    how: Drawing,
     pitch: Annotated[str | None, Option(metavar="SEMITONES")] = None,
     reverb: Annotated[str | None, Option(metavar="SECONDS")] = None,
     crop: Annotated[list[str] | None, Option(metavar="START:END")] = None,
     fade: Annotated[str | None, Option(metavar="SECONDS")] = None,
-    animate: Animate = None,
-    draws: Draws = DRAWS,
-    seed: Seed = 0,
-    truncation: Truncation = 1.0,
-    audio_encoder: Path = AUDIO_ENCODER,
-    generator: Path = GENERATOR,
-    device: str | None = None,
-    admit: Admit = None,
 ) -> int:
     """Draw sounds beside changed ones, each change by itself; status 1 if a sound could not be read.
 
     Args:
         files: Sound files, videos with sound, and folders, which are searched for both; a row each.
-        folder: Folder of the figure, the pictures, the sounds (FLAC) and control.json.
+        how: How to draw, and where to.
         pitch: Semitones up or down at the same pace, as a range first:last:step or a list.
         reverb: Rooms, by the seconds in which their echoes fall by 60 dB, as a range or a list.
         crop: Parts to keep, in seconds, repeated to 10 s as a short file is.
         fade: Seconds of a fade in and of one out, as a range or a list.
-        animate: Write an animation of each row, too.
-        draws: Pictures of each step.
-        seed: Seed of the noise, which is the same in every step.
-        truncation: How much of the noise is kept; 1 truncates nothing, 0 leaves its mean.
-        audio_encoder: Artifact of the audio encoder.
-        generator: Artifact of a generator for the same image encoder.
-        device: Device, as torch names it; by default a GPU where there is one.
-        admit: Packages of your own whose classes cards may name; loading one runs its code.
     """
     from sound2scene.commands.control_files import Appearance
     from sound2scene.commands.picture_order import sounds_of
 
     changes = _changes(pitch, reverb, crop, fade)
     paths = [asked.path for asked in sounds_of(files)]
-    how = Drawing(folder, draws, seed, truncation, (audio_encoder, generator), device, animate, admit)
     scene = how.scene()
-    look = Appearance("A sound and changed ones", "the sound as it is, then each change by itself", animate)
+    look = Appearance(
+        "A sound and changed ones", "the sound as it is, then each change by itself", how.animate
+    )
     settings = {"pitch": pitch, "reverb": reverb, "crop": " ".join(crop) if crop else None, "fade": fade}
     return write_rows(_rows(scene, paths, changes, how), scene, how, ("alter", settings), look)
 

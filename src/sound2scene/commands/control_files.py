@@ -24,7 +24,7 @@ from sound2scene.commands.control_record import (
     WrittenStep,
     write_record,
 )
-from sound2scene.commands.picture_files import numbered, short_name
+from sound2scene.commands.picture_files import add_each, numbered, short_name
 from sound2scene.commands.picture_record import Unreadable
 from sound2scene.figures.animation import Moving, write_moving
 from sound2scene.figures.panels import save as save_figure
@@ -136,12 +136,7 @@ class ControlFiles:
         Raises:
             InputError: If the folder cannot be written.
         """
-        rejected: list[Rejected] = []
-        for found in rows:
-            if isinstance(found, Rejected):
-                rejected.append(found)
-            else:
-                self._add(found)
+        rejected = add_each(rows, self._add)
         if not self.rows:
             return rejected
         self._turn()

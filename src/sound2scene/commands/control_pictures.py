@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from sound2scene.commands.parser import Option
+from sound2scene import defaults
+from sound2scene.commands.parser import Admit, Option, Seed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,11 +24,46 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8  # pictures whose inversion is kept together
 STATE = "inversion.state"
-_LARGEST_BYTES = 1 << 28
 
-Steps = Annotated[int, Option(between=(1, 100_000))]
-Starts = Annotated[int, Option(between=(1, 1024))]
-STEPS, STARTS = 150, 2
+
+class Search(NamedTuple):
+    """How inversions are looked for: what every command that inverts pictures is told.
+
+    Attributes:
+        steps: Steps of the optimisation.
+        starts: Noises that are optimised for each picture; the best one counts.
+        seed: Seed of the noises; the same seed finds the same.
+        generator: Artifact of the generator.
+        image_encoder: Artifact of the image encoder whose features it draws.
+        device: Device, as torch names it; by default a GPU where there is one.
+        admit: Packages of your own whose classes cards may name; loading one runs its code.
+    """
+
+    steps: Annotated[int, Option(between=(1, 100_000))] = 150
+    starts: Annotated[int, Option(between=(1, 1024))] = 2
+    seed: Seed = 0
+    generator: Path = Path(defaults.GENERATOR)
+    image_encoder: Path = Path(defaults.IMAGE_ENCODER)
+    device: str | None = None
+    admit: Admit = None
+
+    @property
+    def effort(self) -> Effort:
+        """How hard to look: with the usual candidates, or fewer for fewer steps, but one for each start."""
+        from sound2scene.control.search import Effort
+
+        candidates = max(self.starts, min(Effort.candidates, self.steps))
+        return Effort(self.steps, self.starts, candidates, self.seed)
+
+    def networks(self, inverter: Inverter) -> dict[str, Network]:
+        """The networks, for the record."""
+        from sound2scene.commands.picture_record import Network
+
+        folders = {"generator": self.generator, "image_encoder": self.image_encoder}
+        return {
+            name: Network(folder=str(folder), fingerprint=inverter.fingerprints[name])
+            for name, folder in folders.items()
+        }
 
 
 class Given(NamedTuple):
@@ -49,13 +85,6 @@ class Given(NamedTuple):
         return {"file": str(self.path), "sha256": self.sha256}
 
 
-def effort_of(steps: int, starts: int, seed: int) -> Effort:
-    """How hard to look: with the usual candidates, or fewer for fewer steps, but one for each start."""
-    from sound2scene.control.search import Effort
-
-    return Effort(steps, starts, max(starts, min(Effort.candidates, steps)), seed)
-
-
 def read_pictures(inverter: Inverter, paths: Sequence[Path]) -> tuple[list[Given], list[Rejected]]:
     """The pictures that can be read, and why others cannot.
 
@@ -63,16 +92,14 @@ def read_pictures(inverter: Inverter, paths: Sequence[Path]) -> tuple[list[Given
         inverter: Says how large they are to be, and whether its image encoder sees something in them.
         paths: Their files.
     """
-    from sound2scene import images
     from sound2scene.commands.picture_record import checksum
-    from sound2scene.records import content
+    from sound2scene.control.picture_encoder import read_picture
     from sound2scene.types import InputError, Rejected
 
     given, rejected = list[Given](), list[Rejected]()
     for path in paths:
         try:
-            picture = images.decode_jpeg(content(path, "give a picture", _LARGEST_BYTES), str(path))
-            pixels_CHW = inverter.pixels(picture)
+            pixels_CHW = inverter.pixels(read_picture(path))
             if not inverter.sees(pixels_CHW):
                 raise InputError(f"{path}: the image encoder sees nothing in it; give another picture")
             given.append(Given(path, checksum(path), pixels_CHW))
@@ -146,14 +173,3 @@ def measured(inverter: Inverter, drawn_BCHW: Tensor, pixels_CHW: Tensor) -> list
     pixels_1CHW = pixels_CHW[None]
     seen_BD, seen_1D = inverter.seen(drawn_BCHW), inverter.seen(pixels_1CHW)
     return likeness(drawn_BCHW, pixels_1CHW.expand_as(drawn_BCHW), seen_BD, seen_1D.expand_as(seen_BD))
-
-
-def networks_of(inverter: Inverter, generator: Path, image_encoder: Path) -> dict[str, Network]:
-    """The networks of an inversion, for the record."""
-    from sound2scene.commands.picture_record import Network
-
-    folders = {"generator": generator, "image_encoder": image_encoder}
-    return {
-        name: Network(folder=str(folder), fingerprint=inverter.fingerprints[name])
-        for name, folder in folders.items()
-    }

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NamedTuple, TypeAlias, TypedDict
 
 from msgspec import Meta
 
 from sound2scene import files
-from sound2scene.commands.picture_record import Network, Unreadable, versions
+from sound2scene.commands.picture_record import MadeHere, Network, Unreadable, made_here
 from sound2scene.records import Count, Record
 
 RECORD = "control.json"
@@ -77,19 +74,15 @@ class NoiseOf(TypedDict):
     truncation: Annotated[float, Meta(ge=0, le=1)]
 
 
-class ControlRecord(TypedDict):
+class ControlRecord(MadeHere):
     """What `control.json` says; relative paths of sources and networks in it count from `cwd`."""
 
     format: int
     operation: str
-    command: list[str]
-    cwd: str
-    created: str
     noise: NoiseOf
     settings: dict[str, Setting]
     device: str
     networks: dict[str, Network]
-    versions: dict[str, str]
     latents: str
     pages: list[str]
     rows: list[WrittenRow]
@@ -142,14 +135,11 @@ def write_record(
     record: ControlRecord = {
         "format": FORMAT,
         "operation": made.operation,
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "cwd": os.getcwd(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        **made_here(),
         "noise": {"law": NOISE, "seed": made.seed, "draws": made.draws, "truncation": made.truncation},
         "settings": dict(made.settings),
         "device": made.device,
         "networks": dict(made.networks),
-        "versions": versions(),
         "latents": latents,
         "pages": list(pages),
         "rows": list(rows),
@@ -167,4 +157,4 @@ def read_record(path: Path) -> ControlRecord:
     Raises:
         InputError: If it is none.
     """
-    return _RECORD.read(path / RECORD if path.is_dir() else path)
+    return _RECORD.read_in(path, RECORD)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from sound2scene import defaults
 from sound2scene.commands.columns import aligned, markdown
-from sound2scene.commands.control_sounds import AUDIO_ENCODER, GENERATOR
 from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
 
 if TYPE_CHECKING:
     from sound2scene.control.score_bench import Figure
 
-TABLE = "control.md"
+TABLE = "scores.md"
 HEAD = ("claim", "figure", "value", "95 % interval", "N", "without it")
 
 
@@ -23,47 +22,8 @@ class Order(NamedTuple):
     """What is asked for.
 
     Attributes:
-        data: Toy shards.
-        split: Split of them.
-        clips: Clips of one source, and of two, at most.
-        inverted: Pictures that are edited at most.
-        inversion_steps: Steps of each inversion.
-        seed: Seed of whatever is left to chance.
-        networks: Artifacts by what they are used as.
-        device: Device, as torch names it.
-    """
-
-    data: str
-    split: str
-    clips: int
-    inverted: int
-    inversion_steps: int
-    seed: int
-    networks: Mapping[str, Path]
-    device: str | None
-
-
-def control_score(
-    *,
-    data: Annotated[str, Option(metavar="SHARDS")],
-    folder: Output,
-    split: str = "test",
-    clips: Annotated[int, Option(between=(2, 2**20))] = 512,
-    inverted: Annotated[int, Option(between=(1, 2**20))] = 64,
-    inversion_steps: Annotated[int, Option(between=(1, 2**20))] = 60,
-    seed: Seed = 0,
-    audio_encoder: Path = AUDIO_ENCODER,
-    generator: Path = GENERATOR,
-    image_encoder: Path = Path(defaults.IMAGE_ENCODER),
-    reader: Path = Path(defaults.READER),
-    device: str | None = None,
-    admit: Admit = None,
-) -> int:
-    """Measure control on toy shards and print the paper's claims; status 1 if a clip could not be used.
-
-    Args:
         data: Folder or address of toy shards.
-        folder: Folder of control.json, with every figure, and control.md, with their table.
+        folder: Folder of scores.json, with every figure, and scores.md, with their table.
         split: Split of it.
         clips: Clips of one source that are used at most, and of two.
         inverted: Pictures that are inverted and edited at most.
@@ -76,19 +36,35 @@ def control_score(
         device: Device, as torch names it; by default a GPU where there is one.
         admit: Packages of your own whose classes cards may name; loading one runs its code.
     """
+
+    data: Annotated[str, Option(metavar="SHARDS")]
+    folder: Output
+    split: str = "test"
+    clips: Annotated[int, Option(between=(2, 2**20))] = 512
+    inverted: Annotated[int, Option(between=(1, 2**20))] = 64
+    inversion_steps: Annotated[int, Option(between=(1, 2**20))] = 60
+    seed: Seed = 0
+    audio_encoder: Path = Path(defaults.AUDIO_ENCODER)
+    generator: Path = Path(defaults.GENERATOR)
+    image_encoder: Path = Path(defaults.IMAGE_ENCODER)
+    reader: Path = Path(defaults.READER)
+    device: str | None = None
+    admit: Admit = None
+
+
+def control_score(*, order: Order) -> int:
+    """Measure control on toy shards and print the paper's claims; status 1 if a clip could not be used.
+
+    Args:
+        order: What to measure, and where to.
+    """
     from sound2scene import artifacts
 
-    artifacts.admit(*(admit or ()))
-    networks = {
-        "audio_encoder": audio_encoder,
-        "generator": generator,
-        "image_encoder": image_encoder,
-        "reader": reader,
-    }
-    return _scored(Order(data, split, clips, inverted, inversion_steps, seed, networks, device), folder)
+    artifacts.admit(*(order.admit or ()))
+    return _scored(order)
 
 
-def _scored(order: Order, folder: Path) -> int:
+def _scored(order: Order) -> int:
     from sound2scene import files
     from sound2scene.commands.control_score_record import Source, write_record
     from sound2scene.control.score import measure
@@ -99,20 +75,21 @@ def _scored(order: Order, folder: Path) -> int:
 
     effort = Effort(order.inversion_steps, starts=1, seed=order.seed)
     extent = Extent(inverted=order.inverted, effort=effort, seed=order.seed)
-    named = {name: str(path) for name, path in order.networks.items()}
+    networks = ("audio_encoder", "generator", "image_encoder", "reader")
+    named = {name: str(getattr(order, name)) for name in networks}
     scene = SoundToScene(named["audio_encoder"], named["generator"], order.device)
     bench = Bench(scene, named["image_encoder"], named["reader"], order.seed)
     clips = ToyClips(order.data, order.split, order.clips, order.seed)
     for one in clips.rejected:
         print(f"sound2scene: {one.reason}", file=sys.stderr)
     measured = measure(bench, clips, extent)
-    networks = {name: (path, bench.fingerprints[name]) for name, path in named.items()}
+    folder, found = order.folder, {name: (path, bench.fingerprints[name]) for name, path in named.items()}
     files.make_folder(folder)
-    write_record(folder, Source(order.data, clips), extent, measured, (networks, str(scene.device)))
+    write_record(folder, Source(order.data, clips), extent, measured, (found, str(scene.device)))
     files.write(folder / TABLE, markdown(HEAD, [row_of(figure) for figure in measured.figures]))
     claims = [figure for figure in measured.figures if figure.claim]
     print(aligned(HEAD, [row_of(figure) for figure in _in_order(claims)]))
-    print(f"{folder / TABLE}: every figure; control.json beside it has the courses, too")
+    print(f"{folder / TABLE}: every figure; scores.json beside it has the courses, too")
     return 1 if clips.rejected else 0
 
 

@@ -1,23 +1,20 @@
-"""The `control.json` of `control-score`: every figure of control, and what it was measured on and with."""
+"""The `scores.json` of `control-score`: every figure of control, and what it was measured on and with."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
 from sound2scene import files
-from sound2scene.commands.picture_record import Network, Unreadable, versions
+from sound2scene.commands.picture_record import MadeHere, Network, Unreadable, made_here
 from sound2scene.control.score_bench import Extent, Part
 from sound2scene.control.score_clips import ToyClips
 from sound2scene.records import Record
 
-RECORD = "control.json"
+RECORD = "scores.json"
 OPERATION = "control-score"
 FORMAT = 1
 
@@ -69,19 +66,15 @@ class WrittenExtent(TypedDict):
     seed: int
 
 
-class ScoreRecord(TypedDict):
+class ScoreRecord(MadeHere):
     """What it says; relative paths in it count from `cwd`."""
 
     format: int
     operation: str
-    command: list[str]
-    cwd: str
-    created: str
     source: WrittenSource
     extent: WrittenExtent
     device: str
     networks: dict[str, Network]
-    versions: dict[str, str]
     figures: list[WrittenFigure]
     courses: list[WrittenCourse]
     left_out: list[Unreadable]
@@ -94,7 +87,7 @@ class Source(NamedTuple):
     clips: ToyClips
 
 
-_RECORD = Record(ScoreRecord, "measure again, or name the control.json of another `control-score`", FORMAT)
+_RECORD = Record(ScoreRecord, "measure again, or name the scores.json of another `control-score`", FORMAT)
 
 
 def write_record(
@@ -118,9 +111,7 @@ def write_record(
     record: ScoreRecord = {
         "format": FORMAT,
         "operation": OPERATION,
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "cwd": os.getcwd(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        **made_here(),
         "source": {
             "shards": source.shards,
             "split": clips.split.split,
@@ -134,7 +125,6 @@ def write_record(
         "networks": {
             name: Network(folder=path, fingerprint=found) for name, (path, found) in networks.items()
         },
-        "versions": versions(),
         "figures": _figures(measured),
         "courses": _courses(measured),
         "left_out": [Unreadable(file=one.key, reason=one.reason) for one in clips.rejected],
@@ -151,7 +141,7 @@ def read_record(path: Path) -> ScoreRecord:
     Raises:
         InputError: If it is none.
     """
-    return _RECORD.read(path / RECORD if path.is_dir() else path)
+    return _RECORD.read_in(path, RECORD)
 
 
 def _written(extent: Extent) -> WrittenExtent:

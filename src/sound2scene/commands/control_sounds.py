@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
-from sound2scene.commands.parser import Option
+from sound2scene.commands.parser import Admit, Option, Output, Seed
 from sound2scene.commands.picture_order import NETWORKS
 
 if TYPE_CHECKING:
@@ -21,37 +21,34 @@ if TYPE_CHECKING:
     from sound2scene.methods.sound2scene import SoundToScene
     from sound2scene.types import Rejected
 
-MOST_DRAWS = 1024
-Draws = Annotated[int, Option("-n", between=(1, MOST_DRAWS))]
-Truncation = Annotated[float, Option(between=(0, 1))]
 Animate = Literal["gif", "mp4"] | None
-DRAWS = 4
 TOLD = 0.0005  # share of clipped samples that a figure speaks of; control.json has them all
-AUDIO_ENCODER, GENERATOR = NETWORKS
 
 
 class Drawing(NamedTuple):
-    """How pictures are drawn, and where they go.
+    """How pictures are drawn, and where they go: what every command that changes sounds is told.
 
     Attributes:
-        folder: Where to.
+        folder: Folder of the figure, the pictures, the sounds (FLAC) and control.json.
+        animate: Write an animation of each row, too.
         draws: Pictures of each step.
-        seed: Seed of the noise.
-        truncation: Truncation of the noise.
-        networks: Artifacts of audio encoder and generator.
-        device: Device, as torch names it.
-        animate: Kind of the animation.
-        admit: Packages whose classes cards may name.
+        seed: Seed of the noise, which is the same in every step.
+        truncation: How much of the noise is kept; 1 truncates nothing, 0 leaves its mean.
+        audio_encoder: Artifact of the audio encoder.
+        generator: Artifact of a generator for the same image encoder.
+        device: Device, as torch names it; by default a GPU where there is one.
+        admit: Packages of your own whose classes cards may name; loading one runs its code.
     """
 
-    folder: Path
-    draws: int
-    seed: int
-    truncation: float
-    networks: tuple[Path, Path]
-    device: str | None
-    animate: Animate
-    admit: list[str] | None
+    folder: Output
+    animate: Animate = None
+    draws: Annotated[int, Option("-n", between=(1, 1024))] = 4
+    seed: Seed = 0
+    truncation: Annotated[float, Option(between=(0, 1))] = 1.0
+    audio_encoder: Path = NETWORKS[0]
+    generator: Path = NETWORKS[1]
+    device: str | None = None
+    admit: Admit = None
 
     def scene(self) -> SoundToScene:
         """The networks."""
@@ -59,7 +56,7 @@ class Drawing(NamedTuple):
         from sound2scene.methods.sound2scene import SoundToScene
 
         artifacts.admit(*(self.admit or ()))
-        return SoundToScene(str(self.networks[0]), str(self.networks[1]), self.device)
+        return SoundToScene(self.audio_encoder, self.generator, self.device)
 
 
 class Planned(NamedTuple):
@@ -144,7 +141,7 @@ def made_of(scene: SoundToScene, how: Drawing, operation: str, settings: Mapping
 
     networks = {
         name: Network(folder=str(folder), fingerprint=scene.fingerprints[name])
-        for name, folder in zip(("audio_encoder", "generator"), how.networks, strict=True)
+        for name, folder in (("audio_encoder", how.audio_encoder), ("generator", how.generator))
     }
     return Made(operation, how.seed, how.draws, how.truncation, settings, str(scene.device), networks)
 

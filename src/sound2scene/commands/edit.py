@@ -9,18 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from sound2scene import defaults
-from sound2scene.commands.control_pictures import (
-    STARTS,
-    STEPS,
-    Starts,
-    Steps,
-    effort_of,
-    inversions_of,
-    networks_of,
-)
+from sound2scene.commands.control_pictures import Search, inversions_of
 from sound2scene.commands.control_sounds import Animate
 from sound2scene.commands.number_list import numbers_of
-from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
+from sound2scene.commands.parser import Command, Option, Output
 from sound2scene.ranges import Range
 
 if TYPE_CHECKING:
@@ -33,7 +25,6 @@ if TYPE_CHECKING:
     from sound2scene.commands.control_record import Made, Setting, SourceFile
     from sound2scene.control.found import Found
     from sound2scene.control.inversion import Inverter
-    from sound2scene.control.search import Effort
     from sound2scene.methods.sound2scene import SoundToScene
     from sound2scene.types import Rejected
 
@@ -51,9 +42,8 @@ class Order(NamedTuple):
         gains_db: Gains of the sound to go from and to; empty where there are two sounds.
         strengths: How far to go.
         latent: Inversions from before.
-        effort: How hard to look for others.
-        networks: Artifacts of audio encoder, generator and image encoder.
-        device: Device, as torch names it.
+        search: How to look for others.
+        audio_encoder: Artifact of the audio encoder.
         animate: Kind of the animation.
     """
 
@@ -63,9 +53,8 @@ class Order(NamedTuple):
     gains_db: list[float]
     strengths: list[float]
     latent: Path | None
-    effort: Effort
-    networks: tuple[Path, Path, Path]
-    device: str | None
+    search: Search
+    audio_encoder: Path
     animate: Animate
 
 
@@ -95,14 +84,8 @@ def edit(
     strength: Annotated[str, Option(metavar="STRENGTHS")] = "-2:2:1",
     latent: Annotated[Path | None, Option(metavar="FILE")] = None,
     animate: Animate = None,
-    steps: Steps = STEPS,
-    starts: Starts = STARTS,
-    seed: Seed = 0,
     audio_encoder: Path = Path(defaults.AUDIO_ENCODER),
-    generator: Path = Path(defaults.GENERATOR),
-    image_encoder: Path = Path(defaults.IMAGE_ENCODER),
-    device: str | None = None,
-    admit: Admit = None,
+    search: Search,
 ) -> int:
     """Edit pictures by the volume of a sound, or from another towards it; status 1 if one could not be read.
 
@@ -115,23 +98,16 @@ def edit(
         strength: How far to go, as first:last:step or 0,1,2; 1 is as far as the two sounds lie apart.
         latent: The inverted.safetensors that `invert` wrote of these pictures; else they are inverted first.
         animate: Write an animation of each row, too.
-        steps: Steps of the inversion.
-        starts: Noises that are optimised for each picture; the best one counts.
-        seed: Seed of the noises.
-        audio_encoder: Artifact of the audio encoder.
-        generator: Artifact of a generator for the same image encoder.
-        image_encoder: Artifact of that image encoder.
-        device: Device, as torch names it; by default a GPU where there is one.
-        admit: Packages of your own whose classes cards may name; loading one runs its code.
+        audio_encoder: Artifact of an audio encoder for the same image encoder.
+        search: How to look for the inversions.
     """
     from sound2scene import artifacts
 
     strengths, gains_db = numbers_of(strength, "--strength", STRENGTHS), _gains(db, against)
-    artifacts.admit(*(admit or ()))
-    networks, effort = (audio_encoder, generator, image_encoder), effort_of(steps, starts, seed)
+    artifacts.admit(*(search.admit or ()))
     sounds = sound, against
     return _edited(
-        Order(pictures, folder, sounds, gains_db, strengths, latent, effort, networks, device, animate)
+        Order(pictures, folder, sounds, gains_db, strengths, latent, search, audio_encoder, animate)
     )
 
 
@@ -161,9 +137,10 @@ def _edited(order: Order) -> int:
     from sound2scene.figures.editing import page_of_edits
     from sound2scene.methods.sound2scene import SoundToScene
 
-    scene = SoundToScene(str(order.networks[0]), str(order.networks[1]), order.device)
+    search = order.search
+    scene = SoundToScene(order.audio_encoder, search.generator, search.device)
     way = _way(scene, order)
-    inverter = Inverter(scene.drawing, str(order.networks[2]), order.device)
+    inverter = Inverter(scene.drawing, str(search.image_encoder), search.device)
     given, rejected = read_pictures(inverter, order.pictures)
     inverted = _inverted(inverter, given, rejected, order)
     about = f"{way.words}; noise of the inversion; cos: of features, to the picture"
@@ -209,7 +186,7 @@ def _inverted(
     from sound2scene.types import InputError, Rejected
 
     if order.latent is None:
-        found = inversions_of(inverter, given, order.effort, order.folder).found if given else {}
+        found = inversions_of(inverter, given, order.search.effort, order.folder).found if given else {}
         return [(one, found[one.sha256]) for one in given]
     before = read_inversions(order.latent)
     before.check(inverter.fingerprints, order.latent)
@@ -260,17 +237,16 @@ def _made(order: Order, scene: SoundToScene, inverter: Inverter) -> Made:
     from sound2scene.commands.control_record import Made
     from sound2scene.commands.picture_record import Network
 
-    audio_encoder, generator, image_encoder = order.networks
-    heard = Network(folder=str(audio_encoder), fingerprint=scene.fingerprints["audio_encoder"])
-    networks = networks_of(inverter, generator, image_encoder) | {"audio_encoder": heard}
+    heard = Network(folder=str(order.audio_encoder), fingerprint=scene.fingerprints["audio_encoder"])
+    networks = order.search.networks(inverter) | {"audio_encoder": heard}
     settings: dict[str, Setting] = {
         "strengths": [*order.strengths],
         "gains_db": [*order.gains_db],
         "latent": None if order.latent is None else str(order.latent),
-        "steps": order.effort.steps,
-        "starts": order.effort.starts,
+        "steps": order.search.steps,
+        "starts": order.search.starts,
     }
-    return Made("edit", order.effort.seed, 1, 1.0, settings, str(inverter.device), networks)
+    return Made("edit", order.search.seed, 1, 1.0, settings, str(inverter.device), networks)
 
 
 def _tell(writer: ControlFiles, rejected: Sequence[Rejected]) -> None:

@@ -7,18 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from sound2scene.commands.control_sounds import (
-    AUDIO_ENCODER,
-    DRAWS,
-    GENERATOR,
-    Animate,
     Drawing,
-    Draws,
-    Truncation,
     made_of,
     read_sound,
     tell,
 )
-from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
+from sound2scene.commands.parser import Command, Option
 from sound2scene.defaults import IMAGE_ENCODER
 
 if TYPE_CHECKING:
@@ -47,43 +41,26 @@ class Station(NamedTuple):
 def interpolate(
     files: Annotated[list[Path], Option(metavar="STATION")],
     *,
-    folder: Output,
+    how: Drawing,
     steps: Annotated[int, Option(between=(2, 1001))] = 9,
     path: Course = "linear",
     noise: bool = False,
-    animate: Animate = None,
-    draws: Draws = DRAWS,
-    seed: Seed = 0,
-    truncation: Truncation = 1.0,
-    audio_encoder: Path = AUDIO_ENCODER,
     image_encoder: Path = Path(IMAGE_ENCODER),
-    generator: Path = GENERATOR,
-    device: str | None = None,
-    admit: Admit = None,
 ) -> int:
     """Draw the way between the latents of sounds and pictures, station by station.
 
     Args:
         files: Sound or picture files (JPEG, PNG, WebP, BMP), at least two, or one with --noise.
-        folder: Folder of the figure, the pictures, the sounds (FLAC) and control.json.
+        how: How to draw, and where to.
         steps: Steps from each station to the next, both of them included.
         path: Mean at unit length, or along the great circle.
         noise: Let the noise go from each draw to the next, too; of one station it alone moves.
-        animate: Write an animation, too.
-        draws: Pictures of each step.
-        seed: Seed of the noise.
-        truncation: How much of the noise is kept; 1 truncates nothing, 0 leaves its mean.
-        audio_encoder: Artifact of the audio encoder.
         image_encoder: Artifact of the image encoder that pictures go through, that of the generator.
-        generator: Artifact of a generator for the same image encoder.
-        device: Device, as torch names it; by default a GPU where there is one.
-        admit: Packages of your own whose classes cards may name; loading one runs its code.
     """
     from sound2scene.types import InputError
 
     if len(files) < 2 and not noise:
         raise InputError(f"interpolate {files[0]}: one station is no way; give another, or --noise")
-    how = Drawing(folder, draws, seed, truncation, (audio_encoder, generator), device, animate, admit)
     return _draw(files, Way(steps, path, noise), how, image_encoder)
 
 
@@ -101,7 +78,7 @@ def _draw(files: Sequence[Path], way: Way, how: Drawing, image_encoder: Path) ->
     from sound2scene.control.interpolation import positions
 
     scene = how.scene()
-    stations, encoder = _stations(scene, files, image_encoder, str(how.networks[1]))
+    stations, encoder = _stations(scene, files, image_encoder, str(how.generator))
     settings = {"steps": way.steps, "path": way.course, "noise": way.noise}
     made = made_of(scene, how, "interpolate", settings)
     if encoder is not None:
@@ -150,13 +127,13 @@ def _heard(scene: SoundToScene, path: Path) -> Station:
 def _seen(encoder: PictureEncoder, path: Path) -> Station:
     from sound2scene import images
     from sound2scene.commands.picture_record import checksum
+    from sound2scene.control.picture_encoder import read_picture
     from sound2scene.figures.panels import reduced
-    from sound2scene.records import content
 
-    z_D = encoder.encode(path)
-    picture = images.centre_square(images.decode_jpeg(content(path, "give a picture"), str(path)))
+    picture = read_picture(path)
+    z_D = encoder.encode(picture, str(path))
     source: SourceFile = {"file": str(path), "sha256": checksum(path)}
-    return Station(path.stem, source, z_D, picture_HWC=reduced(picture))
+    return Station(path.stem, source, z_D, picture_HWC=reduced(images.centre_square(picture)))
 
 
 def _steps(scene: SoundToScene, stations: Sequence[Station], way: Way, how: Drawing) -> Iterator[Step]:

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from sound2scene import defaults
-from sound2scene.commands.control_pictures import STARTS, STEPS, Starts, Steps, effort_of
-from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
+from sound2scene.commands.control_pictures import Search
+from sound2scene.commands.parser import Command, Option, Output
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,13 +29,7 @@ def invert(
     pictures: Annotated[list[Path], Option(metavar="PICTURE")],
     *,
     folder: Output,
-    steps: Steps = STEPS,
-    starts: Starts = STARTS,
-    seed: Seed = 0,
-    generator: Path = Path(defaults.GENERATOR),
-    image_encoder: Path = Path(defaults.IMAGE_ENCODER),
-    device: str | None = None,
-    admit: Admit = None,
+    search: Search,
 ) -> int:
     """Find feature and noise of pictures for a generator; status 1 if one could not be read.
 
@@ -44,27 +37,19 @@ def invert(
         pictures: Picture files, of which the centred square counts.
         folder: Folder of the figure, the pictures, control.json, and inverted.safetensors, which `edit`
             takes; run again after an interruption, the work goes on.
-        steps: Steps of the optimisation.
-        starts: Noises that are optimised for each picture; the best one counts.
-        seed: Seed of the noises; the same seed finds the same.
-        generator: Artifact of the generator.
-        image_encoder: Artifact of the image encoder whose features it draws.
-        device: Device, as torch names it; by default a GPU where there is one.
-        admit: Packages of your own whose classes cards may name; loading one runs its code.
+        search: How to look for them.
     """
     from sound2scene import artifacts
-    from sound2scene.commands.control_pictures import inversions_of, networks_of, read_pictures
+    from sound2scene.commands.control_pictures import inversions_of, read_pictures
     from sound2scene.commands.control_record import Made
     from sound2scene.control.inversion import Inverter
 
-    artifacts.admit(*(admit or ()))
-    effort = effort_of(steps, starts, seed)
-    inverter = Inverter(str(generator), str(image_encoder), device)
+    artifacts.admit(*(search.admit or ()))
+    inverter = Inverter(str(search.generator), str(search.image_encoder), search.device)
     given, rejected = read_pictures(inverter, pictures)
-    found = inversions_of(inverter, given, effort, folder).found if given else {}
-    networks = networks_of(inverter, generator, image_encoder)
-    settings = {"steps": steps, "starts": starts, "candidates": effort.candidates}
-    made = Made("invert", seed, 1, 1.0, settings, str(inverter.device), networks)
+    found = inversions_of(inverter, given, search.effort, folder).found if given else {}
+    settings = {"steps": search.steps, "starts": search.starts, "candidates": search.effort.candidates}
+    made = Made("invert", search.seed, 1, 1.0, settings, str(inverter.device), search.networks(inverter))
     return _written(inverter, [(one, found[one.sha256]) for one in given], rejected, made, folder)
 
 

@@ -7,20 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from sound2scene.commands.control_sounds import (
-    AUDIO_ENCODER,
-    DRAWS,
-    GENERATOR,
-    Animate,
     Drawing,
-    Draws,
     Planned,
-    Truncation,
     draw_steps,
     read_sound,
     write_rows,
 )
 from sound2scene.commands.number_list import numbers_of
-from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
+from sound2scene.commands.parser import Command, Option
 from sound2scene.ranges import Range
 
 if TYPE_CHECKING:
@@ -61,41 +55,25 @@ class Rule(NamedTuple):
 def mix(
     files: Annotated[list[Path], Option(metavar="FILE")],
     *,
-    folder: Output,
+    how: Drawing,
     a: Annotated[str | None, Option(metavar="SHARES")] = None,
     a_db: Annotated[str | None, Option(metavar="DB")] = None,
     gain_db: Annotated[str | None, Option(metavar="GAINS")] = None,
     snr_db: Annotated[str | None, Option(metavar="RATIOS")] = None,
     offset_s: Annotated[str | None, Option(metavar="SECONDS")] = None,
     normalise: bool = False,
-    animate: Animate = None,
-    draws: Draws = DRAWS,
-    seed: Seed = 0,
-    truncation: Truncation = 1.0,
-    audio_encoder: Path = AUDIO_ENCODER,
-    generator: Path = GENERATOR,
-    device: str | None = None,
-    admit: Admit = None,
 ) -> int:
     """Draw two or more sounds at once, added in the waveform by a rule, by gains or at ratios of level.
 
     Args:
         files: Sound files or videos with sound, at least two.
-        folder: Folder of the figure, the pictures, the sounds (FLAC) and control.json.
+        how: How to draw, and where to.
         a: Shares in a*first + (1-a)*(sum of the others), a range or a list; else 1:0:-0.25.
         a_db: The same shares in dB, such as 0,-3,-7.5,-12,-15, the first released series.
         gain_db: Gain of each sound in dB, one number a sound.
         snr_db: Level of the first sound over that of the sum of the others in dB, as a range or a list.
         offset_s: Seconds by which each sound begins later, one number a sound.
         normalise: Bring the peak of each sum to full scale; the published mixtures do not.
-        animate: Write an animation, too.
-        draws: Pictures of each step.
-        seed: Seed of the noise, which is the same in every step.
-        truncation: How much of the noise is kept; 1 truncates nothing, 0 leaves its mean.
-        audio_encoder: Artifact of the audio encoder.
-        generator: Artifact of a generator for the same image encoder.
-        device: Device, as torch names it; by default a GPU where there is one.
-        admit: Packages of your own whose classes cards may name; loading one runs its code.
     """
     from sound2scene.control.mixing import OFFSETS_S
     from sound2scene.types import InputError
@@ -105,7 +83,6 @@ def mix(
     rule = _rule({"a": a, "a-db": a_db, "gain-db": gain_db, "snr-db": snr_db}, len(files), normalise)
     if offset_s is not None:
         rule = rule._replace(offsets_s=_one_each(offset_s, "--offset-s", OFFSETS_S, len(files)))
-    how = Drawing(folder, draws, seed, truncation, (audio_encoder, generator), device, animate, admit)
     return _draw(files, rule, how)
 
 

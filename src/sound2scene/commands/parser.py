@@ -4,6 +4,9 @@ A parameter before the ``*`` is a positional argument, one behind it is an optio
 required. The annotation says how a text is read: ``int``, ``float`` (finite), ``str``, ``Path``, ``bool`` for
 a flag, ``Literal`` for choices, ``list`` for one or more, each of them ``| None``. Further names and ranges
 are added by ``Annotated[int, Option("-n", at_least=1)]``; the help comes from the docstring's ``Args``.
+
+What several commands share is a ``NamedTuple``: a parameter of that type stands for an option for each of its
+fields, and their help comes from its ``Attributes``.
 """
 
 from __future__ import annotations
@@ -12,11 +15,11 @@ import argparse
 import inspect
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Union, get_args, get_origin, get_type_hints
 
 from sound2scene.commands.guard import unwritable
 from sound2scene.ranges import Range
@@ -114,36 +117,87 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{' '.join(message.split())}; see `{self.prog} --help`")
 
 
-def _fill(parser: Parser, function: Function) -> None:
+class Argument(NamedTuple):
+    """An argument of a command line.
+
+    Attributes:
+        name: Name of the parameter, or of a field of it.
+        hint: Type, with what an `Option` says of it.
+        default: Value where it is not given; `inspect.Parameter.empty` where it has to be.
+        about: What the docstring says of it.
+        positional: It has no name on the command line.
+    """
+
+    name: str
+    hint: Any
+    default: Any
+    about: str
+    positional: bool = False
+
+
+def arguments_of(function: Function) -> Iterator[Argument]:
+    """Arguments of a command, those that it shares with others one by one."""
+    hints, helps = get_type_hints(function, include_extras=True), _helps(function)
+    for name, parameter in inspect.signature(function).parameters.items():
+        if _is_shared(hints[name]):
+            yield from _fields(hints[name])
+        else:
+            positional = parameter.kind is not parameter.KEYWORD_ONLY
+            yield Argument(name, hints[name], parameter.default, helps[name], positional)
+
+
+def _is_shared(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, tuple)
+
+
+def _fields(kind: Any) -> Iterator[Argument]:
+    hints, helps = get_type_hints(kind, include_extras=True), _helps(kind)
+    for name in kind._fields:
+        default = kind._field_defaults.get(name, inspect.Parameter.empty)
+        yield Argument(name, hints[name], default, helps[name])
+
+
+def _helps(documented: Any) -> dict[str, str]:
     from docstring_parser import DocstringStyle, parse
 
+    described = parse(documented.__doc__ or "", DocstringStyle.GOOGLE).params
+    return {found.arg_name: " ".join((found.description or "").split()) for found in described}
+
+
+def _fill(parser: Parser, function: Function) -> None:
     parser.description = (function.__doc__ or "").partition("\n")[0]
-    parser.set_defaults(run=function)
-    hints = get_type_hints(function, include_extras=True)
-    described = parse(function.__doc__ or "", DocstringStyle.GOOGLE).params
-    helps = {found.arg_name: " ".join((found.description or "").split()) for found in described}
-    for name, parameter in inspect.signature(function).parameters.items():
-        _add(parser, parameter, hints[name], helps[name])
+    parser.set_defaults(run=partial(_called, function))
+    for argument in arguments_of(function):
+        _add(parser, argument)
 
 
-def _add(parser: Parser, parameter: inspect.Parameter, hint: Any, about: str) -> None:
+def _called(function: Function, **given: Any) -> int | None:
+    """Call a command; values of fields become the tuples that it takes."""
+    for name, kind in get_type_hints(function).items():
+        if _is_shared(kind):
+            given[name] = kind(**{field: given.pop(field) for field in kind._fields})
+    return function(**given)
+
+
+def _add(parser: Parser, argument: Argument) -> None:
+    hint, default = argument.hint, argument.default
     kind, option = get_args(hint) if get_origin(hint) is Annotated else (hint, Option())
-    default, required = parameter.default, parameter.default is parameter.empty
+    required = default is inspect.Parameter.empty
     shown = "" if required or default is None or default is False else f"default: {default}"
     notes = "; ".join(filter(None, [shown, option.range()]))
-    about = about.removesuffix(".") + (f" ({notes})" if notes else "")
+    about = argument.about.removesuffix(".") + (f" ({notes})" if notes else "")
     words = _words(kind, option) | {"help": about.replace("%", "%%")}
-    if parameter.kind is parameter.KEYWORD_ONLY:
-        long = any(name.startswith("--") for name in option.names)
-        names = option.names if long else (*option.names, f"--{parameter.name.replace('_', '-')}")
-        words |= {"dest": parameter.name} | ({"required": True} if required else {"default": default})
-        if option.metavar:
-            words["metavar"] = option.metavar
-    else:
-        names = (parameter.name,)
-        words["metavar"] = option.metavar or parameter.name.upper()
+    if argument.positional:
+        names = (argument.name,)
+        words["metavar"] = option.metavar or argument.name.upper()
         many = "nargs" in words
         words |= {} if required else {"nargs": "*" if many else "?", "default": default}
+    else:
+        long = any(name.startswith("--") for name in option.names)
+        names = option.names if long else (*option.names, f"--{argument.name.replace('_', '-')}")
+        words |= {"dest": argument.name} | ({"required": True} if required else {"default": default})
+        if option.metavar:
+            words["metavar"] = option.metavar
     parser.add_argument(*names, **words)
 
 

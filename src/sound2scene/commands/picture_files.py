@@ -7,18 +7,20 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import torch
 from PIL import Image
 from torch import Tensor
 
-from sound2scene import files
 from sound2scene.commands.picture_order import Layout
 from sound2scene.commands.picture_record import Drawn
 from sound2scene.figures.drawn import DrawnSound, grid_of_sounds
 from sound2scene.figures.panels import save as save_figure
+from sound2scene.figures.panels import save_picture
 from sound2scene.types import InputError, Rejected
 
+T = TypeVar("T")
 GRID = "grid"
 GRID_ROWS = 40
 GRID_DRAWS = 32
@@ -79,12 +81,7 @@ class PictureFiles:
         Raises:
             InputError: If the folder cannot be written.
         """
-        rejected: list[Rejected] = []
-        for found in drawn:
-            if isinstance(found, Rejected):
-                rejected.append(found)
-            else:
-                self._add(found)
+        rejected = add_each(drawn, self._add)
         self._turn()
         return rejected
 
@@ -132,6 +129,17 @@ class PictureFiles:
             self._page = []
 
 
+def add_each(found: Iterable[T | Rejected], add: Callable[[T], None]) -> list[Rejected]:
+    """Add what was made, as it comes; what could not be is returned."""
+    rejected: list[Rejected] = []
+    for one in found:
+        if isinstance(one, Rejected):
+            rejected.append(one)
+        else:
+            add(one)
+    return rejected
+
+
 def numbered(name: str) -> Iterator[str]:
     """A name, and then the same with numbers from 2 on, without end."""
     yield name
@@ -154,15 +162,7 @@ def _write(path: Path, save: Callable[[Path], None]) -> None:
 
 def _save_picture(row: list[Tensor], path: Path) -> None:
     """Save pictures, side by side."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    strips = [pixels_CHW.permute(1, 2, 0).numpy() for pixels_CHW in row]
-    picture = Image.new("RGB", (sum(strip.shape[1] for strip in strips), strips[0].shape[0]))
-    left = 0
-    for strip in strips:
-        picture.paste(Image.fromarray(strip), (left, 0))
-        left += strip.shape[1]
-    with files.replacing(path) as partial_path:
-        picture.save(partial_path, format="png")
+    save_picture(Image.fromarray(torch.cat(row, dim=2).permute(1, 2, 0).numpy()), path)
 
 
 def short_name(name: str) -> str:

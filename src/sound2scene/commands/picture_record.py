@@ -63,13 +63,19 @@ class Unreadable(TypedDict):
     reason: str
 
 
-class PictureRecord(TypedDict):
-    """What `pictures.json` says; relative paths in it count from `cwd`."""
+class MadeHere(TypedDict):
+    """What every record says of the command that wrote it."""
 
-    format: int
     command: list[str]
     cwd: str
     created: str
+    versions: dict[str, str]
+
+
+class PictureRecord(MadeHere):
+    """What `pictures.json` says; relative paths in it count from `cwd`."""
+
+    format: int
     seed: Count
     draws: Annotated[int, Meta(ge=1, le=2**20)]
     truncation: Annotated[float, Meta(ge=0, le=1)]
@@ -77,12 +83,21 @@ class PictureRecord(TypedDict):
     device: str
     audio_encoder: Network
     generator: Network
-    versions: dict[str, str]
     sounds: list[Drawn]
     unreadable: list[Unreadable]
 
 
 _RECORD = Record(PictureRecord, "draw the pictures anew, or name the pictures.json of others", FORMAT)
+
+
+def made_here() -> MadeHere:
+    """Command, folder, time and versions."""
+    return {
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "cwd": os.getcwd(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+    }
 
 
 def write_record(
@@ -105,14 +120,11 @@ def write_record(
     """
     record: PictureRecord = {
         "format": FORMAT,
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "cwd": os.getcwd(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        **made_here(),
         **settings,
         "device": device,
         "audio_encoder": networks[0],
         "generator": networks[1],
-        "versions": versions(),
         "sounds": list(sounds),
         "unreadable": list(unreadable),
     }
@@ -128,7 +140,7 @@ def read_record(path: Path) -> PictureRecord:
     Raises:
         InputError: If it is none.
     """
-    return _RECORD.read(path / RECORD if path.is_dir() else path)
+    return _RECORD.read_in(path, RECORD)
 
 
 def versions() -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from sound2scene import defaults
 from sound2scene.commands.parser import Command, Option, Output, Seed, Share, Workers
@@ -13,8 +13,27 @@ from sound2scene.commands.verify import describe
 from sound2scene.data import settings
 
 Count = Annotated[int, Option(between=(0, 1_000_000))]
-Processes = Annotated[int | None, Option(between=(1, 1024))]
-Side = Annotated[int, Option("--side", between=(1, 2**16))]
+
+
+class Moments(NamedTuple):
+    """Which moments of videos become pictures.
+
+    Attributes:
+        selection: File of the selected moments.
+        frame: Moment of videos that are not selected; by default they are left out, and where nothing is
+            selected the middle is taken.
+        side_px: Pixels of a picture's short side, at most; the squeeze preset needs 256.
+        workers: Processes; by default one per core.
+    """
+
+    selection: Path | None = None
+    frame: settings.MomentRule | None = None
+    side_px: Annotated[int, Option("--side", between=(1, 2**16))] = settings.SHORT_SIDE_PX
+    workers: Annotated[int | None, Option(between=(1, 1024))] = None
+
+    def rule(self) -> settings.MomentSettings:
+        """As the library takes them."""
+        return settings.MomentSettings(self.selection, self.frame, self.side_px)
 
 
 def toy(
@@ -61,10 +80,7 @@ def videos(
     labels: str | None = None,
     val_share: Share = settings.VIDEOS_VAL_SHARE,
     test_share: Share = settings.VIDEOS_TEST_SHARE,
-    selection: Path | None = None,
-    frame: settings.MomentRule | None = None,
-    side_px: Side = settings.SHORT_SIDE_PX,
-    workers: Processes = None,
+    moments: Moments,
 ) -> int:
     """Any folder of videos.
 
@@ -74,16 +90,13 @@ def videos(
         labels: A CSV with the columns key, label and, optionally, split; or `folders`: one folder per class.
         val_share: Share of the clips held out for validation.
         test_share: Share of the clips held out for the test, where the labels have no splits.
-        selection: File of the selected moments.
-        frame: Moment of videos that are not selected; by default they are left out, and where nothing is
-            selected the middle is taken.
-        side_px: Pixels of a picture's short side, at most; the squeeze preset needs 256.
-        workers: Processes; by default one per core.
+        moments: Which moments become pictures.
     """
     from sound2scene.data import prepare
 
-    moments = settings.MomentSettings(selection, frame, side_px)
-    return _report(prepare.prepare_videos(shards, videos, labels, val_share, test_share, workers, moments))
+    return _report(
+        prepare.prepare_videos(shards, videos, labels, val_share, test_share, moments.workers, moments.rule())
+    )
 
 
 def vggsound(
@@ -94,10 +107,7 @@ def vggsound(
     videos: Path | None = None,
     classes: str | None = None,
     val_share: Share = settings.VGGSOUND_VAL_SHARE,
-    selection: Path | None = None,
-    frame: settings.MomentRule | None = None,
-    side_px: Side = settings.SHORT_SIDE_PX,
-    workers: Processes = None,
+    moments: Moments,
 ) -> int:
     """VGGSound in its official splits, from videos, or from images/ and audios/.
 
@@ -108,11 +118,7 @@ def vggsound(
         videos: Folder of the videos, searched recursively.
         classes: File with the class names to take, one per line; 50 for those of the paper.
         val_share: Share of the training videos held out for validation.
-        selection: File of the selected moments.
-        frame: Moment of videos that are not selected; by default they are left out, and where nothing is
-            selected the middle is taken.
-        side_px: Pixels of a picture's short side, at most; the squeeze preset needs 256.
-        workers: Processes; by default one per core.
+        moments: Which moments become pictures.
     """
     from sound2scene.data import prepare
     from sound2scene.types import InputError
@@ -121,10 +127,11 @@ def vggsound(
         raise InputError(
             "prepare vggsound: give --videos, or a folder with images/ and audios/, and not both"
         )
-    moments = settings.MomentSettings(selection, frame, side_px)
     given = source or videos
     assert given is not None
-    folder = prepare.prepare_vggsound(shards, given, table, classes, val_share, workers, moments)
+    folder = prepare.prepare_vggsound(
+        shards, given, table, classes, val_share, moments.workers, moments.rule()
+    )
     return _report(folder)
 
 
@@ -135,10 +142,7 @@ def vegas(
     five: bool = False,
     val_share: Share = settings.VEGAS_VAL_SHARE,
     test_share: Share = settings.VEGAS_TEST_SHARE,
-    selection: Path | None = None,
-    frame: settings.MomentRule | None = None,
-    side_px: Side = settings.SHORT_SIDE_PX,
-    workers: Processes = None,
+    moments: Moments,
 ) -> int:
     """VEGAS, one folder of videos per class.
 
@@ -148,16 +152,13 @@ def vegas(
         five: Take only the five classes of the paper.
         val_share: Share of the clips held out for validation.
         test_share: Share of the clips held out for the test.
-        selection: File of the selected moments.
-        frame: Moment of videos that are not selected; by default they are left out, and where nothing is
-            selected the middle is taken.
-        side_px: Pixels of a picture's short side, at most; the squeeze preset needs 256.
-        workers: Processes; by default one per core.
+        moments: Which moments become pictures.
     """
     from sound2scene.data import prepare
 
-    moments = settings.MomentSettings(selection, frame, side_px)
-    return _report(prepare.prepare_vegas(shards, videos, five, val_share, test_share, workers, moments))
+    return _report(
+        prepare.prepare_vegas(shards, videos, five, val_share, test_share, moments.workers, moments.rule())
+    )
 
 
 def folder(

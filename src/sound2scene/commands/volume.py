@@ -7,20 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from sound2scene.commands.control_sounds import (
-    AUDIO_ENCODER,
-    DRAWS,
-    GENERATOR,
-    Animate,
     Drawing,
-    Draws,
     Planned,
-    Truncation,
     draw_steps,
     read_sound,
     write_rows,
 )
 from sound2scene.commands.number_list import numbers_of
-from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
+from sound2scene.commands.parser import Command, Option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,31 +28,15 @@ if TYPE_CHECKING:
 def volume(
     files: Annotated[list[Path], Option(metavar="FILE")],
     *,
-    folder: Output,
+    how: Drawing,
     db: Annotated[str, Option(metavar="GAINS")] = "-16:16:4",
-    animate: Animate = None,
-    draws: Draws = DRAWS,
-    seed: Seed = 0,
-    truncation: Truncation = 1.0,
-    audio_encoder: Path = AUDIO_ENCODER,
-    generator: Path = GENERATOR,
-    device: str | None = None,
-    admit: Admit = None,
 ) -> int:
     """Draw sounds at several gains, saturated at full scale; status 1 if one could not be read.
 
     Args:
         files: Sound files, videos with sound, and folders, which are searched for both; a row each.
-        folder: Folder of the figure, the pictures, the sounds (FLAC) and control.json.
+        how: How to draw, and where to.
         db: Gains in dB, as a range first:last:step or a list 0,6,12; 0 leaves the sound as it is.
-        animate: Write an animation of each row, too.
-        draws: Pictures of each step.
-        seed: Seed of the noise, which is the same in every step.
-        truncation: How much of the noise is kept; 1 truncates nothing, 0 leaves its mean.
-        audio_encoder: Artifact of the audio encoder.
-        generator: Artifact of a generator for the same image encoder.
-        device: Device, as torch names it; by default a GPU where there is one.
-        admit: Packages of your own whose classes cards may name; loading one runs its code.
     """
     from sound2scene.commands.control_files import Appearance
     from sound2scene.commands.picture_order import sounds_of
@@ -66,9 +44,8 @@ def volume(
 
     gains_db = numbers_of(db, "--db", GAINS_DB)
     paths = [asked.path for asked in sounds_of(files)]
-    how = Drawing(folder, draws, seed, truncation, (audio_encoder, generator), device, animate, admit)
     scene = how.scene()
-    look = Appearance("Volume: a sound at several gains", "gain in dB, full scale saturates", animate)
+    look = Appearance("Volume: a sound at several gains", "gain in dB, full scale saturates", how.animate)
     rows = _rows(scene, paths, gains_db, how)
     return write_rows(rows, scene, how, ("volume", {"gains_db": [*gains_db]}), look)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -13,6 +14,15 @@ from sound2scene.records import content
 from sound2scene.types import InputError
 
 _LARGEST_BYTES = 1 << 28
+
+
+def read_picture(path: str | os.PathLike[str]) -> Image.Image:
+    """An RGB picture of a file of any kind that `images.decode_jpeg` reads, 256 MiB at most.
+
+    Raises:
+        InputError: If it is none, or cannot be read.
+    """
+    return images.decode_jpeg(content(path, "give a picture", _LARGEST_BYTES), os.fspath(path))
 
 
 class PictureEncoder:
@@ -43,14 +53,17 @@ class PictureEncoder:
         self._encoder = encoder.to(device).requires_grad_(False)
 
     @torch.inference_mode()
-    def encode(self, path: str | os.PathLike[str]) -> Tensor:
+    def encode(self, picture: Image.Image, name: str) -> Tensor:
         """z_image of a picture at unit length, (D,), on the device.
 
+        Args:
+            picture: The picture, RGB.
+            name: What an error calls it.
+
         Raises:
-            InputError: If the file is no picture, or the encoder sees nothing in it.
+            InputError: If the encoder sees nothing in it.
         """
-        picture = images.decode_jpeg(content(path, "give a picture", _LARGEST_BYTES), os.fspath(path))
         z_D: Tensor = self._encoder(self._chain(picture)[None].to(self.device))[0].float()
         if not (torch.isfinite(z_D).all() and z_D.norm() > 0):
-            raise InputError(f"{path}: the image encoder sees nothing in it; give another picture")
+            raise InputError(f"{name}: the image encoder sees nothing in it; give another picture")
         return normalize(z_D, dim=0)

@@ -45,6 +45,16 @@ def seeded(seed: int, draw: Draw) -> Iterator[None]:
         yield
 
 
+def heard(split: Sounds, draw: Draw, augment: nn.Module | None, seed: int) -> Tensor:
+    """The sound of a clip, changed at random where that is asked for, (T,)."""
+    waveform_T = torch.from_numpy(split.waveform(draw.position))
+    if augment is None:
+        return waveform_T
+    with seeded(seed, draw):
+        changed_T: Tensor = augment(waveform_T)
+    return changed_T
+
+
 class _Pair(NamedTuple):
     position: int
     waveform_T: Tensor
@@ -70,10 +80,7 @@ class PairReader(Dataset[_Pair]):
         return len(self.split)
 
     def __getitem__(self, draw: Draw) -> _Pair:
-        waveform_T = torch.from_numpy(self.split.waveform(draw.position))
-        if self.augment is not None:
-            with seeded(self.seed, draw):
-                waveform_T = self.augment(waveform_T)
+        waveform_T = heard(self.split, draw, self.augment, self.seed)
         return _Pair(draw.position, waveform_T, feature(self.features, draw.position))
 
     def collate(self, items: list[_Pair]) -> PairBatch:
@@ -135,10 +142,7 @@ class SoundPictureReader(Dataset[_SoundPicture]):
         return len(self.split)
 
     def __getitem__(self, draw: Draw) -> _SoundPicture:
-        waveform_T = torch.from_numpy(self.split.waveform(draw.position))
-        if self.augment is not None:
-            with seeded(self.seed, draw):
-                waveform_T = self.augment(waveform_T)
+        waveform_T = heard(self.split, draw, self.augment, self.seed)
         return _SoundPicture(draw.position, waveform_T, self.chain(open_picture(self.split, draw.position)))
 
     def collate(self, items: list[_SoundPicture]) -> SoundPictureBatch:
