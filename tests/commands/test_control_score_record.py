@@ -38,6 +38,6 @@ def test_a_damaged_record_is_refused_in_one_line(
     write_record(tmp_path, source, Extent(), PART, ({}, "cpu"))
     path = tmp_path / "scores.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | damage))
-    with pytest.raises(InputError, match=r"control\.json: ") as found:
+    with pytest.raises(InputError, match=r"scores\.json: ") as found:
         read_record(path)
     assert "\n" not in str(found.value)
