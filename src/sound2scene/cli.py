@@ -36,6 +36,8 @@ COMMANDS = {
     "invert": "invert",
     "edit": "edit",
     "control-score": "control_score",
+    "evaluate": "evaluate",
+    "compare": "compare",
     "publish": "publish",
     "import": "import_published",
     "sweep": "sweep",
@@ -57,6 +59,7 @@ GO_ON = {
     "invert": AGAIN,
     "edit": AGAIN,
     "control-score": "run the same command again",
+    "evaluate": AGAIN,
     "import": "run the same command again",
     "sweep": AGAIN,
     "fit": "no state was kept yet, run the same command again",  # else the run itself says how

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+from sound2scene import tables
 
 # Figures by the name under which they are logged, without what is behind `/` or a suffix of `SOURCES`.
 NAMES = {
@@ -112,36 +112,20 @@ def _other(name: str, value: float, plain: Mapping[str, float], clips: int | Non
 
 def markdown(rows: Sequence[Row]) -> str:
     """The table in Markdown; columns that no row fills are left out."""
-    kept = _columns(rows)
-    lines = [[_HEAD[column] for column in kept], ["---"] * len(kept)]
-    lines += [[row.cells()[column] for column in kept] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return tables.markdown(*_filled(rows)).removesuffix("\n")
 
 
 def comma_separated(rows: Sequence[Row]) -> str:
     """The table as CSV, with values in full."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_HEAD)
-    for row in rows:
-        blank = ["" if value is None else value for value in (row.chance, row.clips)]
-        writer.writerow([row.name, row.value, *blank, row.protocol])
-    return text.getvalue()
+    full = (["" if value is None else value for value in row] for row in rows)
+    return tables.comma_separated(_HEAD, full)
 
 
 def latex(rows: Sequence[Row]) -> str:
-    """The table as a LaTeX tabular (of the package booktabs)."""
-    kept = _columns(rows)
-    lines = [[_HEAD[column] for column in kept], *([row.cells()[column] for column in kept] for row in rows)]
-    body = [" & ".join(_escaped(cell) for cell in line) + r" \\" for line in lines]
-    columns = "l" + "r" * (len(kept) - 1)
-    head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", body[0], r"\midrule"]
-    return "\n".join([*head, *body[1:], r"\bottomrule", r"\end{tabular}"]) + "\n"
+    """The table as a LaTeX tabular (of the package booktabs); columns that no row fills are left out."""
+    return tables.latex(*_filled(rows))
 
 
-def _columns(rows: Sequence[Row]) -> list[int]:
-    return [column for column in range(len(_HEAD)) if any(row.cells()[column] for row in rows)]
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([#$%&_{}])", r"\\\1", text)
+def _filled(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    kept = [column for column in range(len(_HEAD)) if any(row.cells()[column] for row in rows)]
+    return [_HEAD[column] for column in kept], [[row.cells()[column] for column in kept] for row in rows]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from sound2scene import defaults
-from sound2scene.commands.columns import aligned, markdown
 from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
+from sound2scene.tables import aligned, markdown
 
 if TYPE_CHECKING:
     from sound2scene.control.score_bench import Figure

@@ -104,7 +104,7 @@ def _peak(known: Sequence[float | None]) -> float | None:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    from sound2scene.commands.columns import aligned
+    from sound2scene.tables import aligned
 
     return aligned(head, [["" if cell is None else str(cell) for cell in row] for row in rows])
 

@@ -7,21 +7,17 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import nullcontext
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.accelerators import CPUAccelerator
-from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 
 from sound2scene import artifacts
 from sound2scene.callbacks.contact_sheet import ContactSheet
 from sound2scene.callbacks.progress import Counted
 from sound2scene.callbacks.selection_writer import SelectionWriter
-from sound2scene.commands.quiet import quiet
+from sound2scene.commands.prediction import trainer_of
 from sound2scene.data.batches.footage import FootageModule
 from sound2scene.data.selection.file import Selection
 from sound2scene.data.selection.parts import Parts
@@ -66,7 +62,7 @@ def select_moments(
     """
     stage = SelectionStage(scorer, top_k)
     # One process has the output for the whole run. Which one that is among several machines, a trainer knows.
-    with alone(output) if _trainer([], **machine).is_global_zero else nullcontext():
+    with alone(output) if trainer_of([], **machine).is_global_zero else nullcontext():
         return _selected(videos, stage, output, workers, name, retry_rejected, about, machine)
 
 
@@ -88,7 +84,7 @@ def _selected(
     callbacks: list[pl.Callback] = [SelectionWriter(parts), ContactSheet(parts, videos, scorer, about)]
     callbacks.append(Counted(len(missing), "choosing moments", "video"))
     # Lightning warns of an empty loader, but not of no batch.
-    trainer = _trainer(callbacks, **({} if missing else {"limit_predict_batches": 0}), **machine)
+    trainer = trainer_of(callbacks, **({} if missing else {"limit_predict_batches": 0}), **machine)
     footage = FootageModule(missing, scorer.side_px, workers)
     trainer.predict(stage, datamodule=footage, return_predictions=False)
     # The other ranks do not know what the first one has put together.
@@ -155,33 +151,6 @@ def describe(selection: Selection) -> str:
     counted = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
     rejected = f"{len(selection.rejected)} rejected" + (f" ({counted})" if kinds else "")
     return f"{len(selection.videos)} videos with moments, {rejected}"
-
-
-def _trainer(callbacks: list[pl.Callback], **machine: Any) -> pl.Trainer:
-    quiet()
-    settings: dict[str, Any] = {
-        "devices": 1,
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "use_distributed_sampler": False,
-        "callbacks": callbacks,
-        **machine,
-    }
-    try:
-        trainer = pl.Trainer(**settings)
-        if trainer.world_size > 1:
-            # A rank that is through waits for the others: longer than the usual half hour, where videos are
-            # long.
-            trainer = pl.Trainer(**settings, strategy=DDPStrategy(timeout=timedelta(days=30)))
-    except (MisconfigurationException, ModuleNotFoundError, ValueError, TypeError) as error:
-        asked = ", ".join(f"--{name.removeprefix('num_')} {machine[name]}" for name in machine)
-        raise InputError(f"{asked}: {' '.join(str(error).split())}; choose what is there") from None
-    cores = os.cpu_count() or 1
-    if isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > cores:
-        raise InputError(f"--devices {trainer.num_devices}: this machine has {cores} cores; take fewer")
-    return trainer
 
 
 def _arguments(scorer: Scorer) -> dict[str, Any]:

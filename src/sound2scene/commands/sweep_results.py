@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sound2scene import files
-from sound2scene.commands.columns import markdown
 from sound2scene.commands.run_folders import Figure
 from sound2scene.commands.sweep_trials import Trial
 from sound2scene.figures.panels import save
 from sound2scene.figures.parallel import Axis, draw_parallel
 from sound2scene.runs import Aim
+from sound2scene.tables import markdown
 
 ARGUMENTS = ("init_args", "class_path")
 

@@ -1,4 +1,4 @@
-from sound2scene.commands.columns import aligned, markdown
+from sound2scene.tables import aligned, markdown
 
 
 def test_columns_are_aligned_words_left_and_numbers_right() -> None:

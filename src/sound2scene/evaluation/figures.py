@@ -1,0 +1,207 @@
+"""All figures of one method, from what the networks of a protocol saw in its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sound2scene.evaluation.estimates import Dice, Figure
+from sound2scene.evaluation.networks import Seeing, scene_of_rows
+from sound2scene.evaluation.protocol import Protocol
+from sound2scene.metrics.classes import inception_score, label_ranks, paired_cosines
+from sound2scene.metrics.frechet import frechet, moments_of
+from sound2scene.metrics.kernel import cmmd, kid
+from sound2scene.metrics.prdc import prdc
+from sound2scene.metrics.retrieval import instance_ranks
+from sound2scene.metrics.scenes import scene_figures
+from sound2scene.types import Scene
+
+# What a network saw: `rows(network, "feature" or "scores")`, (N, J, D); None where it has no scores.
+Rows = Callable[[str, str], Tensor | None]
+
+_PLACES = ("diameter", "height")
+
+
+class Asked(NamedTuple):
+    """What figures are taken of.
+
+    Attributes:
+        protocol: The protocol.
+        networks: Its networks.
+        label_N: Class of each clip, -1 for none.
+        scene: What the sound of each clip of a toy dataset tells; None elsewhere.
+        real: What networks saw in the real picture of each clip, in the same order.
+        reference: The same of the real pictures with which sets are compared.
+        dice: Resamples of the clips.
+    """
+
+    protocol: Protocol
+    networks: dict[str, Seeing]
+    label_N: Tensor
+    scene: Scene | None
+    real: Rows
+    reference: Rows
+    dice: Dice
+
+
+def figures_of(asked: Asked, rows: Rows, there_N: Tensor) -> list[Figure]:
+    """Figures of a method.
+
+    Args:
+        asked: What is asked.
+        rows: What networks saw in its pictures.
+        there_N: Whether it has a picture of each clip.
+    """
+    parts = (_classes, _instances, _pairs, _sets, _cmmd, _scenes)
+    return [figure for part in parts for figure in part(asked, rows, there_N) if figure is not None]
+
+
+def _classes(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None]:
+    """Share of pictures whose own class is among the k that a network finds likeliest."""
+    for name in asked.protocol.classes:
+        seeing, scores_NJK = asked.networks[name], rows(name, "scores")
+        if scores_NJK is None or seeing.column_K is None:
+            continue
+        scores_NJK = scores_NJK[:, :, seeing.column_K]
+        known_N = there_N & (asked.label_N >= 0)
+        draws = scores_NJK.shape[1]
+        rank_M = label_ranks(
+            scores_NJK[known_N].flatten(0, 1), asked.label_N[known_N].repeat_interleave(draws)
+        )
+        for k in asked.protocol.class_ks:
+            hit_M = (rank_M < k).double().view(-1, draws).mean(1)
+            yield asked.dice.mean(f"class recall at {k}", seeing.protocol, _at(hit_M, known_N))
+
+
+def _instances(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None]:
+    """Share of pictures for which the real picture of their own clip is among the k nearest of the split."""
+    for name in asked.protocol.instances:
+        feature_NJD, real_N1D = _needed(rows(name, "feature")), _needed(asked.real(name, "feature"))
+        rank_NJ = torch.stack(
+            [instance_ranks(one_ND, real_N1D[:, 0]) for one_ND in feature_NJD.unbind(1)], dim=1
+        )
+        for k in asked.protocol.instance_ks:
+            hit_N = (rank_NJ < k).double().mean(1)
+            network = asked.networks[name].protocol
+            yield asked.dice.mean(f"instance recall at {k}", network, hit_N.masked_fill(~there_N, torch.nan))
+
+
+def _pairs(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None]:
+    """Mean cosine between features of a picture and of the real one of its clip."""
+    for name in asked.protocol.pairs:
+        feature_NJD, real_N1D = _needed(rows(name, "feature")), _needed(asked.real(name, "feature"))
+        draws = feature_NJD.shape[1]
+        cosine_NJ = paired_cosines(
+            feature_NJD.flatten(0, 1), real_N1D[:, 0].repeat_interleave(draws, dim=0)
+        ).view(-1, draws)
+        cosine_N = cosine_NJ.double().mean(1).masked_fill(~there_N, torch.nan)
+        yield asked.dice.mean("similarity to the real picture", asked.networks[name].protocol, cosine_N)
+
+
+def _sets(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None]:
+    """Distances between the drawn pictures and the real ones as sets, and their variety."""
+    protocol, dice = asked.protocol, asked.dice
+    for name in protocol.sets:
+        feature_NJD = _needed(rows(name, "feature")).double()
+        real_MD = _needed(asked.reference(name, "feature"))[:, 0].double()
+        items, network = int(there_N.sum()) * feature_NJD.shape[1], asked.networks[name].protocol
+        against = f"{network}, {len(real_MD)} real {protocol.reference}"
+        real_moments = moments_of(real_MD)
+
+        def fid(chosen_M: Tensor, feature_NJD: Tensor = feature_NJD, real: object = real_moments) -> float:
+            return frechet(moments_of(feature_NJD[chosen_M].flatten(0, 1)), real)
+
+        yield dice.whole("FID", against, fid, there_N, items, "lower")
+        drawn_MD = feature_NJD[there_N].flatten(0, 1)
+        if protocol.kid_subset and min(len(drawn_MD), len(real_MD)) >= protocol.kid_subset:
+            value = kid(real_MD, drawn_MD, protocol.kid_subsets, protocol.kid_subset, protocol.seed)
+            # Kernels of a picture with itself, which resamples are full of, would not be unbiased.
+            yield Figure("KID", against, "lower", value, None, None, items, ())
+        if (scores_NJK := rows(name, "scores")) is not None:
+            yield dice.whole("inception score", network, _score_of(scores_NJK), there_N, items)
+        yield from _prdc(asked, against, real_MD, drawn_MD, there_N)
+
+
+def _score_of(scores_NJK: Tensor) -> Callable[[Tensor], float]:
+    return lambda chosen_M: inception_score(scores_NJK[chosen_M].flatten(0, 1))
+
+
+def _prdc(
+    asked: Asked, against: str, real_MD: Tensor, drawn_MD: Tensor, there_N: Tensor
+) -> Iterator[Figure | None]:
+    """Precision and density over drawn pictures; recall and coverage over real ones, which are no clips."""
+    if min(len(real_MD), len(drawn_MD)) <= asked.protocol.neighbours:
+        return
+    found = prdc(real_MD, drawn_MD, asked.protocol.neighbours)
+    for name, value_M in (("precision", found.precision_M), ("density", found.density_M)):
+        value_NJ = value_M.double().view(int(there_N.sum()), -1)
+        yield asked.dice.mean(name, against, _at(value_NJ.mean(1), there_N))
+    for name, value_M in (("recall", found.recall_N), ("coverage", found.coverage_N)):
+        of_real = Dice(len(value_M), asked.dice.seed, asked.dice.means, 0)
+        yield of_real.mean(name, against, value_M.double())
+
+
+def _cmmd(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None]:
+    for name in asked.protocol.cmmd:
+        drawn_MD = _needed(rows(name, "feature"))[there_N].flatten(0, 1)
+        real_MD = _needed(asked.reference(name, "feature"))[:, 0]
+        against = f"{asked.networks[name].protocol}, {len(real_MD)} real {asked.protocol.reference}"
+        yield Figure("CMMD", against, "lower", cmmd(real_MD, drawn_MD), None, None, len(drawn_MD), ())
+
+
+def _scenes(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None]:
+    """What a reader reads in the pictures against what the sounds tell: kinds, number, size and height."""
+    name, true = asked.protocol.reader, asked.scene
+    if name is None or true is None:
+        return
+    row_NJM = _needed(rows(name, "feature"))
+    draws, network = row_NJM.shape[1], asked.networks[name].protocol
+    read = scene_of_rows(row_NJM.flatten(0, 1))
+    true_M = Scene(*(part.repeat_interleave(draws, dim=0) for part in true))
+    same_NJ = (read.present_BK == true_M.present_BK).all(1).view(-1, draws)
+    number_NJ = (read.present_BK.sum(1) == true_M.present_BK.sum(1)).view(-1, draws)
+    both_NJ = ((read.present_BK * true_M.present_BK).sum(1) == 2).view(-1, draws)
+    gone_N, one_N = ~there_N, true.present_BK.sum(1) < 2
+    means = {
+        "kinds right": _share(same_NJ, gone_N),
+        "number right": _share(number_NJ, gone_N),
+        "both of a mixture shown": _share(both_NJ, gone_N | one_N),
+    }
+    for figure, value_N in means.items():
+        yield asked.dice.mean(figure, network, value_N)
+    for place in _PLACES:
+        yield asked.dice.whole(
+            f"{place}, rank correlation",
+            network,
+            _rank_of(read, true_M, draws, place),
+            there_N & one_N,
+            int((there_N & one_N).sum()) * draws,
+        )
+
+
+def _share(right_NJ: Tensor, left_out_N: Tensor) -> Tensor:
+    return right_NJ.double().mean(1).masked_fill(left_out_N, torch.nan)
+
+
+def _rank_of(read: Scene, true: Scene, draws: int, place: str) -> Callable[[Tensor], float]:
+    def rank(chosen_M: Tensor) -> float:
+        flat_M = (chosen_M[:, None] * draws + torch.arange(draws)).flatten()
+        of_read, of_true = (Scene(*(part[flat_M] for part in scene)) for scene in (read, true))
+        return scene_figures(of_read, of_true)[f"{place}_rank"]
+
+    return rank
+
+
+def _at(value_M: Tensor, there_N: Tensor) -> Tensor:
+    """Values of some clips among all, NaN for the others."""
+    value_N = torch.full((len(there_N),), torch.nan, dtype=torch.float64)
+    value_N[there_N] = value_M.double()
+    return value_N
+
+
+def _needed(rows: Tensor | None) -> Tensor:
+    assert rows is not None, "every network has features"
+    return rows
