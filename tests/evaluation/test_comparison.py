@@ -5,51 +5,7 @@ import pytest
 from sound2scene.evaluation import comparison
 from sound2scene.evaluation.published import tables
 from sound2scene.types import InputError
-
-RECALL = ("class recall at 1", "judge")
-
-
-def figure(
-    value: float, resampled: list[float] | None = None, name: str = RECALL[0], better: str = "higher"
-) -> Any:
-    interval = {"low": value - 0.1, "high": value + 0.1}
-    return {
-        "name": name,
-        "network": "judge",
-        "better": better,
-        "value": value,
-        **interval,
-        "n": 4,
-        "resampled": resampled or [value - 0.05, value, value + 0.05],
-    }
-
-
-def result(methods: dict[str, list[Any]], protocol: str = "p" * 64, clips: int = 4) -> Any:
-    made = [
-        {
-            "name": name,
-            "kind": name,
-            "settings": {},
-            "fingerprints": {},
-            "clips": clips,
-            "absent": [],
-            "figures": figures,
-        }
-        for name, figures in methods.items()
-    ]
-    return {
-        "protocol": {"name": "toy", "fingerprint": protocol, "settings": {}},
-        "data": {
-            "shards": "shards",
-            "split": "test",
-            "fingerprint": "f",
-            "clips": clips,
-            "classes": 2,
-            "coverage": {},
-            "left_out": [],
-        },
-        "methods": made,
-    }
+from written_results import figure, result
 
 
 def test_methods_of_several_results_of_one_protocol_stand_in_one_table() -> None:
