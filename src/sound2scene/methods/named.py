@@ -10,11 +10,16 @@ from functools import cached_property
 from typing import NamedTuple
 
 from sound2scene import defaults
-from sound2scene.data.batches.frozen_encoder import Features
+from sound2scene.data.batches.frozen_encoder import Features, FrozenFeatures
 from sound2scene.data.shards.read import Folder, ShardDataset
+from sound2scene.devices import device_named
+from sound2scene.methods.floors import ClassMean, Shuffled
+from sound2scene.methods.hearing import FrozenAudioEncoder
 from sound2scene.methods.manifold import Manifold
+from sound2scene.methods.nearest import Nearest
+from sound2scene.methods.oracles import Ceiling, Real
 from sound2scene.methods.s2i import S2I
-from sound2scene.methods.sound2scene import SoundToScene
+from sound2scene.methods.sound2scene import FrozenGenerator, SoundToScene
 from sound2scene.protocols import Method
 from sound2scene.types import InputError
 
@@ -54,6 +59,12 @@ class Setting:
     def training(self) -> ShardDataset:
         """The split from which methods may have learned."""
         return ShardDataset(self._folder, "train")
+
+    @cached_property
+    def features(self) -> FrozenFeatures:
+        """True latents of any split."""
+        named = Features(self.image_encoder, self.cache)
+        return FrozenFeatures(named, self.workers, device_named(self.device))
 
     @cached_property
     def _folder(self) -> Folder:
@@ -182,12 +193,40 @@ def _made(word: Word, setting: Setting) -> NamedMethod:
     return NamedMethod(word.label, kind.make(word.settings, setting), word)
 
 
-_PAIR = {"audio_encoder": defaults.AUDIO_ENCODER, "generator": defaults.GENERATOR}
+def _ceiling(keys: Mapping[str, str], setting: Setting) -> Method:
+    return Ceiling(FrozenGenerator(keys["generator"]), setting.clips, setting.features)
+
+
+def _nearest(keys: Mapping[str, str], setting: Setting) -> Method:
+    hearing = FrozenAudioEncoder(keys["audio_encoder"], setting.device)
+    return Nearest(hearing, setting.training, setting.features, setting.resolution)
+
+
+def _class_mean(_: Mapping[str, str], setting: Setting) -> Method:
+    means = (setting.resolution, setting.cache, setting.workers)
+    return ClassMean(setting.clips, setting.training, *means)
+
+
+_AUDIO, _GENERATOR = {"audio_encoder": defaults.AUDIO_ENCODER}, {"generator": defaults.GENERATOR}
 _MANIFOLD = {"audio_network": defaults.MANIFOLD_AUDIO, "autoencoder": defaults.MANIFOLD_AUTOENCODER}
 _S2I = {"audio": defaults.S2I_AUDIO, "generator": defaults.S2I_GENERATOR}
 
+
+def _scene(keys: Mapping[str, str], setting: Setting) -> SoundToScene:
+    return SoundToScene(**keys, device=setting.device)
+
+
 KINDS = {
-    "sound2scene": Kind(_PAIR, lambda keys, setting: SoundToScene(**keys, device=setting.device)),
+    "sound2scene": Kind(_AUDIO | _GENERATOR, _scene),
     "manifold": Kind(_MANIFOLD, lambda keys, setting: Manifold(**keys, device=setting.device)),
     "s2i": Kind(_S2I, lambda keys, setting: S2I(**keys, device=setting.device)),
+    "real": Kind({}, lambda _, setting: Real(setting.clips, setting.resolution), of_data=True),
+    "ceiling": Kind(_GENERATOR, _ceiling, of_data=True),
+    "nearest": Kind(_AUDIO, _nearest, of_data=True),
+    "shuffled": Kind(
+        _AUDIO | _GENERATOR,
+        lambda keys, setting: Shuffled(_scene(keys, setting), setting.clips),
+        of_data=True,
+    ),
+    "class_mean": Kind({}, _class_mean, of_data=True),
 }
