@@ -8,3 +8,9 @@ GENERATOR = "experiments/artifacts/toy/generator"
 IMAGE_ENCODER = "experiments/artifacts/toy/image-encoder"
 LOCALIZER = "experiments/artifacts/toy/localizer"
 READER = "experiments/artifacts/toy/reader"
+
+# What `make train-manifold`, `train-s2i-audio` and `train-s2i` leave.
+MANIFOLD_AUDIO = "artifacts/toy/manifold-audio"
+MANIFOLD_AUTOENCODER = "artifacts/toy/manifold-autoencoder"
+S2I_AUDIO = "artifacts/toy/s2i-audio"
+S2I_GENERATOR = "artifacts/toy/s2i-generator"

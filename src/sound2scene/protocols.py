@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sound2scene.types import About, DataFacts, Export, InputError, Measured, Retrieved
+from sound2scene.types import About, DataFacts, Export, InputError, Measured, Rejected, Retrieved
 
 Batch_contra = TypeVar("Batch_contra", contravariant=True)
 
@@ -66,10 +66,10 @@ class Measuring(Protocol):
 
 @runtime_checkable
 class Loading(Protocol):
-    """A network whose constructor leaves its weights where they are, on disk or on the web."""
+    """Something whose constructor leaves its weights, or what else takes long, where they are."""
 
     def load(self) -> None:
-        """Fetch and read the weights, unless that is done."""
+        """Fetch, read or compute them, unless that is done; every process calls it."""
         ...
 
 
@@ -80,10 +80,12 @@ class Method(Protocol):
     Attributes:
         resolution: Height and width of the pictures.
         deterministic: All draws of a sound are one picture; seed and number change nothing.
+        fingerprints: Fingerprint of whatever the pictures rest on, by what it is.
     """
 
     resolution: int
     deterministic: bool
+    fingerprints: dict[str, str]
 
     def pictures(self, waveform_BT: Tensor, keys: Sequence[str], draws: int, seed: int) -> Tensor:
         """Pictures, uint8 (B, draws, 3, H, W), on the CPU.
@@ -99,6 +101,15 @@ class Method(Protocol):
         Raises:
             InputError: If the sounds have another shape, or a setting is out of its range.
         """
+        ...
+
+
+@runtime_checkable
+class Lacking(Protocol):
+    """A method that has no pictures of some clips."""
+
+    def missing(self, keys: Sequence[str], draws: int) -> list[Rejected]:
+        """Those of these clips of which it cannot give so many draws, and why; `pictures` refuses them."""
         ...
 
 

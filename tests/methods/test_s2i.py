@@ -80,7 +80,7 @@ def test_networks_that_were_not_trained_together_are_refused(pair: tuple[Path, P
 
 
 def test_sounds_of_another_shape_and_keys_of_another_number_are_refused(method: S2I) -> None:
-    with pytest.raises(InputError, match=r"^pictures takes sounds \(B, 160000\), not \(1, 9\)"):
+    with pytest.raises(InputError, match=r"^pictures takes sounds, floats \(B, 160000\), not \S+ \(1, 9\)"):
         method.pictures(torch.zeros(1, 9), ["a"], 1, 0)
     with pytest.raises(InputError, match=r"^1 sounds and 2 keys; give one key for each sound$"):
         method.pictures(torch.zeros(1, CLIP_SAMPLES), ["a", "b"], 1, 0)

@@ -16,10 +16,12 @@ from sound2scene.control.inversion import Inverter
 from sound2scene.control.search import Effort
 from sound2scene.data.toy.truth import KINDS
 from sound2scene.latent import seed_of_clip
-from sound2scene.methods.sound2scene import DRAWS_AT_ONCE, SoundToScene
+from sound2scene.methods.sound2scene import SoundToScene
 from sound2scene.metrics.intervals import Estimate
 from sound2scene.models.reader import Reader
 from sound2scene.types import InputError, Scene
+
+PICTURES_AT_ONCE = 64
 
 FINDS = "sound finds its scene"
 LOUDER = "louder is bigger"
@@ -172,4 +174,4 @@ class Bench:
         return self._inverter.draw(z_SD, noise_Z.expand(len(z_SD), -1))
 
     def _parts(self, pixels_BCHW: Tensor) -> Sequence[Tensor]:
-        return torch.split(pixels_BCHW.to(self._scene.device), DRAWS_AT_ONCE)
+        return torch.split(pixels_BCHW.to(self._scene.device), PICTURES_AT_ONCE)

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sound2scene import artifacts, images, ranges
+from sound2scene import artifacts, images
 from sound2scene.devices import device_named
+from sound2scene.methods.parts import by_parts, check_asked
 from sound2scene.models.manifold_audio import KIND, ManifoldAudio
 from sound2scene.models.manifold_autoencoder import FrozenAutoencoder
-from sound2scene.types import CLIP_SAMPLES, InputError
-
-SOUNDS_AT_ONCE = 8
+from sound2scene.types import InputError
 
 
 class Manifold:
@@ -70,18 +69,16 @@ class Manifold:
         Raises:
             InputError: If the sounds have another shape.
         """
-        _check_sounds(waveform_BT)
-        parts = [self.network(filled_BT)[:sounds] for filled_BT, sounds in _filled(waveform_BT, self.device)]
+        check_asked(waveform_BT, [""] * len(waveform_BT), 1, 0)
+        parts = list(by_parts(self.network, self.device, waveform_BT))
         return torch.cat(parts) if parts else torch.empty(0, self.network.code_dim, *[self.network.grid] * 2)
 
     @torch.inference_mode()
     def draw(self, z_BDHW: Tensor) -> Tensor:
         """Pictures of maps, one each, uint8 (B, 3, resolution, resolution), on the CPU."""
         decoder = self.frozen.on(self.device)
-        drawn = [
-            images.to_pixel(decoder.picture(filled_BDHW)[:maps]).cpu()
-            for filled_BDHW, maps in _filled(z_BDHW, self.device)
-        ]
+        parts = by_parts(decoder.picture, self.device, z_BDHW)
+        drawn = [images.to_pixel(part_BCHW).cpu() for part_BCHW in parts]
         return torch.cat(drawn) if drawn else torch.empty(0, 3, *[self.resolution] * 2, dtype=torch.uint8)
 
     def pictures(self, waveform_BT: Tensor, keys: Sequence[str], draws: int = 1, seed: int = 0) -> Tensor:
@@ -94,31 +91,8 @@ class Manifold:
             seed: Nothing depends on it.
 
         Raises:
-            InputError: If the sounds have another shape, or a setting is out of its range.
+            InputError: If the sounds have another shape, another number than the keys, or a setting is out
+                of its range.
         """
-        ranges.check("pictures", ranges.PLENTY, draws=draws)
-        ranges.check("pictures", ranges.SEED, seed=seed)
-        assert len(keys) == len(waveform_BT), f"{len(keys)} names for {len(waveform_BT)} sounds"
+        check_asked(waveform_BT, keys, draws, seed)
         return self.draw(self.encode(waveform_BT))[:, None].repeat(1, draws, 1, 1, 1)
-
-
-def _check_sounds(waveform_BT: Tensor) -> None:
-    shape = tuple(waveform_BT.shape)
-    if len(shape) != 2 or shape[1] != CLIP_SAMPLES or not waveform_BT.is_floating_point():
-        raise InputError(
-            f"sounds are floats (B, {CLIP_SAMPLES}), not {waveform_BT.dtype} {shape}; read them by "
-            "sound2scene.audio.load"
-        )
-
-
-def _filled(rows_B: Tensor, device: torch.device) -> list[tuple[Tensor, int]]:
-    """Rows in parts of one size, the last filled up with zeros, and how many of each part count.
-
-    The kernels that a library picks, and so the last bits, depend on the size.
-    """
-    parts = []
-    for part_B in torch.split(rows_B, SOUNDS_AT_ONCE) if len(rows_B) else ():
-        filled_B = part_B.new_zeros(SOUNDS_AT_ONCE, *part_B.shape[1:])
-        filled_B[: len(part_B)] = part_B
-        parts.append((filled_B.to(device), len(part_B)))
-    return parts

@@ -11,12 +11,10 @@ from torch import Tensor
 from sound2scene import artifacts, images
 from sound2scene.devices import device_named
 from sound2scene.latent import seed_of_clip, uniform_rows
+from sound2scene.methods.parts import by_parts, check_asked
 from sound2scene.models.s2i_audio import AudioAutoencoder
 from sound2scene.models.s2i_generator import DenseGenerator
-from sound2scene.ranges import PLENTY, SEED, check
-from sound2scene.types import CLIP_SAMPLES, InputError
-
-ROWS_AT_ONCE = 8
+from sound2scene.types import InputError
 
 
 class S2I:
@@ -78,49 +76,14 @@ class S2I:
             InputError: If the sounds have another shape, another number than the keys, or a setting is out
                 of its range.
         """
-        check("pictures", PLENTY, draws=draws)
-        check("pictures", SEED, seed=seed)
-        if waveform_BT.ndim != 2 or waveform_BT.shape[1] != CLIP_SAMPLES:
-            raise InputError(
-                f"pictures takes sounds (B, {CLIP_SAMPLES}), not {tuple(waveform_BT.shape)}; read them by "
-                "sound2scene.audio.load"
-            )
-        if len(keys) != len(waveform_BT):
-            raise InputError(f"{len(waveform_BT)} sounds and {len(keys)} keys; give one key for each sound")
+        check_asked(waveform_BT, keys, draws, seed)
         seeds = [seed_of_clip(seed, key) for key in keys for _ in range(draws)]
         chance_NZ = uniform_rows(seeds, [*range(draws)] * len(keys), self.generator.dropout_dim)
-        z_audio_ND = self._encode(waveform_BT).repeat_interleave(draws, dim=0)
-        drawn = [
-            images.to_pixel(self.generator(z_BD, chance_BZ)[:rows]).cpu()
-            for z_BD, chance_BZ, rows in zip(
-                _filled(z_audio_ND), _filled(chance_NZ.to(self.device)), _sizes(len(seeds)), strict=True
-            )
-        ]
+        heard = list(by_parts(self.encoder.embed, self.device, waveform_BT))
         side = self.resolution
-        whole_NCHW = torch.cat(drawn) if drawn else torch.empty(0, 3, side, side, dtype=torch.uint8)
+        if not heard:
+            return torch.empty(0, draws, 3, side, side, dtype=torch.uint8)
+        z_audio_ND = torch.cat(heard).repeat_interleave(draws, dim=0)
+        parts = by_parts(self.generator, self.device, z_audio_ND, chance_NZ)
+        whole_NCHW = torch.cat([images.to_pixel(part_NCHW).cpu() for part_NCHW in parts])
         return whole_NCHW.view(len(keys), draws, 3, side, side)
-
-    def _encode(self, waveform_BT: Tensor) -> Tensor:
-        rows = [
-            self.encoder.embed(part_BT)[:count]
-            for part_BT, count in zip(
-                _filled(waveform_BT.to(self.device)), _sizes(len(waveform_BT)), strict=True
-            )
-        ]
-        return torch.cat(rows) if rows else torch.empty(0, self.encoder.embedding_dim, device=self.device)
-
-
-def _sizes(rows: int) -> list[int]:
-    """How many rows of each part are real."""
-    return [min(ROWS_AT_ONCE, rows - start) for start in range(0, rows, ROWS_AT_ONCE)]
-
-
-def _filled(rows_BD: Tensor) -> list[Tensor]:
-    """Parts of always one size: the kernels that a library picks, and so the last bits, depend on it."""
-    parts = []
-    for start in range(0, len(rows_BD), ROWS_AT_ONCE):
-        part_BD = rows_BD[start : start + ROWS_AT_ONCE]
-        filled_BD = part_BD.new_zeros(ROWS_AT_ONCE, *part_BD.shape[1:])
-        filled_BD[: len(part_BD)] = part_BD
-        parts.append(filled_BD)
-    return parts

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
 from typing import TypeAlias, overload
 
 import numpy as np
@@ -13,20 +13,17 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from sound2scene import artifacts, audio, images, ranges
 from sound2scene.defaults import AUDIO_ENCODER, GENERATOR
-from sound2scene.devices import device_named
-from sound2scene.latent import draw_pictures, noise_rows
-from sound2scene.metrics import familiarity
+from sound2scene.latent import draw_pictures, noise_rows, seed_of_clip
+from sound2scene.methods.hearing import FrozenAudioEncoder
+from sound2scene.methods.parts import ROWS_AT_ONCE, by_parts, check_asked
 from sound2scene.protocols import whole_number
 from sound2scene.samples import Samples, to_waveform
-from sound2scene.spectrogram import spectrogram
-from sound2scene.types import CLIP_SAMPLES, InputError
+from sound2scene.types import InputError
 
-SOUNDS_AT_ONCE = 8
-DRAWS_AT_ONCE = 64
+SOUNDS_AT_ONCE = ROWS_AT_ONCE
 
 Sound: TypeAlias = str | os.PathLike[str] | bytes | Samples
 Pictures: TypeAlias = list[Image.Image]
@@ -74,8 +71,7 @@ class FrozenGenerator:
             seeds: Seed for each latent; see `sound2scene.latent.noise`.
             draw: Number of the draw.
         """
-        noise_BZ = noise_rows(self.network, seeds, [draw] * len(seeds))
-        return draw_pictures(self.network.to(z_BD.device), z_BD, noise_BZ)
+        return torch.cat(list(self._parts(z_BD, noise_rows(self.network, seeds, [draw] * len(seeds)))))
 
     @torch.no_grad()
     def draw_many(self, z_D: Tensor, draws: int, seed: int, truncation: float = 1.0) -> Tensor:
@@ -97,9 +93,33 @@ class FrozenGenerator:
             z_D: Latent.
             noise_JZ: Noise of each picture, on any device.
         """
-        network = self.network.to(z_D.device)
-        parts = torch.split(noise_JZ, DRAWS_AT_ONCE)
-        return torch.cat([draw_pictures(network, z_D.expand(len(part_JZ), -1), part_JZ) for part_JZ in parts])
+        return torch.cat(list(self._parts(z_D.expand(len(noise_JZ), -1), noise_JZ)))
+
+    @torch.no_grad()
+    def pixels(self, z_BD: Tensor, seeds: Sequence[int], draws: int, truncation: float = 1.0) -> Tensor:
+        """Pictures of latents, uint8 (B, J, 3, H, W) on the CPU; number j of each is that of `draw_many`.
+
+        Args:
+            z_BD: Latents of any length.
+            seeds: Seed for each latent.
+            draws: Number J of pictures of each.
+            truncation: Truncation of the noise.
+        """
+        rows = {
+            seed: noise_rows(self.network, [seed] * draws, range(draws), truncation) for seed in set(seeds)
+        }
+        side = self.resolution
+        if not len(z_BD):
+            return torch.empty(0, draws, 3, side, side, dtype=torch.uint8)
+        noise_NZ = torch.cat([rows[seed] for seed in seeds])
+        parts = self._parts(z_BD.repeat_interleave(draws, dim=0), noise_NZ)
+        whole_NCHW = torch.cat([images.to_pixel(part_NCHW).cpu() for part_NCHW in parts])
+        return whole_NCHW.view(len(z_BD), draws, 3, side, side)
+
+    def _parts(self, z_ND: Tensor, noise_NZ: Tensor) -> Iterator[Tensor]:
+        """Pictures of rows, one each, part by part."""
+        network = self.network.to(z_ND.device)
+        return by_parts(partial(draw_pictures, network), z_ND.device, z_ND, noise_NZ)
 
 
 class SoundToScene:
@@ -112,8 +132,10 @@ class SoundToScene:
         device: Device of torch; by default a GPU where there is one; see `sound2scene.devices`.
 
     Attributes:
+        hearing: The audio encoder.
         drawing: The generator.
         resolution: Height and width of the pictures.
+        deterministic: Draws of one sound differ.
         familiar: Tells which sounds lie far from those that the audio encoder was validated on; None where
             its card keeps nothing that could.
         fingerprints: Fingerprints of the `audio_encoder` and of the `generator`.
@@ -122,24 +144,25 @@ class SoundToScene:
         InputError: If an artifact or the device is missing, or the two belong to different image encoders.
     """
 
+    deterministic = False
+
     def __init__(
         self,
         audio_encoder: str | os.PathLike[str] = AUDIO_ENCODER,
         generator: str | os.PathLike[str] = GENERATOR,
         device: str | None = None,
     ) -> None:
-        audio_encoder, generator = os.fspath(audio_encoder), os.fspath(generator)
-        self.device = device_named(device)
-        card = artifacts.read_card(audio_encoder)
-        stated = artifacts.encoder_of(card, audio_encoder)
-        encoder = artifacts.load(audio_encoder, kind="audio-encoder")
-        self.drawing = FrozenGenerator(generator)
+        self.hearing = FrozenAudioEncoder(os.fspath(audio_encoder), device)
+        self.drawing = FrozenGenerator(os.fspath(generator))
+        self.device, self.familiar = self.hearing.device, self.hearing.familiar
         self.resolution = self.drawing.resolution
-        artifacts.check_same_encoder(self.drawing.image_encoder, stated, generator)
-        self.audio_encoder = encoder.to(self.device).requires_grad_(False)
-        self.spectrogram = spectrogram(str(card.preset))
-        self.familiar = familiarity.of_notes(card.origin.notes, os.path.join(audio_encoder, artifacts.CARD))
-        self.fingerprints = {"audio_encoder": card.fingerprint, "generator": self.drawing.fingerprint}
+        artifacts.check_same_encoder(
+            self.drawing.image_encoder, self.hearing.image_encoder, self.drawing.folder
+        )
+        self.fingerprints = {
+            "audio_encoder": self.hearing.fingerprint,
+            "generator": self.drawing.fingerprint,
+        }
 
     @overload
     def __call__(
@@ -196,26 +219,33 @@ class SoundToScene:
         pictures = [[Image.fromarray(one.permute(1, 2, 0).numpy()) for one in row] for row in drawn]
         return pictures if isinstance(sound, (list, tuple)) else pictures[0]
 
-    @torch.inference_mode()
     def encode(self, waveform_BT: Tensor) -> Tensor:
         """z_audio as rows of unit length, (B, D), of 16 kHz mono sounds of 10 s in [-1, 1], (B, 160000).
 
         Raises:
             InputError: If the sounds have another shape.
         """
-        shape = tuple(waveform_BT.shape)
-        if len(shape) != 2 or shape[1] != CLIP_SAMPLES or not waveform_BT.is_floating_point():
-            raise InputError(
-                f"encode takes floats (B, {CLIP_SAMPLES}), not {waveform_BT.dtype} {shape}; read sounds by "
-                "sound2scene.audio.load, or call the SoundToScene itself"
-            )
-        rows = []
-        for part_BT in torch.split(waveform_BT, SOUNDS_AT_ONCE):
-            # Always one size: the kernels that a library picks, and so the last bits, depend on it.
-            filled_BT = torch.zeros(SOUNDS_AT_ONCE, CLIP_SAMPLES)
-            filled_BT[: len(part_BT)] = part_BT
-            rows.append(self.audio_encoder(self.spectrogram(filled_BT.to(self.device)))[: len(part_BT)])
-        return normalize(torch.cat(rows).float(), dim=1)
+        return self.hearing.encode(waveform_BT)
+
+    def pictures(self, waveform_BT: Tensor, keys: Sequence[str], draws: int, seed: int) -> Tensor:
+        """Pictures of sounds, uint8 (B, J, 3, H, W) on the CPU; see `protocols.Method`.
+
+        They are what `draw` gives with the seed that `sound2scene.latent.seed_of_clip` makes of seed and key,
+        so that the noise, too, varies over a split.
+
+        Args:
+            waveform_BT: 16 kHz mono sounds of 10 s in [-1, 1], (B, 160000).
+            keys: Name of each sound.
+            draws: Pictures J of each sound.
+            seed: Seed, 0 or larger.
+
+        Raises:
+            InputError: If the sounds have another shape, another number than the keys, or a setting is out
+                of its range.
+        """
+        check_asked(waveform_BT, keys, draws, seed)
+        seeds = [seed_of_clip(seed, key) for key in keys]
+        return self.drawing.pixels(self.encode(waveform_BT), seeds, draws)
 
     @torch.inference_mode()
     def draw(self, z_BD: Tensor, draws: int = 8, seed: int = 0, truncation: float = 1.0) -> Tensor:
@@ -237,8 +267,7 @@ class SoundToScene:
         width = whole_number(self.drawing.network, "z_image_dim")
         if z_BD.ndim != 2 or z_BD.shape[1] != width:
             raise InputError(f"draw takes latents (B, {width}), not {tuple(z_BD.shape)}; see `encode`")
-        drawn = [images.to_pixel(self.drawing.draw_many(z_D, draws, seed, truncation)).cpu() for z_D in z_BD]
-        return torch.stack(drawn)
+        return self.drawing.pixels(z_BD, [seed] * len(z_BD), draws, truncation)
 
 
 def _settings(draws: int, seed: int, truncation: float) -> tuple[int, int]:

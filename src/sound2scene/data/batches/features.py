@@ -69,9 +69,14 @@ class FeatureCache:
         """Clips of a block."""
         return range(block * BLOCK, min((block + 1) * BLOCK, self.clips))
 
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return -(-self.clips // BLOCK)
+
     def missing(self, rank: int = 0, ranks: int = 1) -> list[int]:
         """Every `ranks`-th block from `rank` that is not on disk, or damaged there, of which it warns."""
-        wanted = range(rank, -(-self.clips // BLOCK), ranks)
+        wanted = range(rank, self.blocks, ranks)
         return [block for block in wanted if not self._is_whole(block)]
 
     def _is_whole(self, block: int) -> bool:
@@ -112,6 +117,10 @@ class FeatureCache:
         block, offset = divmod(position, BLOCK)
         row: NDArray[np.float32] = _block(self._path(block))[offset]
         return row
+
+    def rows(self, block: int) -> NDArray[np.float32]:
+        """Features of a block's clips, (rows, D), read through the page cache."""
+        return _block(self._path(block))
 
     def fill(self, images: Iterable[Tensor], blocks: Iterable[int], encode: Encode, chunk: int = 32) -> None:
         """Compute blocks, one whole block of pictures (B, C, H, W) at a time.

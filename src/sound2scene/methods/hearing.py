@@ -1,0 +1,71 @@
+"""Sound to the latent space of pictures: the audio encoder of an artifact, frozen, with its spectrogram."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from sound2scene import artifacts
+from sound2scene.devices import device_named
+from sound2scene.methods.parts import by_parts
+from sound2scene.metrics import familiarity
+from sound2scene.spectrogram import spectrogram
+from sound2scene.types import CLIP_SAMPLES, InputError
+
+
+class FrozenAudioEncoder:
+    """z_audio of sounds.
+
+    Args:
+        folder: Folder of an audio-encoder artifact.
+        device: Device of torch; by default a GPU where there is one; see `sound2scene.devices`.
+
+    Attributes:
+        folder: The artifact.
+        fingerprint: Fingerprint of the encoder.
+        image_encoder: Fingerprint of the image encoder in whose latent space it places sounds.
+        familiar: Tells which sounds lie far from those that the encoder was validated on; None where its card
+            keeps nothing that could.
+
+    Raises:
+        InputError: If the artifact or the device is missing, or the card does not say to which image encoder
+            it belongs.
+    """
+
+    def __init__(self, folder: str, device: str | None = None) -> None:
+        self.device = device_named(device)
+        card = artifacts.read_card(folder)
+        self.folder, self.fingerprint = folder, card.fingerprint
+        self.image_encoder = artifacts.encoder_of(card, folder)
+        encoder = artifacts.load(folder, kind="audio-encoder")
+        self.network = encoder.to(self.device).requires_grad_(False)
+        self.spectrogram = spectrogram(str(card.preset))
+        self.familiar = familiarity.of_notes(card.origin.notes, os.path.join(folder, artifacts.CARD))
+
+    @torch.inference_mode()
+    def encode(self, waveform_BT: Tensor) -> Tensor:
+        """z_audio as rows of unit length, (B, D), of 16 kHz mono sounds of 10 s in [-1, 1], (B, 160000).
+
+        Raises:
+            InputError: If the sounds have another shape.
+        """
+        shape = tuple(waveform_BT.shape)
+        if len(shape) != 2 or shape[1] != CLIP_SAMPLES or not waveform_BT.is_floating_point():
+            raise InputError(
+                f"encode takes floats (B, {CLIP_SAMPLES}), not {waveform_BT.dtype} {shape}; read sounds by "
+                "sound2scene.audio.load, or call the SoundToScene itself"
+            )
+        rows = list(by_parts(self._heard, self.device, waveform_BT))
+        return torch.cat(rows) if rows else self._nothing()
+
+    def _heard(self, waveform_BT: Tensor) -> Tensor:
+        z_BD: Tensor = self.network(self.spectrogram(waveform_BT.float()))
+        return normalize(z_BD.float(), dim=1)
+
+    def _nothing(self) -> Tensor:
+        """No latents, of the width that all have."""
+        silence_BT = torch.zeros(1, CLIP_SAMPLES)
+        return torch.cat(list(by_parts(self._heard, self.device, silence_BT)))[:0]
