@@ -1,0 +1,99 @@
+"""Precision, recall, density and coverage: whether fakes look real and reals are drawn.
+
+The region of a set of features is the union of balls around each of them, which reach to its k-th nearest
+neighbour in the set. Precision is the share of fakes in the region of the reals, recall the share of reals in
+that of the fakes (Kynkäänniemi et al., *Improved Precision and Recall Metric for Assessing Generative
+Models*, arXiv:1904.06991, section 2). Density counts in how many balls of reals each fake lies, over k, and
+coverage is the share of reals in whose ball a fake lies (Naeem et al., *Reliable Fidelity and Diversity
+Metrics for Generative Models*, arXiv:2002.09797, section 3). Balls are closed: a point on the edge is inside.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sound2scene.types import DivergedError, InputError
+
+_CHUNK = 512
+# Squared distances come from a product, whose rounding must not push a point on the edge of a ball outside.
+_ROUNDING = 1e-12
+
+
+class Prdc(NamedTuple):
+    """What each picture adds to the four figures, which are the means, float64.
+
+    Attributes:
+        precision_M: Whether each fake lies in the region of the reals, 0 or 1.
+        density_M: In how many balls of reals each fake lies, over k.
+        recall_N: Whether each real lies in the region of the fakes, 0 or 1.
+        coverage_N: Whether a fake lies in the ball of each real, 0 or 1.
+    """
+
+    precision_M: Tensor
+    density_M: Tensor
+    recall_N: Tensor
+    coverage_N: Tensor
+
+
+def prdc(real_ND: Tensor, fake_MD: Tensor, k: int = 5) -> Prdc:
+    """Precision, density, recall and coverage, picture by picture.
+
+    Memory grows with N + M and not with N times M.
+
+    Args:
+        real_ND: Features of real pictures.
+        fake_MD: Features of generated pictures.
+        k: To which neighbour a ball reaches.
+
+    Raises:
+        InputError: If there are no more than k pictures of either.
+        DivergedError: If a feature is not finite.
+    """
+    if min(len(real_ND), len(fake_MD)) <= k:
+        raise InputError(
+            f"{len(real_ND)} real and {len(fake_MD)} generated pictures are too few for precision and recall "
+            f"with k = {k}; give more of either, or a smaller k"
+        )
+    real_ND, fake_MD = _centred(real_ND, fake_MD)
+    real_N, fake_M = real_ND.square().sum(1), fake_MD.square().sum(1)
+    reach_N, reach_M = _reach(real_ND, real_N, k), _reach(fake_MD, fake_M, k)
+    inside_M, recall, coverage = fake_MD.new_zeros(len(fake_MD)), [], []
+    for start in range(0, len(real_ND), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        distance_BM, slack_BM = _squared(real_ND[rows], fake_MD, real_N[rows], fake_M)
+        of_real_BM = distance_BM <= reach_N[rows, None] + slack_BM
+        inside_M += of_real_BM.sum(0)
+        coverage.append(of_real_BM.any(1))
+        recall.append((distance_BM <= reach_M + slack_BM).any(1))
+    return Prdc(
+        (inside_M > 0).double(), inside_M / k, torch.cat(recall).double(), torch.cat(coverage).double()
+    )
+
+
+def _centred(real_ND: Tensor, fake_MD: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in float64 around the reals' mean, where products of features round least."""
+    for feature_ND, of in ((real_ND, "real"), (fake_MD, "generated")):
+        if not torch.isfinite(feature_ND).all():
+            raise DivergedError(f"features of {of} pictures hold NaN or infinity; look at the pictures")
+    mean_D = real_ND.double().mean(0)
+    return real_ND.double() - mean_D, fake_MD.double() - mean_D
+
+
+def _reach(feature_ND: Tensor, square_N: Tensor, k: int) -> Tensor:
+    """Squared distance of each to its k-th nearest neighbour, which it is not itself."""
+    reach = []
+    for start in range(0, len(feature_ND), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        distance_BN, _ = _squared(feature_ND[rows], feature_ND, square_N[rows], square_N)
+        distance_BN.diagonal(offset=start).fill_(torch.inf)
+        reach.append(distance_BN.kthvalue(k, dim=1).values)
+    return torch.cat(reach)
+
+
+def _squared(one_BD: Tensor, other_ND: Tensor, square_B: Tensor, square_N: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared distances, and by how much their rounding may make them differ."""
+    both_BN = square_B[:, None] + square_N
+    return torch.addmm(both_BN, one_BD, other_ND.T, alpha=-2).clamp_(min=0), both_BN.mul_(_ROUNDING)
