@@ -18,6 +18,8 @@ SHARDS    := data/toy/shards-$(FRAME)/dataset.json
 LARGE     := data/toy-large/shards-true/dataset.json
 # In git: a fresh clone aligns and draws at once. `make train-encoder`, `train-judge`, `train-gan` make them anew.
 TOY       := experiments/artifacts/toy
+# What training leaves: one's own audio encoder, and the baselines.
+HEARD     := artifacts/toy
 # The audio encoder whose control `make claims` measures; HEARING=artifacts/toy/audio-encoder takes your own.
 HEARING   := $(TOY)/audio-encoder
 FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
@@ -25,7 +27,7 @@ FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
 # In a log the installer names its errors alone; on a terminal it shows how far it is.
 QUIET     := $(if $(MAKE_TERMOUT),,--quiet)
 
-.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align train-manifold train-s2i-audio train-s2i claims notebooks lab clean
+.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align train-manifold train-s2i-audio train-s2i figure3 claims notebooks lab clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,8 +99,14 @@ train-manifold: $(SHARDS) $(TOY)/judge/card.json ## The baseline by Pedersoli et
 train-s2i-audio: $(SHARDS) ## First stage of the baseline S2I on the toy world: its audio autoencoder
 	$(FIT) -c experiments/s2i/toy_audio.yaml --data.init_args.frame $(FRAME)
 
-train-s2i: $(SHARDS) artifacts/toy/s2i-audio/card.json $(TOY)/judge/card.json ## Second stage of the baseline S2I: its generator
+train-s2i: $(SHARDS) $(HEARD)/s2i-audio/card.json $(TOY)/judge/card.json ## Second stage of the baseline S2I: its generator
 	$(FIT) -c experiments/s2i/toy.yaml --data.init_args.frame $(FRAME)
+
+figure3: $(SHARDS) $(HEARD)/audio-encoder/card.json $(HEARD)/manifold-audio/card.json $(HEARD)/s2i-generator/card.json ## The paper's Figure 3 on the toy world: trains what is missing, then table and picture in results/
+	$(BIN)/sound2scene evaluate ours=sound2scene:audio_encoder=$(HEARD)/audio-encoder manifold s2i ceiling \
+		nearest:audio_encoder=$(HEARD)/audio-encoder shuffled:audio_encoder=$(HEARD)/audio-encoder class_mean \
+		--data $(<D) --draws 2 -o results/figure3.json
+	$(BIN)/sound2scene compare results/figure3.json --base ours --published -o results/figure3.md
 
 clean: ## Remove caches, coverage and builds; keep .venv, data, artifacts and runs
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
@@ -126,8 +134,17 @@ $(TOY)/reader/card.json:
 $(TOY)/generator/card.json:
 	$(MAKE) train-gan
 
-artifacts/toy/s2i-audio/card.json:
+$(HEARD)/audio-encoder/card.json:
+	$(MAKE) train-align
+
+$(HEARD)/manifold-audio/card.json:
+	$(MAKE) train-manifold
+
+$(HEARD)/s2i-audio/card.json:
 	$(MAKE) train-s2i-audio
+
+$(HEARD)/s2i-generator/card.json:
+	$(MAKE) train-s2i
 
 # The environment: uv stands in .venv only when .venv is whole, .installed only when every package is.
 $(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)
