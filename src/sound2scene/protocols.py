@@ -80,12 +80,15 @@ class Method(Protocol):
     Attributes:
         resolution: Height and width of the pictures.
         deterministic: All draws of a sound are one picture; seed and number change nothing.
-        fingerprints: Fingerprint of whatever the pictures rest on, by what it is.
     """
 
     resolution: int
     deterministic: bool
-    fingerprints: dict[str, str]
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprint of whatever the pictures rest on, by what it is."""
+        ...
 
     def pictures(self, waveform_BT: Tensor, keys: Sequence[str], draws: int, seed: int) -> Tensor:
         """Pictures, uint8 (B, draws, 3, H, W), on the CPU.

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from drawing import tiny_generator
 from looked_up import sounds_of, tiny_hearing
@@ -9,6 +10,7 @@ from manifolds import save_audio, save_autoencoder
 from sound2scene import defaults
 from sound2scene.methods import named
 from sound2scene.methods.floors import ClassMean, Shuffled
+from sound2scene.methods.folder import PictureFolder
 from sound2scene.methods.manifold import Manifold
 from sound2scene.methods.named import KINDS, Setting, method_of, methods_of, read_word
 from sound2scene.methods.nearest import Nearest
@@ -28,8 +30,9 @@ CLASSES = {
     "nearest": Nearest,
     "shuffled": Shuffled,
     "class_mean": ClassMean,
+    "folder": PictureFolder,
 }
-OF_DATA = ["real", "ceiling", "nearest", "shuffled", "class_mean"]
+OF_DATA = ["real", "ceiling", "nearest", "shuffled", "class_mean", "folder"]
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,10 @@ def words(tiny_image_encoder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     generator = f"generator={tiny_generator(folder / 'generator', tiny_image_encoder)}"
     autoencoder = save_autoencoder(folder / "autoencoder")
     network = save_audio(folder / "manifold", autoencoder)
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    for number in range(9):
+        Image.new("RGB", (20, 16), (20 * number, 0, 0)).save(pictures / f"test-{number:03d}.png")
     s2i = audio_artifact(folder / "s2i-audio")
     s2i_generator = generator_artifact(folder / "s2i-generator", s2i)
     return {
@@ -51,6 +58,7 @@ def words(tiny_image_encoder: Path, tmp_path_factory: pytest.TempPathFactory) ->
         "nearest": f"nearest:{audio}",
         "shuffled": f"shuffled:{generator},{audio}",
         "class_mean": "class_mean",
+        "folder": f"folder:path={pictures}",
     }
 
 
@@ -127,6 +135,7 @@ def test_a_word_says_label_kind_and_keys(word: str, label: str, kind: str, setti
         ("s2i:x", r"key 'x' without a value; s2i has audio, generator$"),
         ("s2i:audio=x,audio=y", r"key 'audio' given twice; s2i has"),
         ("real:generator=x", r"key 'generator' unknown; real has no keys$"),
+        ("folder", r"^method 'folder': no path; give it as in folder:path=\.\.\.$"),
         ("../a=s2i", r"^method '\.\./a=s2i': label '\.\./a'; give up to 64 letters"),
         ("=s2i", r"label ''; give up to"),
     ],

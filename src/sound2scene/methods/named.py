@@ -14,6 +14,7 @@ from sound2scene.data.batches.frozen_encoder import Features, FrozenFeatures
 from sound2scene.data.shards.read import Folder, ShardDataset
 from sound2scene.devices import device_named
 from sound2scene.methods.floors import ClassMean, Shuffled
+from sound2scene.methods.folder import PictureFolder
 from sound2scene.methods.hearing import FrozenAudioEncoder
 from sound2scene.methods.manifold import Manifold
 from sound2scene.methods.nearest import Nearest
@@ -207,6 +208,12 @@ def _class_mean(_: Mapping[str, str], setting: Setting) -> Method:
     return ClassMean(setting.clips, setting.training, *means)
 
 
+def _folder(keys: Mapping[str, str], setting: Setting) -> Method:
+    clips = setting.clips
+    named = (clips.key(position) for position in range(len(clips)))
+    return PictureFolder(keys["path"], named, setting.resolution)
+
+
 _AUDIO, _GENERATOR = {"audio_encoder": defaults.AUDIO_ENCODER}, {"generator": defaults.GENERATOR}
 _MANIFOLD = {"audio_network": defaults.MANIFOLD_AUDIO, "autoencoder": defaults.MANIFOLD_AUTOENCODER}
 _S2I = {"audio": defaults.S2I_AUDIO, "generator": defaults.S2I_GENERATOR}
@@ -229,4 +236,5 @@ KINDS = {
         of_data=True,
     ),
     "class_mean": Kind({}, _class_mean, of_data=True),
+    "folder": Kind({"path": None}, _folder, of_data=True),
 }
