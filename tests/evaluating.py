@@ -11,7 +11,7 @@ from sound2scene import artifacts
 from sound2scene.models.audio_encoder import AudioEncoder
 from tiny import NET, Z_DIM, tiny_dataset, tiny_encoder
 
-CLIPS = 75  # three blocks, the last not full
+CLIPS = 37  # two blocks, the second not full
 
 
 class Trial(NamedTuple):
@@ -19,9 +19,10 @@ class Trial(NamedTuple):
 
     Attributes:
         folder: Where it all lies.
-        shards: Dataset of 75 test clips.
+        shards: Dataset of 37 test clips.
         protocol: File of the protocol.
-        words: Method words: the paper's, with its artifacts.
+        ours: Word of the paper's method with its artifacts.
+        ceiling: Word of pictures from the true z_image by the same generator.
         encoder: Artifact of the image encoder.
     """
 
@@ -29,6 +30,7 @@ class Trial(NamedTuple):
     shards: Path
     protocol: Path
     ours: str
+    ceiling: str
     encoder: Path
 
 
@@ -64,7 +66,7 @@ def made_trial(folder: Path, **protocol: Any) -> Trial:
     path = folder / "protocol.yaml"
     path.write_text(yaml.safe_dump(settings | protocol))
     ours = f"ours=sound2scene:audio_encoder={audio_encoder},generator={generator}"
-    return Trial(folder, shards, path, ours, encoder)
+    return Trial(folder, shards, path, ours, f"ceiling:generator={generator}", encoder)
 
 
 def order(trial: Trial, output: Path, *more: str) -> list[str]:

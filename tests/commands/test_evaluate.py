@@ -30,7 +30,7 @@ def whole(trial: Trial, tmp_path_factory: pytest.TempPathFactory) -> Path:
             [
                 "evaluate",
                 trial.ours,
-                "ceiling",
+                trial.ceiling,
                 *order(trial, output),
             ]
         )
@@ -68,14 +68,14 @@ def test_every_figure_has_its_network_its_number_and_an_interval_around_it(whole
     for name, one in found.items():
         if not name.startswith("KID"):
             assert one["low"] <= one["value"] <= one["high"], name
-    assert found["FID / judge-resnet18_32px, 75 real own"]["n"] == 2 * CLIPS
+    assert found["FID / judge-resnet18_32px, 37 real own"]["n"] == 2 * CLIPS
     assert found["class recall at 1 / judge-resnet18_32px"]["n"] == CLIPS
 
 
 def test_real_pictures_are_always_measured_and_are_as_good_as_real_ones(whole: Path) -> None:
     real = figures(whole)["real"]
-    assert real["FID / judge-resnet18_32px, 75 real own"]["value"] == pytest.approx(0, abs=1e-3)
-    assert real["precision / judge-resnet18_32px, 75 real own"]["value"] == 1
+    assert real["FID / judge-resnet18_32px, 37 real own"]["value"] == pytest.approx(0, abs=1e-3)
+    assert real["precision / judge-resnet18_32px, 37 real own"]["value"] == 1
     assert real["instance recall at 1 / own_encoder_small64"]["value"] == 1
 
 
@@ -134,7 +134,7 @@ def test_another_seed_or_another_network_is_another_protocol(
     [
         (["ours"], "unknown kind 'ours'"),
         (["class_mean", "--network", "judge"], "--network judge: is no NAME=PATH"),
-        (["class_mean", "--network", "clip=x"], "--network clip: the protocol has judge, encoder"),
+        (["class_mean", "--network", "clip=x"], "--network clip: the protocol has encoder, judge"),
         (["class_mean", "--split", "tset"], "no split 'tset'"),
         (["class_mean", "--network", "judge=nowhere"], "nowhere: no artifact"),
     ],
@@ -167,7 +167,7 @@ def test_a_protocol_for_other_classes_and_one_that_wants_hygiene_are_refused(
 def test_the_table_is_printed(trial: Trial, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "class_mean", *order(trial, tmp_path / "result.json")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert re.match(r"protocol protocol \(\w{8}\), 75 clips of the split test of ", lines[0])
+    assert re.match(r"protocol protocol \(\w{8}\), 37 clips of the split test of ", lines[0])
     assert lines[1].split()[:3] == ["method", "R@1", "↑"]
     assert [line.split()[0] for line in lines[2:4]] == ["class_mean", "real"]
 
@@ -192,9 +192,9 @@ def _killed(words: list[str], after: int) -> None:
 def test_two_kills_and_two_processes_leave_no_trace_in_the_figures(
     trial: Trial, whole: Path, tmp_path: Path
 ) -> None:
-    words = ["evaluate", trial.ours, "ceiling"]
+    words = ["evaluate", trial.ours, trial.ceiling]
     killed, pair = tmp_path / "killed" / "result.json", tmp_path / "pair" / "result.json"
-    for after in (2, 3):
+    for after in (1, 2):
         assert forked.run(_killed, [*words, *order(trial, killed)], after).status == -signal.SIGKILL
         assert not killed.exists()
     ended = forked.run(forked.command, *words, *order(trial, killed))

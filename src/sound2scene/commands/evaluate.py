@@ -77,10 +77,9 @@ def _evaluated(methods: list[str], order: Order) -> int:
     from sound2scene.commands.evaluation_files import write
     from sound2scene.commands.evaluation_run import Wanted
     from sound2scene.commands.evaluation_run import evaluate as run
-    from sound2scene.data.hygiene import left_out_of
 
     protocol = protocol_of(order)
-    left_out = {} if order.leave_out is None else left_out_of(order.leave_out, order.data, protocol.split)
+    left_out = {} if order.leave_out is None else _left_out(order.leave_out, order.data, protocol.split)
     wanted = Wanted(
         methods,
         order.data,
@@ -97,6 +96,18 @@ def _evaluated(methods: list[str], order: Order) -> int:
         return 0
     write(order.output, order.protocol, wanted, found)
     return _told(order.output, found)
+
+
+def _left_out(path: Path, data: str, split: str) -> dict[str, str]:
+    from sound2scene.data.hygiene import read_hygiene
+    from sound2scene.data.shards.read import Folder
+    from sound2scene.types import InputError
+
+    hygiene = read_hygiene(path)
+    hygiene.check(Folder(data).fingerprints(), data)
+    if hygiene.split != split:
+        raise InputError(f"{path}: is of the split {hygiene.split}; run `sound2scene hygiene` on {split}")
+    return hygiene.left_out
 
 
 def protocol_of(order: Order) -> Protocol:

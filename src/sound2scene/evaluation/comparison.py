@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sound2scene.evaluation.estimates import Figure, difference
+from sound2scene.evaluation.estimates import Figure, apart
 from sound2scene.evaluation.published import PublishedTable
 from sound2scene.evaluation.result import Result, as_figure
 from sound2scene.types import InputError
 
 _DIGITS = {"FID": 2, "KID": 4, "inception score": 2, "CMMD": 3}
 _SHORT = {"inception score": "IS", "similarity to the real picture": "to the real picture"}
-_P_FLOOR = 0.001
 
 
 class Row(NamedTuple):
@@ -148,12 +147,11 @@ def _cell(figure: Figure | None, intervals: bool) -> str:
 
 
 def _difference(one: Figure | None, other: Figure | None) -> str:
-    found = None if one is None or other is None else difference(one, other)
+    found = None if one is None or other is None else apart(one, other)
     if one is None or found is None:
         return ""
-    low, high = (_number(one.name, end, signed=True) for end in (found.low, found.high))
-    p = f"p < {_P_FLOOR}" if found.p < _P_FLOOR else f"p = {found.p:.3f}"
-    return f"{_number(one.name, found.value, signed=True)} [{low}, {high}], {p}"
+    value, low, high = (_number(one.name, number, signed=True) for number in found.estimate[:3])
+    return f"{value} [{low}, {high}], p = {found.p:.3f}"
 
 
 def _number(name: str, value: float, signed: bool = False) -> str:

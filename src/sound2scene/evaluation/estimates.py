@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from sound2scene.metrics.intervals import Z, resamples
+from sound2scene.metrics.intervals import Difference, Z, difference, interval, resamples
 
 Better = Literal["higher", "lower"]
 
@@ -37,6 +36,20 @@ class Figure(NamedTuple):
     high: float | None
     items: int
     resampled: tuple[float, ...]
+
+
+class Whole(NamedTuple):
+    """A figure of a set of pictures.
+
+    Attributes:
+        value: The figure.
+        found_R: The same of each resample.
+        items: Number of pictures.
+    """
+
+    value: float
+    found_R: Tensor
+    items: int
 
 
 class Dice:
@@ -73,21 +86,12 @@ class Dice:
             float(filled_N[row_N].sum() / weight_N[row_N].sum().clamp(min=1))
             for row_N in resamples(self.clips, self.means, self.seed)
         ]
-        ends = torch.quantile(torch.tensor(found, dtype=torch.float64), torch.tensor([0.025, 0.975]).double())
-        value = float(value_N[known_N].mean())
-        low, high = float(ends[0]), float(ends[1])
-        return Figure(name, network, better, value, low, high, int(known_N.sum()), tuple(found))
+        items = int(known_N.sum())
+        estimate = interval(float(value_N[known_N].mean()), torch.tensor(found), items)
+        return Figure(name, network, better, *estimate, tuple(found))
 
-    def whole(
-        self,
-        name: str,
-        network: str,
-        figure: Callable[[Tensor], float],
-        there_N: Tensor,
-        items: int,
-        better: Better = "higher",
-    ) -> Figure:
-        """A figure of a set of clips, with an interval of 1.96 standard deviations over resamples.
+    def whole(self, name: str, network: str, whole: Whole, better: Better = "higher") -> Figure:
+        """A figure of a set of pictures, with an interval of 1.96 standard deviations over resamples.
 
         A resample holds some clips twice, from which distances between sets grow: the deviations are right,
         the middle is not. So the interval lies around the figure itself.
@@ -95,44 +99,43 @@ class Dice:
         Args:
             name: What it is.
             network: By what network.
-            figure: The figure over the clips of these positions, which may come more than once.
-            there_N: Whether a method has a picture of each clip.
-            items: Number of pictures.
+            whole: The figure, and the same of each resample of the clips.
             better: Which values are better.
         """
-        value = figure(there_N.nonzero()[:, 0])
-        found = [figure(row_N[there_N[row_N]]) for row_N in resamples(self.clips, self.sets, self.seed)]
-        if len(found) < 2:
+        value, found_R, items = whole
+        if len(found_R) < 2:
             return Figure(name, network, better, value, None, None, items, ())
-        spread = Z * float(torch.tensor(found, dtype=torch.float64).std())
-        return Figure(name, network, better, value, value - spread, value + spread, items, tuple(found))
+        spread = Z * float(found_R.double().std())
+        return Figure(
+            name, network, better, value, value - spread, value + spread, items, tuple(found_R.tolist())
+        )
+
+    def resampled(self, figures: Callable[[Iterator[Tensor]], Tensor], there_N: Tensor, draws: int) -> Tensor:
+        """A figure of each resample of the clips, (R,); empty where none are asked for.
+
+        Args:
+            figures: Gives it of resamples, each the positions of its pictures among those that are there.
+            there_N: Whether a method has pictures of each clip.
+            draws: How many of each.
+        """
+        return figures(self._rows(there_N, draws)) if self.sets else torch.empty(0)
+
+    def _rows(self, there_N: Tensor, draws: int) -> Iterator[Tensor]:
+        place_N = there_N.long().cumsum(0) - 1
+        draw_J = torch.arange(draws)
+        for row_N in resamples(self.clips, self.sets, self.seed):
+            chosen_M = place_N[row_N[there_N[row_N]]]
+            yield (chosen_M[:, None] * draws + draw_J).flatten()
 
 
-class Difference(NamedTuple):
-    """How far one method is from another on the same clips.
-
-    Attributes:
-        value: First figure less second.
-        low: Lower end of its 95 % interval.
-        high: Upper end.
-        p: Two-sided: how often chance would give as much where the two are alike.
-    """
-
-    value: float
-    low: float
-    high: float
-    p: float
-
-
-def difference(one: Figure, other: Figure) -> Difference | None:
+def apart(one: Figure, other: Figure) -> Difference | None:
     """The paired difference of two figures; None where one has no resamples or they are not alike."""
     if not one.resampled or len(one.resampled) != len(other.resampled):
         return None
-    apart_R = torch.tensor(one.resampled, dtype=torch.float64) - torch.tensor(
-        other.resampled, dtype=torch.float64
-    )
-    value, spread = one.value - other.value, float(apart_R.std())
-    if spread == 0:
-        return Difference(value, value, value, 1.0 if value == 0 else 0.0)
-    p = math.erfc(abs(value) / spread / math.sqrt(2))
-    return Difference(value, value - Z * spread, value + Z * spread, p)
+    return difference(one.value, other.value, _centred(one), _centred(other), min(one.items, other.items))
+
+
+def _centred(figure: Figure) -> Tensor:
+    """Resamples around the figure itself; see :meth:`Dice.whole`."""
+    found_R = torch.tensor(figure.resampled, dtype=torch.float64)
+    return found_R - found_R.mean() + figure.value

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from sound2scene.evaluation.estimates import Dice, Figure
+from sound2scene.evaluation.estimates import Dice, Figure, Whole
 from sound2scene.evaluation.networks import Seeing, scene_of_rows
 from sound2scene.evaluation.protocol import Protocol
-from sound2scene.metrics.classes import inception_score, label_ranks, paired_cosines
-from sound2scene.metrics.frechet import frechet, moments_of
+from sound2scene.metrics.classes import (
+    inception_score,
+    label_ranks,
+    paired_cosines,
+    resampled_inception_score,
+    wanted_found,
+)
+from sound2scene.metrics.frechet import frechet, moments_of, resampled_frechet
 from sound2scene.metrics.kernel import cmmd, kid
 from sound2scene.metrics.prdc import prdc
 from sound2scene.metrics.retrieval import instance_ranks
@@ -74,6 +81,10 @@ def _classes(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | Non
         for k in asked.protocol.class_ks:
             hit_M = (rank_M < k).double().view(-1, draws).mean(1)
             yield asked.dice.mean(f"class recall at {k}", seeing.protocol, _at(hit_M, known_N))
+        if asked.scene is not None and (mixed_N := there_N & (asked.scene.present_BK.sum(1) > 1)).any():
+            wanted_MK = (asked.scene.present_BK[mixed_N] > 0).repeat_interleave(draws, dim=0)
+            found_M = wanted_found(scores_NJK[mixed_N].flatten(0, 1), wanted_MK).view(-1, draws).mean(1)
+            yield asked.dice.mean("classes of a mixture", seeing.protocol, _at(found_M, mixed_N))
 
 
 def _instances(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None]:
@@ -105,28 +116,22 @@ def _sets(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None]:
     """Distances between the drawn pictures and the real ones as sets, and their variety."""
     protocol, dice = asked.protocol, asked.dice
     for name in protocol.sets:
-        feature_NJD = _needed(rows(name, "feature")).double()
+        feature_NJD, network = _needed(rows(name, "feature")), asked.networks[name].protocol
+        drawn_MD, draws = feature_NJD[there_N].flatten(0, 1).double(), feature_NJD.shape[1]
         real_MD = _needed(asked.reference(name, "feature"))[:, 0].double()
-        items, network = int(there_N.sum()) * feature_NJD.shape[1], asked.networks[name].protocol
-        against = f"{network}, {len(real_MD)} real {protocol.reference}"
-        real_moments = moments_of(real_MD)
-
-        def fid(chosen_M: Tensor, feature_NJD: Tensor = feature_NJD, real: object = real_moments) -> float:
-            return frechet(moments_of(feature_NJD[chosen_M].flatten(0, 1)), real)
-
-        yield dice.whole("FID", against, fid, there_N, items, "lower")
-        drawn_MD = feature_NJD[there_N].flatten(0, 1)
-        if protocol.kid_subset and min(len(drawn_MD), len(real_MD)) >= protocol.kid_subset:
+        items, against = len(drawn_MD), f"{network}, {len(real_MD)} real {protocol.reference}"
+        real = moments_of(real_MD)
+        found_R = dice.resampled(partial(resampled_frechet, real, drawn_MD), there_N, draws)
+        yield dice.whole("FID", against, Whole(frechet(real, moments_of(drawn_MD)), found_R, items), "lower")
+        if protocol.kid_subset and min(items, len(real_MD)) >= protocol.kid_subset:
             value = kid(real_MD, drawn_MD, protocol.kid_subsets, protocol.kid_subset, protocol.seed)
             # Kernels of a picture with itself, which resamples are full of, would not be unbiased.
             yield Figure("KID", against, "lower", value, None, None, items, ())
         if (scores_NJK := rows(name, "scores")) is not None:
-            yield dice.whole("inception score", network, _score_of(scores_NJK), there_N, items)
+            scores_MK = scores_NJK[there_N].flatten(0, 1)
+            found_R = dice.resampled(partial(resampled_inception_score, scores_MK), there_N, draws)
+            yield dice.whole("inception score", network, Whole(inception_score(scores_MK), found_R, items))
         yield from _prdc(asked, against, real_MD, drawn_MD, there_N)
-
-
-def _score_of(scores_NJK: Tensor) -> Callable[[Tensor], float]:
-    return lambda chosen_M: inception_score(scores_NJK[chosen_M].flatten(0, 1))
 
 
 def _prdc(
@@ -172,27 +177,28 @@ def _scenes(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None
     }
     for figure, value_N in means.items():
         yield asked.dice.mean(figure, network, value_N)
+    single_N = there_N & one_N
+    read_M, wanted_M = (_chosen(scene, single_N.repeat_interleave(draws)) for scene in (read, true_M))
     for place in _PLACES:
-        yield asked.dice.whole(
-            f"{place}, rank correlation",
-            network,
-            _rank_of(read, true_M, draws, place),
-            there_N & one_N,
-            int((there_N & one_N).sum()) * draws,
-        )
+        found_R = asked.dice.resampled(partial(_ranks, read_M, wanted_M, place), single_N, draws)
+        whole = Whole(_rank(read_M, wanted_M, place), found_R, len(read_M.background_B))
+        yield asked.dice.whole(f"{place}, rank correlation", network, whole)
 
 
 def _share(right_NJ: Tensor, left_out_N: Tensor) -> Tensor:
     return right_NJ.double().mean(1).masked_fill(left_out_N, torch.nan)
 
 
-def _rank_of(read: Scene, true: Scene, draws: int, place: str) -> Callable[[Tensor], float]:
-    def rank(chosen_M: Tensor) -> float:
-        flat_M = (chosen_M[:, None] * draws + torch.arange(draws)).flatten()
-        of_read, of_true = (Scene(*(part[flat_M] for part in scene)) for scene in (read, true))
-        return scene_figures(of_read, of_true)[f"{place}_rank"]
+def _rank(read: Scene, true: Scene, place: str) -> float:
+    return scene_figures(read, true)[f"{place}_rank"]
 
-    return rank
+
+def _ranks(read: Scene, true: Scene, place: str, rows: Iterator[Tensor]) -> Tensor:
+    return torch.tensor([_rank(_chosen(read, row_M), _chosen(true, row_M), place) for row_M in rows])
+
+
+def _chosen(scene: Scene, row_M: Tensor) -> Scene:
+    return Scene(*(part[row_M] for part in scene))
 
 
 def _at(value_M: Tensor, there_N: Tensor) -> Tensor:
