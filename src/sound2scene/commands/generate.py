@@ -11,21 +11,26 @@ from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
 from sound2scene.commands.picture_order import (
     NETWORKS,
     USUAL,
+    USUAL_KIND,
     Asked,
+    DrawnBy,
     Layout,
     Order,
     Settings,
     check_same,
+    drawn_by,
     ordered_again,
     sounds_of,
 )
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from sound2scene.commands.picture_files import Heard, PictureFiles
     from sound2scene.commands.picture_record import Drawn
     from sound2scene.methods.sound2scene import SoundToScene
+    from sound2scene.protocols import Method
     from sound2scene.types import Rejected
 
 MOST_DRAWS = 1024  # of 128 px, side by side, which viewers of PNG still open
@@ -42,6 +47,7 @@ def generate(
     draws: Annotated[int, Option("-n", between=(1, MOST_DRAWS))] = USUAL["draws"],
     seed: Seed = USUAL["seed"],
     truncation: Annotated[float, Option(between=(0, 1))] = USUAL["truncation"],
+    method: Annotated[str | None, Option(metavar="WORD")] = None,
     audio_encoder: Path = NETWORKS[0],
     generator: Path = NETWORKS[1],
     device: str | None = None,
@@ -58,6 +64,7 @@ def generate(
         draws: Pictures per sound.
         seed: Seed of the noise.
         truncation: How much of the noise is kept; 1 truncates nothing, 0 leaves its mean.
+        method: KIND[:KEY=VALUE,...], as in `manifold:autoencoder=FOLDER`; sound2scene by default.
         audio_encoder: Artifact of the audio encoder.
         generator: Artifact of a generator for the same image encoder.
         device: Device, as torch names it; by default a GPU where there is one.
@@ -67,7 +74,7 @@ def generate(
 
     artifacts.admit(*(admit or ()))
     settings = Settings(seed=seed, draws=draws, truncation=truncation, layout=layout)
-    order = Order([], settings, (audio_encoder, generator), device)
+    order = Order([], settings, drawn_by(method, audio_encoder, generator), device)
     if again is None:
         order = order._replace(asked=sounds_of(files, list_))
     else:
@@ -77,11 +84,10 @@ def generate(
 
 def _carried_out(order: Order, folder: Path) -> int:
     from sound2scene.commands.picture_files import PictureFiles
-    from sound2scene.methods.sound2scene import SoundToScene
 
-    scene = SoundToScene(str(order.networks[0]), str(order.networks[1]), order.device)
+    scene = _scene(order.by, order.settings, order.device)
     if order.record is not None:
-        check_same(order, scene)
+        check_same(order, scene.fingerprints)
     writer = PictureFiles(folder, order.settings["layout"], _about(order.settings))
     rejected = writer.write(draw_files(scene, order.asked, order.settings))
     if writer.sounds:
@@ -90,7 +96,57 @@ def _carried_out(order: Order, folder: Path) -> int:
     return 1 if rejected else 0
 
 
-def draw_files(scene: SoundToScene, asked: Sequence[Asked], settings: Settings) -> Iterator[Heard | Rejected]:
+class WithoutLatents:
+    """A method without a latent between sound and picture, drawn as `SoundToScene` is.
+
+    Draw j has the same chance for every sound, as everywhere in `generate`: its method is told one key for
+    all of them.
+
+    Args:
+        method: The method.
+        device: Where it draws.
+
+    Attributes:
+        familiar: Nobody knows which sounds lie far.
+        fingerprints: Fingerprints of its networks.
+    """
+
+    familiar = None
+
+    def __init__(self, method: Method, device: torch.device) -> None:
+        self.device, self.fingerprints = device, method.fingerprints
+        self._method = method
+
+    def encode(self, waveform_BT: Tensor) -> Tensor:
+        """The sounds themselves."""
+        return waveform_BT
+
+    def draw(self, waveform_BT: Tensor, draws: int, seed: int, truncation: float) -> Tensor:
+        """Pictures of sounds, uint8 (B, draws, 3, H, W)."""
+        assert truncation == 1, "another one is refused before"
+        return self._method.pictures(waveform_BT, [""] * len(waveform_BT), draws, seed)
+
+
+def _scene(by: DrawnBy, settings: Settings, device: str | None) -> SoundToScene | WithoutLatents:
+    from sound2scene.devices import device_named
+    from sound2scene.methods import sound2scene
+    from sound2scene.methods.named import Setting, Word, made
+    from sound2scene.types import InputError
+
+    networks = {key: str(network) for key, network in by.networks.items()}
+    if by.kind == USUAL_KIND:
+        return sound2scene.SoundToScene(networks["audio_encoder"], networks["generator"], device)
+    if settings["truncation"] != 1:
+        raise InputError(
+            f"--truncation {settings['truncation']:g}: {by.kind} has no noise to truncate; leave it out"
+        )
+    named = made(Word(by.kind, by.kind, networks), Setting(device=device))
+    return WithoutLatents(named.method, device_named(device))
+
+
+def draw_files(
+    scene: SoundToScene | WithoutLatents, asked: Sequence[Asked], settings: Settings
+) -> Iterator[Heard | Rejected]:
     """Read and draw files in batches, in their order; one that cannot be read comes back with the reason.
 
     Args:
@@ -108,7 +164,9 @@ def draw_files(scene: SoundToScene, asked: Sequence[Asked], settings: Settings) 
             progress.update(len(part))
 
 
-def _batch(scene: SoundToScene, part: Sequence[Asked], settings: Settings) -> Iterator[Heard | Rejected]:
+def _batch(
+    scene: SoundToScene | WithoutLatents, part: Sequence[Asked], settings: Settings
+) -> Iterator[Heard | Rejected]:
     from sound2scene.commands.picture_files import Heard
     from sound2scene.figures.drawn import DrawnSound
     from sound2scene.types import Rejected
@@ -125,7 +183,7 @@ def _batch(scene: SoundToScene, part: Sequence[Asked], settings: Settings) -> It
 
 
 def _drawn(
-    scene: SoundToScene, heard: list[Tensor], settings: Settings
+    scene: SoundToScene | WithoutLatents, heard: list[Tensor], settings: Settings
 ) -> Iterator[tuple[Tensor, float | None, bool | None]]:
     """Pictures of each sound, how near it lies to familiar ones, and whether that is far."""
     import torch
@@ -164,20 +222,25 @@ def _about(settings: Settings) -> str:
     return f"seed {settings['seed']}, truncation {settings['truncation']:g}"
 
 
-def _record(writer: PictureFiles, rejected: Sequence[Rejected], order: Order, scene: SoundToScene) -> None:
-    from sound2scene.commands.picture_record import Network, Unreadable, write_record
+def _record(
+    writer: PictureFiles, rejected: Sequence[Rejected], order: Order, scene: SoundToScene | WithoutLatents
+) -> None:
+    from sound2scene.commands.picture_record import Network, Painter, Unreadable, write_record
 
-    audio_encoder, generator = (
-        Network(folder=str(folder), fingerprint=scene.fingerprints[name])
-        for name, folder in zip(("audio_encoder", "generator"), order.networks, strict=True)
-    )
+    networks = {
+        key: Network(folder=str(network), fingerprint=scene.fingerprints[key])
+        for key, network in order.by.networks.items()
+    }
     unreadable = [Unreadable(file=one.key, reason=one.reason) for one in rejected]
-    device = str(scene.device)
-    write_record(writer.folder, order.settings, device, (audio_encoder, generator), writer.sounds, unreadable)
+    painter = Painter(kind=order.by.kind, networks=networks)
+    write_record(writer.folder, order.settings, str(scene.device), painter, writer.sounds, unreadable)
 
 
 def _tell(
-    writer: PictureFiles, rejected: Sequence[Rejected], settings: Settings, scene: SoundToScene
+    writer: PictureFiles,
+    rejected: Sequence[Rejected],
+    settings: Settings,
+    scene: SoundToScene | WithoutLatents,
 ) -> None:
     """Say what was drawn, what could not be, and what means little."""
     from sound2scene.commands.picture_files import GRID_DRAWS, GRID_ROWS
@@ -196,7 +259,7 @@ def _tell(
         print(f"{writer.pages[0]}: shows the first {GRID_DRAWS} of {draws} draws")
 
 
-def _tell_far(far: Sequence[Drawn], writer: PictureFiles, scene: SoundToScene) -> None:
+def _tell_far(far: Sequence[Drawn], writer: PictureFiles, scene: SoundToScene | WithoutLatents) -> None:
     from sound2scene.commands.picture_record import RECORD
 
     usual = "" if scene.familiar is None else f", 95 % of them reach {scene.familiar.cosine:.3f}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
@@ -12,7 +12,6 @@ from sound2scene import defaults
 
 if TYPE_CHECKING:
     from sound2scene.commands.picture_record import PictureRecord
-    from sound2scene.methods.sound2scene import SoundToScene
 
 Layout = Literal["files", "strip", "grid"]
 
@@ -27,6 +26,7 @@ class Settings(TypedDict):
 
 
 USUAL = Settings(seed=0, draws=8, truncation=1.0, layout="strip")
+USUAL_KIND, PAIR = "sound2scene", ("audio_encoder", "generator")
 NETWORKS = (Path(defaults.AUDIO_ENCODER), Path(defaults.GENERATOR))
 
 
@@ -44,22 +44,62 @@ class Asked(NamedTuple):
     sha256: str | None = None
 
 
+class DrawnBy(NamedTuple):
+    """What draws.
+
+    Attributes:
+        kind: Kind of the method; see `sound2scene.methods.named.KINDS`.
+        networks: Folder of each of its artifacts, by its key.
+        is_given: Whether anything of that was asked for.
+    """
+
+    kind: str
+    networks: dict[str, Path]
+    is_given: bool
+
+
 class Order(NamedTuple):
-    """What is to be drawn, how, with what and where.
+    """What is to be drawn, how, by what and where.
 
     Attributes:
         asked: The sounds.
         settings: How.
-        networks: Artifacts of audio encoder and generator.
+        by: By what.
         device: Where, as torch names it.
         record: What was drawn before, where it is to be drawn again.
     """
 
     asked: list[Asked]
     settings: Settings
-    networks: tuple[Path, Path]
+    by: DrawnBy
     device: str | None
     record: PictureRecord | None = None
+
+
+def drawn_by(word: str | None, audio_encoder: Path, generator: Path) -> DrawnBy:
+    """What draws, as it was asked for.
+
+    Args:
+        word: Word of a method, or None.
+        audio_encoder: Artifact of the audio encoder, where no word is given.
+        generator: Artifact of the generator.
+
+    Raises:
+        InputError: If the word is none, or artifacts are named beside it.
+    """
+    pair = (audio_encoder, generator)
+    if word is None:
+        return DrawnBy(USUAL_KIND, dict(zip(PAIR, pair, strict=True)), pair != NETWORKS)
+    from sound2scene.methods.named import read_word
+    from sound2scene.types import InputError
+
+    if pair != NETWORKS:
+        raise InputError(
+            f"--method {word}: names its artifacts itself, as in sound2scene:generator=FOLDER; leave out "
+            "--audio-encoder and --generator"
+        )
+    read = read_word(word)
+    return DrawnBy(read.kind, {key: Path(value) for key, value in read.settings.items()}, True)
 
 
 def sounds_of(paths: Sequence[Path] | None, list_file: Path | None = None) -> list[Asked]:
@@ -124,32 +164,53 @@ def ordered_again(path: Path, order: Order, more: bool) -> Order:
             raise InputError(f"--{name} {value}: --again draws with {before}, as {path} says; leave it out")
     base = Path(record["cwd"])
     asked = [Asked(base / one["file"], one["name"], one["sha256"]) for one in record["sounds"]]
-    folders = (record["audio_encoder"]["folder"], record["generator"]["folder"])
-    audio_encoder, generator = (
-        base / folder if given == default else given
-        for given, default, folder in zip(order.networks, NETWORKS, folders, strict=True)
-    )
-    return Order(asked, settings, (audio_encoder, generator), order.device or record["device"], record)
+    return Order(asked, settings, _by_again(path, record, order.by), order.device or record["device"], record)
 
 
-def check_same(order: Order, scene: SoundToScene) -> None:
+def _by_again(path: Path, record: PictureRecord, by: DrawnBy) -> DrawnBy:
+    """What drew a record's pictures, in the folders where it lies today."""
+    from sound2scene.commands.picture_record import method_in
+    from sound2scene.methods.named import KINDS
+    from sound2scene.types import InputError
+
+    before = method_in(record)
+    usual = KINDS[before["kind"]].keys if before["kind"] in KINDS else {}
+    if usual.keys() != before["networks"].keys():
+        raise InputError(
+            f"{path}: drawn by {before['kind'][:40]!r}, which this version cannot draw again; draw anew"
+        )
+    if by.is_given and by.kind != before["kind"]:
+        raise InputError(
+            f"--method {by.kind}: --again draws with {before['kind']}, as {path} says; leave it out"
+        )
+    networks = {key: Path(record["cwd"]) / network["folder"] for key, network in before["networks"].items()}
+    if by.is_given:
+        moved = {key: folder for key, folder in by.networks.items() if str(folder) != usual[key]}
+        networks |= moved
+    return DrawnBy(before["kind"], networks, by.is_given)
+
+
+def check_same(order: Order, fingerprints: Mapping[str, str]) -> None:
     """Refuse other networks than a record's; say on standard error where other software may move a pixel.
+
+    Args:
+        order: What is to be drawn again.
+        fingerprints: Those of the networks at hand, by key.
 
     Raises:
         InputError: If a network is another one.
     """
-    from sound2scene.commands.picture_record import other_versions
+    from sound2scene.commands.picture_record import method_in, other_versions
     from sound2scene.types import InputError
 
     assert order.record is not None
-    for name, folder, drawn in (
-        ("audio_encoder", order.networks[0], order.record["audio_encoder"]),
-        ("generator", order.networks[1], order.record["generator"]),
-    ):
-        if (found := scene.fingerprints[name]) != drawn["fingerprint"]:
+    kind = order.by.kind
+    for key, drawn in method_in(order.record)["networks"].items():
+        if (found := fingerprints[key]) != drawn["fingerprint"]:
+            option = f"--{key.replace('_', '-')}" if kind == USUAL_KIND else f"--method {kind}:{key}="
             raise InputError(
-                f"{folder}: has the fingerprint {found[:12]}, and the pictures were drawn with "
-                f"{drawn['fingerprint'][:12]}; give --{name.replace('_', '-')} that one's folder"
+                f"{order.by.networks[key]}: has the fingerprint {found[:12]}, and the pictures were drawn "
+                f"with {drawn['fingerprint'][:12]}; give {option} that one's folder"
             )
     if others := other_versions(order.record):
         words = f"drawn with {', '.join(others)}; pixels may differ in their last bits"

@@ -16,7 +16,7 @@ from typing import Annotated, NotRequired, TypedDict
 from msgspec import Meta
 
 from sound2scene import files
-from sound2scene.commands.picture_order import Layout, Settings
+from sound2scene.commands.picture_order import USUAL_KIND, Layout, Settings
 from sound2scene.records import Count, Record
 from sound2scene.types import InputError
 
@@ -72,8 +72,23 @@ class MadeHere(TypedDict):
     versions: dict[str, str]
 
 
+class Painter(TypedDict):
+    """The method that drew.
+
+    Attributes:
+        kind: Its kind, as `generate --method` names it.
+        networks: Its artifacts, by their keys.
+    """
+
+    kind: str
+    networks: dict[str, Network]
+
+
 class PictureRecord(MadeHere):
-    """What `pictures.json` says; relative paths in it count from `cwd`."""
+    """What `pictures.json` says; relative paths in it count from `cwd`.
+
+    Older ones have no `method`, but `audio_encoder` and `generator` of sound2scene.
+    """
 
     format: int
     seed: Count
@@ -81,8 +96,9 @@ class PictureRecord(MadeHere):
     truncation: Annotated[float, Meta(ge=0, le=1)]
     layout: Layout
     device: str
-    audio_encoder: Network
-    generator: Network
+    method: NotRequired[Painter]
+    audio_encoder: NotRequired[Network]
+    generator: NotRequired[Network]
     sounds: list[Drawn]
     unreadable: list[Unreadable]
 
@@ -104,7 +120,7 @@ def write_record(
     folder: Path,
     settings: Settings,
     device: str,
-    networks: tuple[Network, Network],
+    painter: Painter,
     sounds: Sequence[Drawn],
     unreadable: Sequence[Unreadable],
 ) -> None:
@@ -114,17 +130,16 @@ def write_record(
         folder: Folder of the pictures.
         settings: How they were drawn.
         device: Where.
-        networks: Audio encoder and generator.
+        painter: By what.
         sounds: What was drawn.
         unreadable: What could not be.
     """
-    record: PictureRecord = {
+    record: dict[str, object] = {
         "format": FORMAT,
         **made_here(),
         **settings,
         "device": device,
-        "audio_encoder": networks[0],
-        "generator": networks[1],
+        "method": painter,
         "sounds": list(sounds),
         "unreadable": list(unreadable),
     }
@@ -140,7 +155,18 @@ def read_record(path: Path) -> PictureRecord:
     Raises:
         InputError: If it is none.
     """
-    return _RECORD.read_in(path, RECORD)
+    record = _RECORD.read_in(path, RECORD)
+    if "method" not in record and not {"audio_encoder", "generator"} <= record.keys():
+        raise InputError(f"{path}: does not say what drew; {_RECORD.remedy}")
+    return record
+
+
+def method_in(record: PictureRecord) -> Painter:
+    """The method that drew what a record tells of."""
+    if "method" in record:
+        return record["method"]
+    pair = {"audio_encoder": record["audio_encoder"], "generator": record["generator"]}
+    return Painter(kind=USUAL_KIND, networks=pair)
 
 
 def versions() -> dict[str, str]:

@@ -126,7 +126,7 @@ def method_of(word: str, setting: Setting) -> NamedMethod:
     Raises:
         InputError: If the word is none, or what it names is missing or does not belong together.
     """
-    return _made(read_word(word), setting)
+    return made(read_word(word), setting)
 
 
 def methods_of(words: Sequence[str], setting: Setting) -> list[NamedMethod]:
@@ -145,7 +145,7 @@ def methods_of(words: Sequence[str], setting: Setting) -> list[NamedMethod]:
         raise InputError(
             f"methods: {', '.join(twice)} stands more than once; give each a label, as in mine={twice[0]}:..."
         )
-    return [_made(word, setting) for word in read]
+    return [made(word, setting) for word in read]
 
 
 def read_word(word: str) -> Word:
@@ -184,7 +184,8 @@ def _settings(word: str, name: str, text: str | None) -> dict[str, str]:
     return {key: value for key, value in settings.items() if value is not None}
 
 
-def _made(word: Word, setting: Setting) -> NamedMethod:
+def made(word: Word, setting: Setting) -> NamedMethod:
+    """The method of a word that was read; errors as for `method_of`."""
     kind = KINDS[word.kind]
     if kind.of_data and setting.shards is None:
         others = ", ".join(name for name, one in KINDS.items() if not one.of_data)
