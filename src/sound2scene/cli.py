@@ -25,6 +25,7 @@ RECIPES = {
 COMMANDS = {
     "prepare": "prepare",
     "verify": "verify",
+    "hygiene": "hygiene",
     "download": "download",
     "select": "select",
     "moments": "moments",
@@ -49,6 +50,7 @@ AGAIN = "run the same command again to go on"
 # What to do after Ctrl-C, unless the KeyboardInterrupt itself says so.
 GO_ON = {
     "prepare": AGAIN,
+    "hygiene": "run the same command again",
     "select": AGAIN,
     "download": AGAIN,
     "generate": "run the same command again",

@@ -199,6 +199,23 @@ def manifest(
     return _report(prepare.prepare_manifest(shards, source, val_share, seed))
 
 
+def clean(
+    source: str, *, shards: Output, leave_out: list[Path], workers: Workers = settings.TOY_WORKERS
+) -> int:
+    """A dataset again, without the clips that `sound2scene hygiene` found.
+
+    Args:
+        source: Folder or address of the dataset.
+        shards: Folder of the new shards.
+        leave_out: Files of `sound2scene hygiene`, one for each split.
+        workers: Processes.
+    """
+    from sound2scene.data import prepare
+    from sound2scene.data.hygiene import read_hygiene
+
+    return _report(prepare.prepare_clean(shards, source, [read_hygiene(path) for path in leave_out], workers))
+
+
 def _select_toy(
     folder: Path, world: tuple[Mapping[str, int], float, int, int], localizer: Path, output: Path
 ) -> None:
@@ -236,4 +253,5 @@ COMMAND: Command = {
     "vegas": vegas,
     "folder": folder,
     "manifest": manifest,
+    "clean": clean,
 }

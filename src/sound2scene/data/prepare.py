@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from sound2scene.data import settings
+from sound2scene.data.corpora.clean import clean_jobs, make_copy
 from sound2scene.data.corpora.corpus import Corpus
 from sound2scene.data.corpora.labels import labels_of
 from sound2scene.data.corpora.manifest import manifest_jobs
@@ -15,9 +16,11 @@ from sound2scene.data.corpora.pairs import folder_jobs, holds_pairs, make_pair
 from sound2scene.data.corpora.rows import has_rows_of_pairs, row_jobs
 from sound2scene.data.corpora.vegas import vegas_classes, vegas_pairs
 from sound2scene.data.corpora.videos import folder_videos
+from sound2scene.data.hygiene import Hygiene
 from sound2scene.data.selection.choice import MomentChoice
 from sound2scene.data.selection.file import Selection
 from sound2scene.data.settings import MomentRule, MomentSettings, ToyMomentRule
+from sound2scene.data.shards.read import Folder
 from sound2scene.data.shards.shard import JobT, MakeClip
 from sound2scene.data.shards.write import Plan, write_dataset
 from sound2scene.data.toy import world as toy
@@ -205,6 +208,29 @@ def prepare_videos(
     """
     videos = folder_videos(source, _choice(moments), labels_of(labels), (val_share, test_share))
     return _write(shards, videos, make_video_clip, Path(source).resolve().name, None, workers)
+
+
+def prepare_clean(
+    shards: str | Path, source: str, found: Sequence[Hygiene], workers: int | None = None
+) -> Path:
+    """Write a dataset's shards again, without the clips that should be left out.
+
+    Args:
+        shards: Target folder.
+        source: Folder or address of the dataset.
+        found: What was found in it, a split each.
+        workers: Number of processes; None starts one per processor core.
+
+    Raises:
+        InputError: If something was found in another dataset than this one.
+    """
+    folder = Folder(source)
+    for one in found:
+        one.check(folder.fingerprints(), folder.address)
+    left_out = {one.split: one.left_out for one in found}
+    notes = dict(folder.notes) | {"left_out": {one.split: one.counts() for one in found}}
+    corpus = Corpus(clean_jobs(folder, left_out), notes, {}, {})
+    return _write(shards, corpus, make_copy, folder.card.get("name", ""), folder.classes, workers)
 
 
 def _choice(moments: MomentSettings, spelling: Callable[[str], str | None] = str) -> MomentChoice:
