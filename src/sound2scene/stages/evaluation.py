@@ -90,9 +90,9 @@ class EvaluationStage(pl.LightningModule):
                         f"network {network} sees NaN or infinity in what {name} drew for "
                         f"{', '.join(keys[:3])} ...; look at the pictures and at that network's weights"
                     )
-                tensors[f"{network}/{part}"] = _placed(seen_ND.unflatten(0, (-1, draws)), there_B)
+                tensors[f"{network}/{part}"] = _placed(seen_ND.view(-1, draws, seen_ND.shape[1]), there_B)
         shown_B = torch.tensor([int(one) in self.terms.shown for one in heard.position_B])
-        first_BCHW = _placed(pixels_NCHW.unflatten(0, (-1, draws))[:, 0], there_B)
+        first_BCHW = _placed(pixels_NCHW[::draws], there_B)
         return tensors | {"shown": heard.position_B[shown_B], "pixels": first_BCHW[shown_B]}
 
     def _seen(self, pixels_NCHW: Tensor) -> Iterator[tuple[str, dict[str, Tensor]]]:
