@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from sound2scene.metrics.intervals import Statistic, bootstrap, share
+from sound2scene.metrics.intervals import (
+    Statistic,
+    bootstrap,
+    difference,
+    interval,
+    resampled_mean,
+    resamples,
+    share,
+)
 from sound2scene.types import InputError
 
 
@@ -66,3 +74,84 @@ def test_a_figure_over_nothing_is_refused(of: object) -> None:
     assert callable(of)
     with pytest.raises(InputError, match="no items"):
         of(torch.zeros(0))
+
+
+def test_resamples_depend_on_seed_and_number_of_items_alone() -> None:
+    first, again = (torch.stack(list(resamples(9, 20, 1))) for _ in range(2))
+    assert first.shape == (20, 9)
+    assert torch.equal(first, again)
+    assert torch.equal(torch.stack(list(resamples(9, 5, 1))), first[:5])
+    assert not torch.equal(torch.stack(list(resamples(9, 20, 2))), first)
+    assert set(first.flatten().tolist()) == set(range(9))
+
+
+def test_the_mean_of_each_resample_is_that_of_its_items_and_gives_the_interval_of_the_bootstrap() -> None:
+    value_N = torch.randn(30, generator=torch.Generator().manual_seed(0))
+    found_R = resampled_mean(value_N, 40, seed=3)
+    by_hand = [np.mean(value_N.double().numpy()[row]) for row in resamples(30, 40, 3)]
+    assert found_R.tolist() == pytest.approx(by_hand)
+    mean = float(value_N.double().mean())
+    assert interval(mean, resampled_mean(value_N, seed=3), 30) == pytest.approx(bootstrap(value_N, seed=3))
+
+
+def test_a_difference_is_paired() -> None:
+    # Items differ far more from each other than the methods do on any of them.
+    dice = torch.Generator().manual_seed(0)
+    one_N = 100 * torch.randn(50, generator=dice)
+    other_N = one_N - 1 + 0.1 * torch.randn(50, generator=dice)
+    one_R, other_R = resampled_mean(one_N), resampled_mean(other_N)
+    found = difference(float(one_N.mean()), float(other_N.mean()), one_R, other_R, 50)
+    assert found.estimate.value == pytest.approx(1, abs=0.1)
+    assert found.estimate.items == 50
+    assert 0.9 < found.estimate.low < found.estimate.high < 1.1
+    assert found.p == pytest.approx(2 / 2001)  # the smallest that so many resamples can tell
+    swapped = difference(float(other_N.mean()), float(one_N.mean()), other_R, one_R, 50)
+    assert swapped.estimate.low == pytest.approx(-found.estimate.high)
+    assert swapped.p == found.p
+
+
+def test_equal_methods_do_not_differ() -> None:
+    one_R = resampled_mean(torch.arange(9.0))
+    found = difference(4.0, 4.0, one_R, one_R, 9)
+    assert found == ((0, 0, 0, 9), 1)
+
+
+def test_resamples_of_different_numbers_are_no_pairs() -> None:
+    with pytest.raises(ValueError, match="3 and 4 resamples are no pairs"):
+        difference(0.0, 0.0, torch.zeros(3), torch.zeros(4), 9)
+
+
+def within(share_of_95: float, trials: int) -> bool:
+    """Whether a share is 95 % up to chance and the 2 % by which percentiles of few items fall short."""
+    chance = 3 * math.sqrt(0.95 * 0.05 / trials)
+    return 0.93 - chance < share_of_95 < 0.95 + chance
+
+
+@pytest.mark.parametrize("law", ["normal", "skewed", "share"])
+def test_intervals_hold_the_truth_in_95_of_100_simulated_samples(law: str) -> None:
+    dice, trials, items = np.random.default_rng(0), 300, 60
+    covered = 0
+    for trial in range(trials):
+        value, truth = {
+            "normal": (dice.normal(2, 3, items), 2.0),
+            "skewed": (dice.exponential(1, items), 1.0),
+            "share": (dice.random(items) < 0.3, 0.3),
+        }[law]
+        value_N = torch.from_numpy(value).double()
+        found = interval(float(value_N.mean()), resampled_mean(value_N, 200, trial), items)
+        covered += found.low <= truth <= found.high
+    assert within(covered / trials, trials)
+
+
+def test_differences_hold_the_truth_in_95_of_100_and_p_is_below_5_percent_as_often_as_it_says() -> None:
+    dice, trials, items = np.random.default_rng(1), 300, 60
+    covered = significant = 0
+    for trial in range(trials):
+        item_N = dice.normal(0, 5, items)
+        one_N, other_N = (torch.from_numpy(item_N + dice.normal(0, 1, items)) for _ in range(2))
+        one_R, other_R = resampled_mean(one_N, 200, trial), resampled_mean(other_N, 200, trial)
+        found = difference(float(one_N.mean()), float(other_N.mean()), one_R, other_R, items)
+        covered += found.estimate.low <= 0 <= found.estimate.high
+        significant += found.p < 0.05
+    assert within(covered / trials, trials)
+    assert within(1 - significant / trials, trials)

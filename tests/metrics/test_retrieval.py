@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 import oracles
-from sound2scene.metrics import retrieval
+from sound2scene.metrics import nearness, retrieval
 from sound2scene.metrics.retrieval import (
     Embeddings,
     class_chance,
@@ -21,6 +21,7 @@ from sound2scene.types import DivergedError
 @pytest.fixture(params=[4, 1024], ids="chunk{}".format)
 def _chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrieval, "CHUNK", request.param)
+    monkeypatch.setattr(nearness, "CHUNK", request.param)
 
 
 def latents(clips: int, width: int, kinds: int | None = None, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:

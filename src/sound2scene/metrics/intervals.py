@@ -115,7 +115,10 @@ def resampled_mean(value_N: Tensor, count: int = RESAMPLES, seed: int = 0) -> Te
         InputError: If there are no items.
     """
     value_N = _some(value_N)
-    return torch.stack([value_N[row_N].mean() for row_N in resamples(len(value_N), count, seed)])
+    rows, found = resamples(len(value_N), count, seed), []
+    while some := list(itertools.islice(rows, _AT_ONCE)):
+        found.append(value_N[torch.stack(some)].mean(1))
+    return torch.cat(found)
 
 
 def interval(value: float, value_R: Tensor, items: int) -> Estimate:

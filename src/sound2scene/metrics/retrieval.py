@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from torchmetrics import Metric
 
+from sound2scene.metrics.nearness import Criterion, best_of_class, cosines, counts
 from sound2scene.types import DivergedError
 
 CHUNK = 1024
@@ -26,12 +27,9 @@ def instance_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor) -> Tensor:
         DivergedError: If a latent is not finite.
     """
     query_ND, gallery_ND = _unit(z_query_ND), _unit(z_gallery_ND)
-    ranks = []
-    for start in range(0, len(query_ND), CHUNK):
-        similarity_BN = _cosine(query_ND[start : start + CHUNK], gallery_ND)
-        own_B = similarity_BN.diagonal(offset=start)
-        ranks.append((similarity_BN >= own_B[:, None]).sum(1) - 1)
-    return torch.cat(ranks)
+    own_N = cosines(query_ND, gallery_ND)
+    (count_N,), _ = counts(query_ND, gallery_ND, of_queries=[Criterion(own_N)])
+    return count_N - 1
 
 
 def class_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor, label_N: Tensor) -> Tensor:
@@ -40,15 +38,27 @@ def class_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor, label_N: Tensor) -> Te
     Clips without a label (-1) are neither queries nor wrong answers, so that N is the number of labelled
     clips.
     """
-    known_N = label_N >= 0
-    query_ND, gallery_ND, label_N = _unit(z_query_ND)[known_N], _unit(z_gallery_ND)[known_N], label_N[known_N]
-    ranks = []
-    for start in range(0, len(query_ND), CHUNK):
-        similarity_BN = _cosine(query_ND[start : start + CHUNK], gallery_ND)
-        same_BN = label_N[start : start + CHUNK, None] == label_N[None]
-        best_B = similarity_BN.masked_fill(~same_BN, -torch.inf).amax(1)
-        ranks.append(((similarity_BN >= best_B[:, None]) & ~same_BN).sum(1))
-    return torch.cat(ranks) if ranks else label_N.new_empty(0)
+    query_ND, gallery_ND = _unit(z_query_ND), _unit(z_gallery_ND)
+    label_N = label_N.to(query_ND.device)
+    criterion = Criterion(best_of_class(query_ND, gallery_ND, label_N), label_N)
+    (count_N,), _ = counts(query_ND, gallery_ND, of_queries=[criterion])
+    return count_N[label_N >= 0]
+
+
+def _all_ranks(z_audio_ND: Tensor, z_image_ND: Tensor, label_N: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """Ranks of each level, from sound to picture and back, by one product for them all."""
+    audio_ND, image_ND = _unit(z_audio_ND), _unit(z_image_ND)
+    label_N = label_N.to(audio_ND.device)
+    own = Criterion(cosines(audio_ND, image_ND))
+    of_audio, of_image = [own], [own]
+    if (known_N := label_N >= 0).any():
+        of_audio.append(Criterion(best_of_class(audio_ND, image_ND, label_N), label_N))
+        of_image.append(Criterion(best_of_class(image_ND, audio_ND, label_N), label_N))
+    forth, back = counts(audio_ND, image_ND, of_audio, of_image)
+    found = {"instance": (forth[0] - 1, back[0] - 1)}
+    if len(forth) > 1:
+        found["class"] = forth[1][known_N], back[1][known_N]
+    return found
 
 
 def class_chance(label_N: Tensor, k: int) -> float:
@@ -70,17 +80,14 @@ def recalls(
     ``{instance|class}/chance_at_{k}``; values lie in [0, 1]. There are no class keys if no clip has a label.
     """
     found: dict[str, float] = {}
-    directions = {"audio_to_image": (z_audio_ND, z_image_ND), "image_to_audio": (z_image_ND, z_audio_ND)}
-    labelled = bool((label_N >= 0).any())
-    for direction, (query_ND, gallery_ND) in directions.items():
-        levels = {"instance": instance_ranks(query_ND, gallery_ND)}
-        if labelled:
-            levels["class"] = class_ranks(query_ND, gallery_ND, label_N)
+    levels = _all_ranks(z_audio_ND, z_image_ND, label_N)
+    for way, direction in enumerate(("audio_to_image", "image_to_audio")):
         for level, ranks in levels.items():
-            found |= {f"{level}/{direction}/recall_at_{k}": float((ranks < k).double().mean()) for k in ks}
+            hits = {k: (ranks[way] < k).double().mean() for k in ks}
+            found |= {f"{level}/{direction}/recall_at_{k}": float(share) for k, share in hits.items()}
     for k in ks:
         found[f"instance/chance_at_{k}"] = min(k / len(label_N), 1.0)
-        if labelled:
+        if "class" in levels:
             found[f"class/chance_at_{k}"] = class_chance(label_N, k)
     return found
 
@@ -95,13 +102,14 @@ def neighbour_accuracy(z_ND: Tensor, label_N: Tensor, k: int = 5) -> float:
         DivergedError: If a latent is not finite.
     """
     known_N = label_N >= 0
-    unit_ND, label_N = _unit(z_ND)[known_N], label_N[known_N]
+    unit_ND, label_N = _unit(z_ND), label_N[known_N]
+    unit_ND, label_N = unit_ND[known_N.to(unit_ND.device)], label_N.to(unit_ND.device)
     k = min(k, len(label_N) - 1)
     if k < 1:
         raise ValueError("nearest-neighbour accuracy needs at least two labelled clips")
     hits = 0
     for start in range(0, len(unit_ND), CHUNK):
-        similarity_BN = _cosine(unit_ND[start : start + CHUNK], unit_ND)
+        similarity_BN = (unit_ND[start : start + CHUNK] @ unit_ND.T).float()
         similarity_BN.diagonal(offset=start).fill_(-torch.inf)
         nearest_Bk = similarity_BN.topk(k, dim=1)
         votes = unit_ND.new_zeros(len(similarity_BN), int(label_N.max()) + 1)
@@ -119,16 +127,7 @@ def _unit(z_ND: Tensor) -> Tensor:
             "back to a state from before, with a lower learning rate"
         )
     # MPS has no float64.
-    return normalize(z_ND.to(torch.float32 if z_ND.device.type == "mps" else torch.float64), dim=1)
-
-
-def _cosine(query_BD: Tensor, gallery_ND: Tensor) -> Tensor:
-    """Cosines in float32 of float64 unit rows.
-
-    Neither autocast nor TF32 touches float64. The rounding of a product depends on its place in the matrix,
-    so that equal gallery items would beat each other; rounded to float32 afterwards, they tie.
-    """
-    return (query_BD @ gallery_ND.T).float()
+    return normalize((z_ND.cpu() if z_ND.device.type == "mps" else z_ND).double(), dim=1)
 
 
 class Embeddings(Metric):

@@ -1,0 +1,78 @@
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from sound2scene.metrics import nearness
+from sound2scene.metrics.nearness import Criterion, best_of_class, cosines, counts
+
+
+def slow_cosines(query_ND: Tensor, gallery_ND: Tensor) -> Tensor:
+    """All pairs in float64, rounded afterwards."""
+    return (query_ND @ gallery_ND.T).float()
+
+
+def rows(count: int, width: int, kind: str, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Unit queries and gallery items with labels: random, of few different rows, or all nearly the same."""
+    dice = torch.Generator().manual_seed(seed)
+    query_ND, gallery_ND = torch.randn(2, count, width, generator=dice).double()
+    if kind == "few":
+        query_ND, gallery_ND = (z[torch.randint(7, (count,), generator=dice)] for z in (query_ND, gallery_ND))
+    if kind == "close":
+        query_ND, gallery_ND = (1 + 1e-4 * z for z in (query_ND, gallery_ND))
+    if kind == "same":
+        query_ND, gallery_ND = torch.ones_like(query_ND), torch.ones_like(gallery_ND)
+    return (
+        normalize(query_ND, dim=1),
+        normalize(gallery_ND, dim=1),
+        torch.randint(-1, 5, (count,), generator=dice),
+    )
+
+
+@pytest.mark.parametrize("chunk", [7, 1024])
+@pytest.mark.parametrize("kind", ["random", "few", "close", "same"])
+@pytest.mark.parametrize("width", [3, 128, 300])
+def test_counts_equal_those_of_the_float64_product_both_ways(
+    kind: str, width: int, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nearness, "CHUNK", chunk)
+    query_ND, gallery_ND, label_N = rows(90, width, kind)
+    cosine_NN, known_N = slow_cosines(query_ND, gallery_ND), label_N >= 0
+    other_NN = (label_N[:, None] != label_N) & known_N[:, None] & known_N
+    same_NN = (label_N[:, None] == label_N) & known_N[:, None]
+    own_N = cosines(query_ND, gallery_ND)
+    forth_N = best_of_class(query_ND, gallery_ND, label_N)
+    back_N = best_of_class(gallery_ND, query_ND, label_N)
+    expected_N = cosine_NN.masked_fill(~same_NN, -torch.inf).amax(1)
+    torch.testing.assert_close(forth_N[known_N], expected_N[known_N])
+    assert forth_N[~known_N].isinf().all()
+    forth, back = counts(
+        query_ND,
+        gallery_ND,
+        [Criterion(own_N), Criterion(forth_N, label_N)],
+        [Criterion(own_N), Criterion(back_N, label_N)],
+    )
+    assert torch.equal(forth[0], (cosine_NN >= own_N[:, None]).sum(1))
+    assert torch.equal(forth[1], ((cosine_NN >= forth_N[:, None]) & other_NN).sum(1))
+    assert torch.equal(back[0], (cosine_NN >= own_N).sum(0))
+    assert torch.equal(back[1], ((cosine_NN >= back_N) & other_NN).sum(0))
+
+
+def test_few_pairs_are_asked_again_and_the_error_of_the_fast_product_is_within_its_bound() -> None:
+    query_ND, gallery_ND, _ = rows(300, 2048, "random")
+    block = nearness._Block(query_ND, gallery_ND, 0, (query_ND.float(), gallery_ND.float()))
+    assert 0 < block.slack < 1e-5
+    exact_NN = query_ND @ gallery_ND.T
+    assert float((block.cosine_BN - exact_NN).abs().max()) < block.slack
+    own_N = cosines(query_ND, gallery_ND)
+    assert float(((block.cosine_BN - own_N[:, None]).abs() <= block.slack).float().mean()) < 1e-2
+
+
+def test_a_product_that_is_not_float32_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    query_ND, gallery_ND, _ = rows(60, 256, "random")
+    own_N = cosines(query_ND, gallery_ND)
+    expected = (slow_cosines(query_ND, gallery_ND) >= own_N[:, None]).sum(1)
+    exact = nearness._product
+    monkeypatch.setattr(nearness, "_product", lambda *pair: exact(*pair).bfloat16().float())
+    (found,), _ = counts(query_ND, gallery_ND, [Criterion(own_N)])
+    assert torch.equal(found, expected)
