@@ -104,6 +104,26 @@ def test_a_record_from_before_there_were_methods_is_drawn_again(drawn: Path) -> 
         read_record(drawn)
 
 
+@pytest.mark.parametrize(
+    ("method", "told"),
+    [
+        ({"kind": "x", "networks": {}}, "out: drawn by 'x', which this version cannot draw again; draw anew"),
+        ({"kind": "s2i", "networks": {}}, "out: drawn by 's2i', which this version cannot draw again"),
+        (
+            {"kind": "real", "networks": {}},
+            "method 'real': looks into a dataset and cannot draw other sounds",
+        ),
+    ],
+)
+def test_a_record_of_a_method_that_is_none_is_refused_in_one_line(
+    method: dict[str, Any], told: str, drawn: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = json.loads((drawn / RECORD).read_text()) | {"method": method, "truncation": 1}
+    (drawn / RECORD).write_text(json.dumps(record))
+    assert cli.main(["generate", "--again", "out", "-o", "again"]) == 2
+    assert capsys.readouterr().err.startswith(f"sound2scene: {told}")
+
+
 @pytest.fixture(scope="module")
 def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Path]]:
     """Word of each other method that draws, and one of its artifacts by key."""

@@ -174,8 +174,8 @@ def _by_again(path: Path, record: PictureRecord, by: DrawnBy) -> DrawnBy:
     from sound2scene.types import InputError
 
     before = method_in(record)
-    usual = KINDS[before["kind"]].keys if before["kind"] in KINDS else {}
-    if usual.keys() != before["networks"].keys():
+    usual = KINDS[before["kind"]].keys if before["kind"] in KINDS else None
+    if usual is None or usual.keys() != before["networks"].keys():
         raise InputError(
             f"{path}: drawn by {before['kind'][:40]!r}, which this version cannot draw again; draw anew"
         )

@@ -54,6 +54,8 @@ def test_rows_are_what_the_encoder_gives(tmp_path: Path) -> None:
     rows_ND = torch.stack([torch.tensor(found.row(position)) for position in range(CLIPS)])
     assert torch.equal(rows_ND, encode(IMAGES))
     assert rows_ND.dtype == torch.float32
+    blocks = [torch.tensor(found.rows(block)) for block in range(found.blocks)]
+    assert torch.equal(torch.cat(blocks), rows_ND)
 
 
 def test_pictures_are_encoded_in_chunks_without_gradient(tmp_path: Path) -> None:
