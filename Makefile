@@ -22,12 +22,16 @@ TOY       := experiments/artifacts/toy
 HEARD     := artifacts/toy
 # The audio encoder whose control `make claims` measures; HEARING=artifacts/toy/audio-encoder takes your own.
 HEARING   := $(TOY)/audio-encoder
+# What `make ablations` trains: seeds, recipes by their names, and epochs (none: as the recipes say).
+SEEDS     := 0 1 2
+RECIPES   := $(sort $(basename $(notdir $(wildcard experiments/ablations/*.yaml))))
+LENGTH    :=
 FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
 
 # In a log the installer names its errors alone; on a terminal it shows how far it is.
 QUIET     := $(if $(MAKE_TERMOUT),,--quiet)
 
-.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align train-manifold train-s2i-audio train-s2i figure3 claims notebooks lab clean
+.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align train-manifold train-s2i-audio train-s2i figure3 ablations claims notebooks lab clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +95,9 @@ lab: $(INSTALLED) ## Open the notebooks in JupyterLab, which is installed first 
 
 claims: $(LARGE) $(TOY)/image-encoder/card.json $(TOY)/reader/card.json $(TOY)/generator/card.json ## Measure the paper's claims of control on the toy test split, and print their table
 	$(BIN)/sound2scene control-score --data $(<D) --audio-encoder $(HEARING) -o runs/claims
+
+ablations: data/toy/shards-localizer/dataset.json data/toy/shards-localizer_top5/dataset.json $(TOY)/generator/card.json ## Train and compare recipes that differ in one choice (SEEDS, RECIPES, LENGTH in epochs, WANDB=1)
+	$(BIN)/sound2scene ablations $(RECIPES:%=experiments/ablations/%.yaml) --seeds $(SEEDS) $(LENGTH:%=--length %) $(if $(WANDB),--wandb) -o runs/ablations
 
 train-manifold: $(SHARDS) $(TOY)/judge/card.json ## The baseline by Pedersoli et al. on the toy world: codes of pictures, then sound onto them
 	$(FIT) -c experiments/manifold/toy_autoencoder.yaml --data.init_args.frame $(FRAME)

@@ -51,12 +51,18 @@ def toy(work: Path) -> None:
     clips = ["--train", str(CLIPS), "--val", str(CLIPS), "--test", str(CLIPS), "--mixed", "0"]
     folder = work / "data" / "toy"
     run("prepare", "toy", "-o", str(folder / "shards-true"), "--videos", str(folder / "videos"), *clips)
-    shutil.copytree(folder / "shards-true", folder / "shards-localizer")
-    card = json.loads((folder / "shards-localizer" / "dataset.json").read_text())
-    card["notes"]["frame"] = "localizer"
-    (folder / "shards-localizer" / "dataset.json").write_text(json.dumps(card))
+    relabelled(folder / "shards-localizer", "localizer")
     for part in ("videos", "shards-true"):
         shutil.copytree(folder / part, work / "data" / "toy-large" / part)
+
+
+def relabelled(shards: Path, frame: str) -> None:
+    """Toy shards of true moments under the name of another rule, beside them."""
+    if not shards.exists():
+        shutil.copytree(shards.parent / "shards-true", shards)
+        card = json.loads((shards / "dataset.json").read_text())
+        card["notes"]["frame"] = frame
+        (shards / "dataset.json").write_text(json.dumps(card))
 
 
 def videos(work: Path) -> None:

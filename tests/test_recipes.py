@@ -23,6 +23,8 @@ from sound2scene.stages.s2i_audio import S2IAudioStage
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 STAGES = ("align", "encoder", "gan", "judge", "localizer", "manifold", "reader", "s2i")
 RECIPES = sorted(path for stage in STAGES for path in (EXPERIMENTS / stage).glob("*.yaml"))
+ABLATIONS = sorted((EXPERIMENTS / "ablations").glob("*.yaml"))
+ABLATED = EXPERIMENTS / "align" / "toy.yaml"  # below all of them
 
 
 def parsed(path: Path, capsys: pytest.CaptureFixture[str], *more: str) -> dict[str, Any]:
@@ -42,6 +44,7 @@ def test_every_file_under_experiments_belongs_to_a_stage() -> None:
     others = {path.relative_to(EXPERIMENTS).as_posix() for path in EXPERIMENTS.rglob("*.yaml")} - {
         path.relative_to(EXPERIMENTS).as_posix() for path in RECIPES
     }
+    others -= {path.relative_to(EXPERIMENTS).as_posix() for path in ABLATIONS}
     sweeps = {name for name in others if name.startswith("sweeps/")}  # tests/commands/test_sweep_file.py
     assert others - sweeps == {"trainer.yaml"}
 
@@ -55,7 +58,24 @@ def test_the_recipe_parses_and_carries_its_own_name(path: Path, capsys: pytest.C
     assert recipe["trainer"]["use_distributed_sampler"] is False  # from trainer.yaml
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.parametrize("path", ABLATIONS, ids=lambda path: path.stem)
+def test_an_ablation_changes_one_choice_of_its_base_and_publishes_nothing(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    diff = yaml.safe_load(path.read_text())
+    assert diff.pop("run") == {"name": f"ablations/{path.stem}", "publish": None}
+    changed = [key for part in diff.values() for key in part["init_args"]]
+    assert len(changed) == (path.stem != "base")
+    recipe = parsed(ABLATED, capsys, "-c", str(path))
+    assert (recipe["run"]["name"], recipe["run"]["publish"]) == (f"ablations/{path.stem}", None)
+    base = parsed(ABLATED, capsys)
+    for part in ("model", "data"):
+        both = recipe[part]["init_args"], base[part]["init_args"]
+        differing = {key for key in both[0] if both[0][key] != both[1][key]}
+        assert differing == set(diff.get(part, {}).get("init_args", {}))
+
+
+@pytest.mark.parametrize("path", [*RECIPES, *ABLATIONS], ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_the_recipe_states_its_question_and_is_listed(path: Path) -> None:
     assert path.read_text().startswith("# Question: ")
     assert f"| `{path.parent.name}/{path.stem}` |" in (path.parent / "README.md").read_text()

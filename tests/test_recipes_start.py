@@ -14,7 +14,7 @@ import yaml
 import fabricated
 from random_inception import write_inception
 from sound2scene import cli
-from test_recipes import EXPERIMENTS, RECIPES
+from test_recipes import ABLATED, ABLATIONS, EXPERIMENTS, RECIPES
 from tiny import NET
 
 SMALL_AUDIO = {"z_dim": 8, "backbone": "resnet18", "backbone_options": NET}
@@ -187,6 +187,28 @@ def test_the_recipe_of_many_processes_takes_a_step_on_two(
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+    took_a_step(path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[] if path.stem == "loss_one_sided" else pytest.mark.slow)
+        for path in ABLATIONS
+    ],
+)
+def test_an_ablation_starts_and_takes_a_step(
+    path: Path, work: Path, inception: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = arguments(ABLATED, tmp_path, inception, 1)
+    frame = yaml.safe_load(path.read_text()).get("data", {}).get("init_args", {}).get("frame", "localizer")
+    shards = work / "data" / "toy" / f"shards-{frame}"
+    if frame.startswith("localizer_"):  # else made of the videos, or there
+        fabricated.relabelled(shards, frame)
+    batch = ["--data.init_args.batch_size", "2"]
+    monkeypatch.chdir(work)
+    monkeypatch.setattr(sys, "argv", ["sound2scene", *command, "-c", str(path), *batch])
+    assert cli.main() == 0
     took_a_step(path, tmp_path)
 
 

@@ -42,6 +42,7 @@ COMMANDS = {
     "publish": "publish",
     "import": "import_published",
     "sweep": "sweep",
+    "ablations": "ablations",
     "runs": "runs",
     "keys": "keys",
     "doctor": "doctor",
@@ -64,6 +65,7 @@ GO_ON = {
     "evaluate": AGAIN,
     "import": "run the same command again",
     "sweep": AGAIN,
+    "ablations": AGAIN,
     "fit": "no state was kept yet, run the same command again",  # else the run itself says how
 }
 UNREAD = 141  # exit status of a command whose output nobody reads on, as a shell reports it

@@ -37,6 +37,7 @@ def test_copies_of_training_clips_and_silence_are_found_and_nothing_else(found: 
         ("both-copies", "same_picture"): "train/plain-3",
     }
     assert found.clips == {"test": 7, "train": 3}
+    assert found.settings["silent_db"] == -60.0
     assert found.not_looked_for == {"still": inspection.MOVES_UNKNOWN}
 
 

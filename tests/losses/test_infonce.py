@@ -195,3 +195,32 @@ def test_a_step_along_the_gradient_lowers_the_loss(loss_class: Loss) -> None:
         z_audio_GD = z_audio_GD - 0.5 * z_audio_GD.grad
         values.append(value.item())
     assert all(after < before for before, after in pairwise(values))
+
+
+@both
+def test_both_directions_are_the_mean_of_one_and_the_other(loss_class: Loss) -> None:
+    z_audio_GD, z_image_GD = latents(7, 5)
+    one, other = (loss_class(1.0, direction=way) for way in ("audio_to_image", "image_to_audio"))
+    whole = loss_class(1.0)(z_audio_GD, z_image_GD)
+    assert one(z_audio_GD, z_image_GD) == other(z_image_GD, z_audio_GD)
+    assert one(z_audio_GD, z_image_GD) != other(z_audio_GD, z_image_GD)
+    assert (one(z_audio_GD, z_image_GD) + other(z_audio_GD, z_image_GD)) / 2 == pytest.approx(whole)
+
+
+def test_one_direction_asks_each_sound_for_its_picture() -> None:
+    z_audio_GD, z_image_GD = latents(6, 4)
+    distance_GG = torch.cdist(normalize(z_audio_GD.double()), normalize(z_image_GD.double()))
+    expected = cross_entropy(-distance_GG, torch.arange(6))  # each row is a sound
+    assert L2InfoNCE(direction="audio_to_image")(z_audio_GD, z_image_GD) == pytest.approx(expected.item())
+
+
+def test_latents_may_keep_their_lengths() -> None:
+    z_audio_GD, z_image_GD = latents(6, 4)
+    loss = L2InfoNCE(unit=False)
+    distance_GG = torch.cdist(z_image_GD.double(), z_audio_GD.double())
+    target_G = torch.arange(6)
+    expected = (cross_entropy(-distance_GG, target_G) + cross_entropy(-distance_GG.T, target_G)) / 2
+    assert loss(z_audio_GD, z_image_GD) == pytest.approx(expected.item())
+    assert loss.floor(6) == 0.0
+    far_GD = 100 * torch.eye(6)
+    assert loss(far_GD, far_GD) == pytest.approx(0.0, abs=1e-9)

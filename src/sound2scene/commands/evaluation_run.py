@@ -25,7 +25,7 @@ from sound2scene.evaluation.protocol import Protocol
 from sound2scene.evaluation.store import Store
 from sound2scene.files import alone
 from sound2scene.methods.named import NamedMethod, Setting, methods_of, read_word
-from sound2scene.protocols import Lacking, Loading
+from sound2scene.protocols import Lacking
 from sound2scene.stages.evaluation import EvaluationStage, Terms
 from sound2scene.types import InputError, Rejected
 
@@ -122,7 +122,7 @@ class _Run:
                 f"figures need {FEWEST} or more"
             )
         self.keys = [keys[position] for position in self.positions]
-        self.methods = _loaded(_with_real(wanted.words), self._setting(self.protocol.split))
+        self.methods = methods_of(_with_real(wanted.words), self._setting(self.protocol.split))
         self.real = next(one.label for one in self.methods if one.word.kind == REAL)
         self.networks = networks_of(self.protocol, self.split.classes, self.device)
         self.shown = _spread(self.split, self.positions, wanted.shown)
@@ -133,7 +133,7 @@ class _Run:
         reference = None
         if self.protocol.reference != "own":
             split = ShardDataset(self.wanted.shards, self.protocol.reference)
-            real = _loaded([REAL], self._setting(self.protocol.reference))
+            real = methods_of([REAL], self._setting(self.protocol.reference))
             reference = self._drawn(split, list(range(len(split))), real, {})
         if not self.is_first:
             return None
@@ -221,15 +221,6 @@ class _Run:
 
 def _with_real(words: Sequence[str]) -> list[str]:
     return [*words] if any(read_word(word).kind == REAL for word in words) else [*words, REAL]
-
-
-def _loaded(words: Sequence[str], setting: Setting) -> list[NamedMethod]:
-    """Methods that are ready to draw; every process has to make them."""
-    found = methods_of(words, setting)
-    for one in found:
-        if isinstance(one.method, Loading):
-            one.method.load()
-    return found
 
 
 def _rows(store: Store, method: str) -> Rows:

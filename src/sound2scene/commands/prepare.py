@@ -54,7 +54,8 @@ def toy(
     Args:
         shards: Folder of the shards.
         videos: Folder of the videos; those that are there are kept.
-        frame: Moment of the picture: chosen by the localizer, the middle, a random or the true one.
+        frame: Moment of the picture: chosen by the localizer, drawn among its five best, the middle, a random
+            or the true one.
         localizer: Artifact of the localizer that chooses.
         train: Training clips.
         val: Validation clips.
@@ -67,8 +68,9 @@ def toy(
 
     clips = {"train": train, "val": val, "test": test}
     chosen = None
-    if frame == "localizer":
-        chosen = shards.with_name(f"{shards.name}-selection.json")
+    if frame in settings.TOY_BEST:
+        # One selection for both rules: what is selected already is not scored again.
+        chosen = shards.with_name(f"{shards.name.removesuffix('_top5')}-selection.json")
         _select_toy(videos, (clips, mixed, seed, workers), localizer, chosen)
     return _report(prepare.prepare_toy(shards, videos, frame, chosen, clips, mixed, seed, workers))
 

@@ -70,19 +70,25 @@ class Trial:
         folder: Its folder: `trial.json`, what it wrote, and its run folder.
         values: Its values by their keys.
         words: What comes before the values on the command line of `fit`.
+        wandb: Whether its run also logs to Weights & Biases.
     """
 
     number: int
     folder: Path
     values: Values
     words: Sequence[str]
+    wandb: bool = False
 
     def run(self) -> RunFolder | None:
-        """Its run; the last one where an earlier one left nothing to go on from."""
+        """Its run; the last one where an earlier one left nothing to go on from.
+
+        What measures a run (`sound2scene test`) leaves a record of its own inside the run's folder.
+        """
         if not self.folder.is_dir():
             return None
         found = [one for one in run_folders(self.folder) if isinstance(one, RunFolder)]
-        return found[-1] if found else None
+        trained = [one for one in found if one.about.stage == "fit"]
+        return trained[-1] if trained else None
 
     def ended(self) -> Ended:
         """How its process ended."""
@@ -101,7 +107,7 @@ class Trial:
         run = self.run()
         if run is not None and (run.path / "checkpoints" / LAST).is_file():
             return ["fit", "--resume", str(run.path)]
-        own = [f"--run.folder={self.folder}", "--run.wandb=false"]
+        own = [f"--run.folder={self.folder}", f"--run.wandb={str(self.wandb).lower()}"]
         return ["fit", *self.words, *arguments(self.values), *own]
 
     def note(self, ended: Ended) -> None:

@@ -50,7 +50,7 @@ class ToyDataModule(CorpusDataModule):
         frame: Moment of the picture.
         train_clips: Clips of one source to train on; val and test have 256 each, and to four clips of one
             source comes one of two.
-        selection: File of the moments that a localizer chose, for the frame `localizer`.
+        selection: File of the moments that a localizer chose, for the frames that name one.
         settings: Settings of ClipDataModule.
     """
 
@@ -68,9 +68,9 @@ class ToyDataModule(CorpusDataModule):
         self.videos, self.frame, self.train_clips, self.selection = videos, frame, train_clips, selection
 
     def _write(self) -> Path:
-        if self.frame == "localizer" and self.selection is None:
+        if self.frame in default.TOY_BEST and self.selection is None:
             raise InputError(
-                f"{self.shards}: missing; run `sound2scene prepare toy --frame localizer -o {self.shards}`"
+                f"{self.shards}: missing; run `sound2scene prepare toy --frame {self.frame} -o {self.shards}`"
             )
         counts = clip_counts(self.train_clips)
         return prepare.prepare_toy(self.shards, self.videos, self.frame, self.selection, counts)

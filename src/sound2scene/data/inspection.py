@@ -84,12 +84,6 @@ def inspect(
     clips = {name: folder.split(name)["clips"] for name in names}
     fingerprints = {name: folder.fingerprints()[name] for name in names}
     found: dict[tuple[int, Kind], Finding] = {}
-    settings = {
-        "silent_db": silent_db,
-        "still_grey": motion.STILL,
-        "same_sound": sounds.NEAR,
-        "same_picture": pictures.NEAR_FINE / pictures.FINE**2,
-    }
     not_looked_for = {} if videos else {"still": MOVES_UNKNOWN}
     with spread(workers, [__name__]) as each:
         known = _joined(_looks(each, shards, split, clips[split]))
@@ -103,7 +97,17 @@ def inspect(
                 copies.compare(block, found)
     findings = [found[place] for place in sorted(found)]
     data = folder.card.get("name", "")
-    return Hygiene(data, split, fingerprints, clips, settings, not_looked_for, findings)
+    return Hygiene(data, split, fingerprints, clips, _limits(silent_db), not_looked_for, findings)
+
+
+def _limits(silent_db: float) -> dict[str, float]:
+    same_picture = pictures.NEAR_FINE / pictures.FINE**2
+    return {
+        "silent_db": silent_db,
+        "still_grey": motion.STILL,
+        "same_sound": sounds.NEAR,
+        "same_picture": same_picture,
+    }
 
 
 class _Copies:

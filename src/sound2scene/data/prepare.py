@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from sound2scene.data import settings
 from sound2scene.data.corpora.clean import clean_jobs, make_copy
@@ -54,7 +54,7 @@ def prepare_toy(
         shards: Target folder.
         videos: Folder of the videos; those that are there are kept.
         frame: Moment of the picture: the true one, the middle of the video, which often misses the object, a
-            random one, or the one that a localizer chose.
+            random one, the one that a localizer chose, or one drawn among its five best.
         selection: File of the moments that the localizer chose in the folder of the videos.
         clips: Clips of one source in each split; None makes the usual world.
         mixed: Clips of two sources for each clip of one, in every split.
@@ -67,16 +67,17 @@ def prepare_toy(
     counts = toy.clip_counts(settings.TOY_TRAIN_CLIPS) if clips is None else clips
     toy.write_videos(Path(videos), counts, mixed, seed, workers)
     moments: Literal["true"] | MomentRule | Selection
-    if frame == "localizer" and selection is not None:
+    if frame in settings.TOY_BEST and selection is not None:
         moments = Selection.load(selection)
-    elif frame != "localizer" and selection is None:
-        moments = frame
+    elif frame not in settings.TOY_BEST and selection is None:
+        moments = cast(Literal["true"] | MomentRule, frame)
     else:
         raise InputError(f"frame {frame!r}: the choice of a localizer needs a selection, the others none")
     notes = {"frame": frame, "seed": seed, "videos": dict(counts), "mixed": mixed}
     notes |= {"scorer": dict(moments.scorer)} if isinstance(moments, Selection) else {}
     plan = Plan(toy.NAME, toy.KINDS, workers=workers, notes=notes)
-    return write_dataset(shards, toy_jobs(Path(videos), counts, moments), make_video_clip, plan)
+    jobs = toy_jobs(Path(videos), counts, moments, settings.TOY_BEST.get(frame, 1))
+    return write_dataset(shards, jobs, make_video_clip, plan)
 
 
 def prepare_folder(

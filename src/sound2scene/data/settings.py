@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 MomentRule = Literal["middle", "random"]
-ToyMomentRule = Literal["localizer", "middle", "random", "true"]
+ToyMomentRule = Literal["localizer", "localizer_top5", "middle", "random", "true"]
 
 SHORT_SIDE_PX: Final = 256
 
@@ -25,6 +25,8 @@ VIDEOS_TEST_SHARE: Final = 0.0
 
 TOY_VIDEOS: Final = "data/toy/videos"
 TOY_MOMENT: Final = "true"
+# Among how many of a localizer's best moments one is drawn at random; rules that are not here need none.
+TOY_BEST: Final = {"localizer": 1, "localizer_top5": 5}
 TOY_TRAIN_CLIPS: Final = 1024
 TOY_HELD_OUT_CLIPS: Final = 256  # in each of the splits val and test
 TOY_MIXED: Final = 0.25  # clips of two sources for each clip of one, in every split

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from sound2scene.blocks import HeardBlock, MeasuredBlock, Storing
-from sound2scene.protocols import Method
+from sound2scene.protocols import Loading, Method
 from sound2scene.types import DivergedError, Measured
 
 PICTURES_AT_ONCE = 64
@@ -63,6 +63,12 @@ class EvaluationStage(pl.LightningModule):
         super().__init__()
         self.methods, self.networks, self.terms = methods, networks, terms
         self.store, self.absent = store, absent
+
+    def setup(self, stage: str) -> None:
+        """Let every method get ready; those that share work between processes can meet from now on."""
+        for method in self.methods.values():
+            if isinstance(method, Loading):
+                method.load()
 
     def predict_step(self, heard: HeardBlock, batch_index: int) -> list[str]:
         """Names of the methods that drew; what was seen is in the store, method by method."""

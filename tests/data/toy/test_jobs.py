@@ -45,3 +45,17 @@ def test_moments_are_found_by_a_rule_or_in_a_selection(videos: Path) -> None:
     assert third["moment_s"] == 2.5
     with pytest.raises(InputError, match=r"toy-test-000000\.mp4: not in the selection; select the moments"):
         toy_jobs(videos, ["test"], chosen)
+
+
+def test_one_of_the_best_moments_is_drawn_once_for_each_video(videos: Path) -> None:
+    seconds = (7.5, 1.0, 2.0, 3.0, 9.0)
+    keys = [truth.key for truth in toy.read_truth(videos, "train")]
+    chosen = Selection({}, {f"train/{key}": Choice(seconds, (), 10.0) for key in keys}, {})
+
+    def drawn(best: int) -> list[object]:
+        return [job["moment_s"] for job in toy_jobs(videos, ["train"], chosen, best)["train"]]
+
+    assert drawn(1) == [7.5] * 3
+    assert drawn(4) == drawn(4)
+    assert set(drawn(4)) <= set(seconds[:4])
+    assert any(len(set(drawn(best))) > 1 for best in (2, 3, 4))

@@ -12,11 +12,12 @@ from sound2scene.data.toy import pictures
 from sound2scene.data.toy.truth import Truth
 from sound2scene.data.toy.world import read_truth, video_path
 from sound2scene.data.video.clip import VideoJob
+from sound2scene.seeds import seed_of
 from sound2scene.types import InputError
 
 
 def toy_jobs(
-    folder: Path, splits: Iterable[str], moments: Literal["true"] | MomentRule | Selection
+    folder: Path, splits: Iterable[str], moments: Literal["true"] | MomentRule | Selection, best: int = 1
 ) -> dict[str, list[VideoJob]]:
     """Jobs of the splits that are not empty.
 
@@ -25,15 +26,20 @@ def toy_jobs(
         splits: Names of the splits.
         moments: Moments of the pictures: the true ones, by a rule, or as someone has selected them in the
             folder.
+        best: Among how many of the best selected moments one is drawn at random, once for each video.
 
     Raises:
         InputError: If a split was never completed, or the selection lacks a video.
     """
-    found = {split: [_job(folder, truth, moments) for truth in read_truth(folder, split)] for split in splits}
+    found = {
+        split: [_job(folder, truth, moments, best) for truth in read_truth(folder, split)] for split in splits
+    }
     return {split: jobs for split, jobs in found.items() if jobs}
 
 
-def _job(folder: Path, truth: Truth, moments: Literal["true"] | MomentRule | Selection) -> VideoJob:
+def _job(
+    folder: Path, truth: Truth, moments: Literal["true"] | MomentRule | Selection, best: int
+) -> VideoJob:
     path = video_path(folder, truth)
     job: VideoJob = {
         "key": truth.key,
@@ -49,7 +55,8 @@ def _job(folder: Path, truth: Truth, moments: Literal["true"] | MomentRule | Sel
     if name in moments.rejected:
         job["rejected"] = moments.rejected[name]
     elif name in moments.videos:
-        job["moment_s"] = moments.videos[name].moments_s[0]
+        among = moments.videos[name].moments_s[:best]
+        job["moment_s"] = among[seed_of("best moment", truth.key) % len(among)]
     else:
         raise InputError(f"{path}: not in the selection; select the moments of this folder again")
     return job
