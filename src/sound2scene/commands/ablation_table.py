@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sound2scene.callbacks.table import title_of
-from sound2scene.commands.columns import markdown
 from sound2scene.commands.run_folders import read_rows
 from sound2scene.metrics.intervals import Estimate
 from sound2scene.metrics.repeats import paired_difference
 from sound2scene.runs import Aim
+from sound2scene.tables import markdown
 from sound2scene.types import InputError
 
 BASE = "base"
