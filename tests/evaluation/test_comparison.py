@@ -49,7 +49,7 @@ def test_differences_are_paired_so_that_what_both_share_does_not_widen_them() ->
     noisy = [0.1, 0.5, 0.9]
     found = result({"ours": [figure(0.5, noisy)], "theirs": [figure(0.25, [one - 0.25 for one in noisy])]})
     (table,) = comparison.tables_of([("a.json", found)])
-    assert comparison.differences(table, "theirs") == [["ours", "+0.250 [+0.250, +0.250], p < 0.001"]]
+    assert comparison.differences(table, "theirs") == [["ours", "+0.250 [+0.250, +0.250], p = 0.500"]]
     with pytest.raises(InputError, match="--base nobody: no such method; choose one of ours, theirs"):
         comparison.differences(table, "nobody")
 
