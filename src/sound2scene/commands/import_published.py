@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from sound2scene.commands.parser import Command, Output
 
@@ -46,6 +47,27 @@ def icgan(source: str, *, folder: Output, image_encoder: str | None = None) -> N
     _report(checkpoint.import_icgan(source, folder, image_encoder))
 
 
+def judge(
+    source: str,
+    *,
+    folder: Output,
+    classes: Path | None = None,
+    pixels: Literal["torchvision", "imagenet"] = "torchvision",
+) -> None:
+    """Import an Inception-v3 in torchvision's layout as a judge, with any number of classes.
+
+    Args:
+        source: A file, an http or https address, or `published` for Sound2Scene's own.
+        folder: Folder of the artifact.
+        classes: Text file of the class names, one a line, in the order of the scores.
+        pixels: What it was trained on: `torchvision` from -1 to 1, as torchvision's class does when it starts
+            from its own weights; `imagenet` with ImageNet's mean and deviation taken out alone.
+    """
+    from sound2scene.published import inception
+
+    _report(inception.import_judge(source, folder, classes, pixels))
+
+
 def _report(artifact: Path) -> None:
     from sound2scene import artifacts
 
@@ -53,4 +75,4 @@ def _report(artifact: Path) -> None:
     print(f"{artifact}: {card.class_path}\nlicence: {card.licence}")
 
 
-COMMAND: Command = {"audio-encoder": audio_encoder, "swav": swav, "icgan": icgan}
+COMMAND: Command = {"audio-encoder": audio_encoder, "swav": swav, "icgan": icgan, "judge": judge}
