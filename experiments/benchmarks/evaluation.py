@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from sound2scene.methods.named import NamedMethod, Word
 from timing import compare, print_table
 from torch import Tensor
 
@@ -33,6 +32,7 @@ from sound2scene.commands.evaluation_run import Wanted, evaluate
 from sound2scene.data.shards.write import Plan, write_dataset
 from sound2scene.evaluation.networks import networks_of
 from sound2scene.evaluation.protocol import Network, Protocol
+from sound2scene.methods.named import NamedMethod, Word
 from sound2scene.models.backbones import timm_backbone
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.models.judge import Judge

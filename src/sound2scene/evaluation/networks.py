@@ -66,7 +66,7 @@ def scene_of_rows(row_BD: Tensor) -> Scene:
     """The inverse of :func:`rows_of`."""
     kinds = (row_BD.shape[1] - 1) // 4
     present_BK, place_BN, background_B1 = torch.split(row_BD, [kinds, 3 * kinds, 1], dim=1)
-    return Scene(present_BK, place_BN.unflatten(1, (kinds, 3)), background_B1[:, 0].long())
+    return Scene(present_BK, place_BN.view(-1, kinds, 3), background_B1[:, 0].long())
 
 
 def networks_of(protocol: Protocol, classes: Sequence[str], device: torch.device) -> dict[str, Seeing]:
