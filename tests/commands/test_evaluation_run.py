@@ -76,5 +76,5 @@ def test_one_clip_is_too_few(trial: Trial, tmp_path: Path) -> None:
 
 
 def test_devices_that_are_not_there_are_one_line(trial: Trial, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="choose what is there|take fewer"):
+    with pytest.raises(InputError, match=r"choose what is there|take fewer"):
         evaluate(wanted(trial, tmp_path, "class_mean"), accelerator="cpu", devices=4096)
