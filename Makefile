@@ -96,7 +96,7 @@ lab: $(INSTALLED) ## Open the notebooks in JupyterLab, which is installed first 
 claims: $(LARGE) $(TOY)/image-encoder/card.json $(TOY)/reader/card.json $(TOY)/generator/card.json ## Measure the paper's claims of control on the toy test split, and print their table
 	$(BIN)/sound2scene control-score --data $(<D) --audio-encoder $(HEARING) -o runs/claims
 
-ablations: data/toy/shards-localizer/dataset.json data/toy/shards-localizer_top5/dataset.json $(TOY)/generator/card.json ## Train and compare recipes that differ in one choice (SEEDS, RECIPES, LENGTH in epochs, WANDB=1)
+ablations: data/toy/shards-true/dataset.json data/toy/shards-localizer/dataset.json data/toy/shards-localizer_top5/dataset.json $(TOY)/generator/card.json ## Train and compare recipes that differ in one choice (SEEDS, RECIPES, LENGTH in epochs, WANDB=1)
 	$(BIN)/sound2scene ablations $(RECIPES:%=experiments/ablations/%.yaml) --seeds $(SEEDS) $(LENGTH:%=--length %) $(if $(WANDB),--wandb) -o runs/ablations
 
 train-manifold: $(SHARDS) $(TOY)/judge/card.json ## The baseline by Pedersoli et al. on the toy world: codes of pictures, then sound onto them

@@ -82,8 +82,22 @@ def test_a_failed_run_is_named_and_the_others_are_compared(
 ) -> None:
     training.failing = "loss_l2/seed-1"
     assert cli.main([*recipes, "--seeds", "0", "1"]) == 1
-    assert "sound2scene: loss_l2, seed 1: failed; see " in capsys.readouterr().err
+    assert "loss_l2, seed 1: failed: sound2scene: it went wrong; runs/" in capsys.readouterr().err
     assert "| loss_l2 | 0.600 |  | 0.600 | +0.100 |  |" in Path("runs/ablations/table.md").read_text()
+
+
+def test_a_run_that_cannot_be_measured_says_why(
+    training: Training,
+    recipes: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ablations, "measure", lambda run, log: log.write_text("no shards there\n"))
+    assert cli.main([*recipes, "--seeds", "0"]) == 1
+    assert "sound2scene: base, seed 0: not measured: no shards there; runs/" in capsys.readouterr().err
+    monkeypatch.setattr(ablations, "measure", training.measure)
+    assert cli.main([*recipes, "--seeds", "0"]) == 0  # what was trained is measured now
+    assert len(training.begun) == 2
 
 
 def test_another_recipe_or_length_under_the_same_name_is_refused(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 RECIPES = Path("experiments")
 MEASURED = ("--data.init_args.frame", "true")  # all by the same pictures, whatever they learned from
+TEST_LOG = "test.txt"
 MOST_SEED = 2**32 - 1
 
 
@@ -86,11 +87,11 @@ def trials_of(
         folder = output / "trials" / recipe.stem
         keep_plan(folder, json.dumps(whole, indent=1, sort_keys=True, default=str) + "\n")
         words = [word for path in (shared, base, recipe) for word in ("-c", str(path))]
+        words += _limits(length)
+        begun = sum(map(len, found.values()))  # trials are counted over all recipes, for the lines they print
         found[recipe.stem] = {
-            seed: Trial(
-                seed, folder / f"seed-{seed}", {"seed_everything": seed}, words + _limits(length), wandb
-            )
-            for seed in dict.fromkeys(seeds)
+            seed: Trial(number, folder / f"seed-{seed}", {"seed_everything": seed}, words, wandb)
+            for number, seed in enumerate(dict.fromkeys(seeds), begun)
         }
     return found
 
@@ -115,7 +116,7 @@ def _finish(folder: Path, trials: Mapping[str, Mapping[int, Trial]], seeds: Sequ
             metrics = _metrics(trial)
             if metrics is None:
                 failed += 1
-                print(f"sound2scene: {recipe}, seed {seed}: failed; see {trial.folder}", file=sys.stderr)
+                print(f"sound2scene: {recipe}, seed {seed}: {_said(trial)}; {trial.folder}", file=sys.stderr)
             else:
                 measured.setdefault(recipe, {})[seed] = figures_of(metrics)
     rows = rows_of(measured)
@@ -133,8 +134,18 @@ def _metrics(trial: Trial) -> Path | None:
         return None
     metrics = run.path / "test" / "metrics.csv"
     if not metrics.is_file():
-        measure(run.path, trial.folder / "test.txt")
+        measure(run.path, trial.folder / TEST_LOG)
     return metrics if metrics.is_file() else None
+
+
+def _said(trial: Trial) -> str:
+    """What a run, or the test of a finished one, failed by."""
+    from sound2scene.commands.sweep_trials import last_line
+
+    if trial.state() != "finished":
+        return f"failed: {trial.ended().said or 'it left no run'}"
+    log = trial.folder / TEST_LOG
+    return f"not measured: {last_line(log) if log.is_file() else 'its test left no figures'}"
 
 
 def measure(run: Path, log: Path) -> None:
