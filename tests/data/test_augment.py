@@ -123,6 +123,35 @@ def test_without_flips_and_at_one_aspect_left_stays_left_and_squares_stay_square
     assert max(abs(height - width) for height, width in boxes) > 1
 
 
+def test_a_shift_moves_what_is_seen_as_far_as_it_may_and_keeps_its_size() -> None:
+    pixels_HWC = np.zeros((64, 64, 3), np.uint8)
+    pixels_HWC[28:36, 28:36] = 255
+    crops = MultiCrop([64], [200], [(1.0, 1.0)], aspect=1.0, change=ViewChange(flip=0.0, **STILL), shift=0.25)
+    places = []
+    for view_CHW in to_pixels(seeded(lambda: crops(Image.fromarray(pixels_HWC))[0], 0)):
+        rows, columns = (view_CHW[0] > 0.5).nonzero().unbind(1)
+        assert (rows.max() - rows.min(), columns.max() - columns.min()) == (7, 7)
+        places.append((int(rows.min()) - 28, int(columns.min()) - 28))
+    for moved in zip(*places, strict=True):
+        assert (min(moved), max(moved)) == (-16, 16)
+
+
+def test_beyond_the_edge_of_a_shifted_picture_its_edge_goes_on() -> None:
+    stripes_HWC = np.zeros((32, 32, 3), np.uint8)
+    stripes_HWC[:, :16] = 255
+    crops = MultiCrop([32], [50], [(1.0, 1.0)], aspect=1.0, change=ViewChange(flip=0.0, **STILL), shift=0.25)
+    for view_CHW in to_pixels(seeded(lambda: crops(Image.fromarray(stripes_HWC))[0], 0)):
+        assert ((view_CHW - view_CHW.round()).abs() < 1e-5).all()
+        assert (view_CHW[:, :, 0] > 0.5).all()
+        assert (view_CHW[:, :, -1] < 0.5).all()
+
+
+@pytest.mark.parametrize("shift", [-0.1, 1.0])
+def test_a_shift_of_the_whole_picture_or_the_other_way_is_refused(shift: float) -> None:
+    with pytest.raises(InputError, match=r"MultiCrop\.shift is .*; set it to at least 0 and below 1"):
+        MultiCrop([32], [1], [(1.0, 1.0)], shift=shift)
+
+
 def test_a_tint_takes_the_hue_of_pale_colours_and_leaves_that_of_bright_ones() -> None:
     pixels_HWC = np.zeros((32, 32, 3), np.uint8)
     pixels_HWC[:, :16] = (140, 120, 120)

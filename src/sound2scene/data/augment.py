@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from torchvision.transforms import v2
 
 from sound2scene.images import MEAN, STD
+from sound2scene.ranges import SHARE, check
 from sound2scene.types import InputError
 
 
@@ -123,6 +124,9 @@ class MultiCrop(nn.Module):
         aspect: Largest ratio of width and height of what a crop shows, or its inverse; 4/3 as published.
             Features keep the size of things where areas are near 1 and this is 1.
         change: What happens to each crop; SwAV's changes by default.
+        shift: How far a picture is moved before it is cropped, at most, up or down and left or right, in its
+            height and width (ours; 0 for none); its edge goes on. Places then tell pictures apart less than
+            kinds do, and stay in the features.
 
     Raises:
         InputError: If the three lists are not of one length.
@@ -135,14 +139,16 @@ class MultiCrop(nn.Module):
         areas: Sequence[tuple[float, float]] = ((0.14, 1.0), (0.05, 0.14)),
         aspect: float = 4 / 3,
         change: ViewChange | None = None,
+        shift: float = 0.0,
     ) -> None:
         super().__init__()
+        check("MultiCrop", SHARE, shift=shift)
         if not len(sides_px) == len(counts) == len(areas):
             raise InputError(
                 f"sides_px, counts and areas have {len(sides_px)}, {len(counts)} and {len(areas)} entries; "
                 "give one of each per resolution"
             )
-        self.counts = counts
+        self.counts, self.shift = counts, shift
         self.crops = nn.ModuleList(
             v2.RandomResizedCrop(side, tuple(area), (1 / aspect, aspect), antialias=True)
             for side, area in zip(sides_px, areas, strict=True)
@@ -154,9 +160,18 @@ class MultiCrop(nn.Module):
         """An RGB picture to normalised crops, (count, 3, side, side) for each resolution."""
         pixels_CHW = v2.functional.pil_to_tensor(image)
         return tuple(
-            torch.stack([self.normalise(self.change(crop(pixels_CHW))) for _ in range(count)])
+            torch.stack([self.normalise(self.change(crop(self._shifted(pixels_CHW)))) for _ in range(count)])
             for crop, count in zip(self.crops, self.counts, strict=True)
         )
+
+    def _shifted(self, pixels_CHW: Tensor) -> Tensor:
+        if not self.shift:
+            return pixels_CHW
+        height, width = pixels_CHW.shape[-2:]
+        down, right = round(self.shift * height), round(self.shift * width)
+        padded_CHW = v2.functional.pad(pixels_CHW, [right, down], padding_mode="edge")
+        top, left = (int(torch.randint(2 * most + 1, ())) for most in (down, right))
+        return padded_CHW[:, top : top + height, left : left + width]
 
 
 class PixelCrop(nn.Module):
