@@ -65,8 +65,8 @@ def status(address: str) -> int:
         return error.code
 
 
-def upload(page: Any, path: Path, number: int = 0) -> None:
-    page.locator("input[type=file]").nth(number).set_input_files(path)
+def upload(page: Any, path: Path, name: str = "sound") -> None:
+    page.locator(f"#{name} input[type=file]").set_input_files(path)
 
 
 def drawn(page: Any) -> list[str]:
@@ -118,12 +118,34 @@ def test_a_second_sound_and_a_picture_change_what_is_drawn(page: Any, tmp_path: 
     page.get_by_role("button", name="bell.flac").first.click()
     drawn(page)
     page.get_by_text("Mix with a second sound").click()
-    upload(page, SOUNDS / "rain.flac", 1)
+    upload(page, SOUNDS / "rain.flac", "other")
     change(page, "share", "0.2")
     page.get_by_text("Blend with a picture").click()
     Image.effect_noise((64, 64), 90).convert("RGB").save(tmp_path / "seen.png")
-    upload(page, tmp_path / "seen.png", 2)
+    upload(page, tmp_path / "seen.png", "picture")
     change(page, "blend", "0.9")
+
+
+def test_a_picture_is_edited_by_volume_beside_what_it_was(
+    page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sound2scene.control.search import Effort
+    from sound2scene.demo import studio
+
+    monkeypatch.setattr(studio, "EFFORT", Effort(3, 1, 3))
+    Image.effect_noise((64, 64), 90).convert("RGB").save(tmp_path / "seen.png")
+    page.get_by_role("tab", name="Edit a picture by volume").click()
+    page.get_by_role("button", name="Edit", exact=True).click()
+    words = page.locator("[role=alert]:visible")
+    words.wait_for()
+    assert "needs a picture and a sound; give both" in words.inner_text()
+    upload(page, tmp_path / "seen.png", "edit-picture")
+    upload(page, SOUNDS / "rain.flac", "edit-sound")
+    page.locator("#edit-sound").get_by_label("Clear", exact=True).wait_for()
+    page.locator("#edit-picture img").wait_for()
+    page.get_by_role("button", name="Edit", exact=True).click()
+    assert len(drawn(page)) == 2
+    assert page.get_by_text("as drawn").count() == 1
 
 
 def test_what_is_no_sound_is_said_on_the_page_in_place_of_pictures(page: Any, tmp_path: Path) -> None:

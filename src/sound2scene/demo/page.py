@@ -59,17 +59,17 @@ def page(studio: Studio, folder: Path, sounds: Sequence[Path]) -> gr.Blocks:
 
 def _drawing(studio: Studio, folder: Path, sounds: Sequence[Path]) -> None:
     with gr.Column():
-        sound = _sound("Sound", sounds)
+        sound = _sound("Sound", "sound", sounds)
         gain_db = gr.Slider(-40, 40, 0, step=1, label="Volume (dB)", elem_id="volume")
         with gr.Row():
             truncation = gr.Slider(0, 1, 1, step=0.05, label="Truncation (1: none)", elem_id="truncation")
             draws = gr.Slider(1, MOST_DRAWS, 4, step=1, label="Pictures", elem_id="draws")
             seed = gr.Slider(0, 999, 0, step=1, label="Seed", elem_id="seed")
         with gr.Accordion("Mix with a second sound", open=False):
-            other = _sound("Second sound", sounds)
+            other = _sound("Second sound", "other", sounds)
             share = gr.Slider(0, 1, 0.5, step=0.05, label="Share of the first sound", elem_id="share")
         with gr.Accordion("Blend with a picture", open=False):
-            picture = _picture("Picture")
+            picture = _picture("Picture", "picture")
             blend = gr.Slider(0, 1, 0.5, step=0.05, label="Share of the picture", elem_id="blend")
         button = gr.Button("Draw", variant="primary", elem_id="draw")
     results = _results()
@@ -88,8 +88,8 @@ def _drawing(studio: Studio, folder: Path, sounds: Sequence[Path]) -> None:
 
 def _editing(studio: Studio, folder: Path, sounds: Sequence[Path]) -> None:
     with gr.Column():
-        picture = _picture("Picture to edit")
-        sound = _sound("Sound whose volume changes", sounds)
+        picture = _picture("Picture to edit", "edit-picture")
+        sound = _sound("Sound whose volume changes", "edit-sound", sounds)
         with gr.Row():
             from_db = gr.Slider(-40, 40, 0, step=1, label="From volume (dB)")
             to_db = gr.Slider(-40, 40, 12, step=1, label="To volume (dB)")
@@ -114,16 +114,23 @@ def _editing(studio: Studio, folder: Path, sounds: Sequence[Path]) -> None:
     gr.on([button.click], edit, controls, list(results), **ONE_AT_A_TIME, trigger_mode="always_last")
 
 
-def _sound(label: str, sounds: Sequence[Path]) -> gr.Audio:
+def _sound(label: str, name: str, sounds: Sequence[Path]) -> gr.Audio:
     sound = gr.Audio(
-        label=label, type="filepath", sources=["upload", "microphone"], editable=False, buttons=["download"]
+        label=label,
+        elem_id=name,
+        type="filepath",
+        sources=["upload", "microphone"],
+        editable=False,
+        buttons=["download"],
     )
     gr.Examples([[str(path)] for path in sounds], [sound], label="Examples", cache_examples=False)
     return sound
 
 
-def _picture(label: str) -> gr.Image:
-    picture = gr.Image(label=label, type="filepath", sources=["upload", "clipboard"], height=220, buttons=[])
+def _picture(label: str, name: str) -> gr.Image:
+    picture = gr.Image(
+        label=label, elem_id=name, type="filepath", sources=["upload", "clipboard"], height=220, buttons=[]
+    )
     # Gradio would decode it first, without our limits and without our words for what is wrong with it.
     picture.preprocess = lambda payload: None if payload is None else payload.path
     return picture
