@@ -28,6 +28,7 @@ def test_demo_serves_the_networks_and_sounds_that_options_name_until_ctrl_c(
     monkeypatch.setattr(studio, "Studio", lambda folders, device: (folders, device))
     monkeypatch.setattr(server, "serving", serving)
     monkeypatch.setattr("time.sleep", stopped)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     options = ["--generator", "g", "--audio-encoder", "a", "--image-encoder", "i", "--device", "cpu"]
     options += ["--sounds", str(REPOSITORY / "experiments" / "sounds"), "--port", "9000", "--no-browser"]
     assert cli.main(["demo", *options, "--host", "0.0.0.0"]) == 130

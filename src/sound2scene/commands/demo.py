@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import Annotated
 
 from sound2scene import defaults
-from sound2scene.commands.parser import Admit, Command, Option
+from sound2scene.commands.parser import TERMINATED, Admit, Command, Option
 
 
 def demo(
@@ -44,6 +45,8 @@ def demo(
     artifacts.admit(*(admit or ()))
     studio = Studio(Artifacts(str(audio_encoder), str(generator), str(image_encoder)), device)
     found = [path for path in walked(sounds) if path.suffix.lower() in SOUNDS] if sounds.is_dir() else []
+    # A service is ended so; what visitors handed in has to go with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     with serving(studio, sorted(found), host, port, browser=not no_browser) as address:
         print(f"{address}: the page; Ctrl-C ends it", flush=True)
         if host != "127.0.0.1":

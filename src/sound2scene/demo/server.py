@@ -97,7 +97,6 @@ def _page(studio: Studio, folder: Path, sounds: Sequence[Path]) -> tuple[Any, di
     """The page, and how it is launched."""
     try:
         import gradio as gr
-        from starlette.middleware import Middleware
     except ImportError:
         raise InputError("demo: gradio is not installed; pip install 'sound2scene[demo]'") from None
     from sound2scene.demo.page import CSS, FONTS, page
@@ -116,7 +115,7 @@ def _page(studio: Studio, folder: Path, sounds: Sequence[Path]) -> tuple[Any, di
         "mcp_server": False,
         "css": CSS,
         "theme": gr.themes.Default(**FONTS),
-        "app_kwargs": {"middleware": [Middleware(Guard)]},
+        "app_kwargs": {"middleware": [(Guard, (), {})]},
     }
     return blocks, settings
 
