@@ -9,18 +9,24 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from drawing import DISCRIMINATOR, GENERATOR
+from drawing import DISCRIMINATOR, GENERATOR, tiny_judge
 from manifolds import save_autoencoder, tiny_audio, tiny_autoencoder
+from sound2scene import artifacts
+from sound2scene.blocks import MeasuredBlock
 from sound2scene.data.augment import MultiCrop, PixelCrop
+from sound2scene.data.batches.heard import HeardDataset
 from sound2scene.data.clips import ClipDataModule
 from sound2scene.data.reading import ReadCrops, ReadInstances, ReadPictures, ReadSoundPictures
+from sound2scene.data.shards.read import ShardDataset
 from sound2scene.losses.infonce import CosineInfoNCE
+from sound2scene.methods.oracles import Real
 from sound2scene.models.biggan import Generator
 from sound2scene.models.discriminator import Discriminator
 from sound2scene.models.heads import PrototypeHead
@@ -31,6 +37,7 @@ from sound2scene.models.s2i_audio import AudioAutoencoder
 from sound2scene.moments import MomentBatch, Moments
 from sound2scene.optimization import WarmupCosine
 from sound2scene.stages.encoder import EncoderStage
+from sound2scene.stages.evaluation import EvaluationStage, Terms
 from sound2scene.stages.gan import GanStage
 from sound2scene.stages.gan_phases import Phases
 from sound2scene.stages.judge import JudgeStage
@@ -202,6 +209,19 @@ def selection(given: Given) -> Numbers:
     return {"scores": list(choice.scores), "moments_s": list(choice.moments_s)}
 
 
+def evaluation(given: Given) -> Numbers:
+    """What an untrained judge sees in real pictures of held-out clips."""
+    split, kept = ShardDataset(given.shards, "test"), dict[int, MeasuredBlock]()
+    judge = artifacts.load(tiny_judge(given.cache.parent / "judge"), kind="judge")
+    store = SimpleNamespace(has=lambda *_: False, write=lambda block: kept.update({0: block}))
+    terms = Terms(draws=1, seed=0, side=32, shown=frozenset())
+    stage = EvaluationStage({"real": Real(split, 32)}, {"judge": judge}, terms, store, {})  # type: ignore[dict-item]
+    stage.predict_step(HeardDataset(split, range(STEPS), [0])[0], 0)
+    seen = kept[0].tensors
+    names = ("judge/feature", "judge/scores")
+    return {name: seen[name][:, 0].double().mean(1).tolist() for name in names}
+
+
 def reader(given: Given) -> Numbers:
     """Drawn pictures and scenes, as for the localizer."""
     torch.manual_seed(0)
@@ -230,6 +250,7 @@ MEASURES: dict[str, Callable[[Given], Numbers]] = {
     "s2i_audio": s2i_audio,
     "s2i": s2i,
     "selection": selection,
+    "evaluation": evaluation,
 }
 
 

@@ -45,6 +45,7 @@ COMMANDS = {
     "ablations": "ablations",
     "runs": "runs",
     "keys": "keys",
+    "demo": "demo",
     "doctor": "doctor",
 }
 AGAIN = "run the same command again to go on"
@@ -66,6 +67,7 @@ GO_ON = {
     "import": "run the same command again",
     "sweep": AGAIN,
     "ablations": AGAIN,
+    "demo": "run the same command again to open it anew",
     "fit": "no state was kept yet, run the same command again",  # else the run itself says how
 }
 UNREAD = 141  # exit status of a command whose output nobody reads on, as a shell reports it

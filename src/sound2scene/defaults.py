@@ -8,6 +8,7 @@ GENERATOR = "experiments/artifacts/toy/generator"
 IMAGE_ENCODER = "experiments/artifacts/toy/image-encoder"
 LOCALIZER = "experiments/artifacts/toy/localizer"
 READER = "experiments/artifacts/toy/reader"
+SOUNDS = "experiments/sounds"
 
 # What `make train-manifold`, `train-s2i-audio` and `train-s2i` leave.
 MANIFOLD_AUDIO = "artifacts/toy/manifold-audio"
