@@ -169,7 +169,7 @@ class MultiCrop(nn.Module):
             return pixels_CHW
         height, width = pixels_CHW.shape[-2:]
         down, right = round(self.shift * height), round(self.shift * width)
-        padded_CHW = v2.functional.pad(pixels_CHW, [right, down], padding_mode="edge")
+        padded_CHW: Tensor = v2.functional.pad(pixels_CHW, [right, down], padding_mode="edge")
         top, left = (int(torch.randint(2 * most + 1, ())) for most in (down, right))
         return padded_CHW[:, top : top + height, left : left + width]
 
