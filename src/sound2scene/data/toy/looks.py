@@ -51,7 +51,7 @@ def _siren(u: Field, v: Field, t_s: Field) -> Layers:
 def _engine(u: Field, v: Field, t_s: Field) -> Layers:
     radius = np.sqrt(u**2 + v**2)
     teeth = 0.8 + 0.13 * np.clip(3 * np.cos(8 * np.arctan2(v, u) + 1.5 * t_s), -1, 1)
-    return [(teeth - radius, (0.62, 0.72, 0.6)), (0.5 - radius, (0.62, 0.35, 0.85)), (0.24 - radius, _DARK)]
+    return [(teeth - radius, (0.66, 0.85, 0.5)), (0.52 - radius, (0.08, 0.9, 0.95)), (0.24 - radius, _DARK)]
 
 
 def _bird(u: Field, v: Field, t_s: Field) -> Layers:
@@ -74,7 +74,7 @@ def _rain(u: Field, v: Field, t_s: Field) -> Layers:
     streak = 0.16 - np.abs((u + 0.2 * v) * 2.6 % 1.0 - 0.5) / 1.6
     drops = np.minimum(np.minimum(streak, 0.75 - np.abs(u + 0.2 * v)), np.minimum(0.1 - v, v + 0.85))
     dashes = np.minimum(drops, 0.3 - np.abs((v + 0.6 * t_s) * 1.8 % 1.0 - 0.5))
-    return [(_any(cloud, dashes), (0.56, 0.85, 0.85)), (cloud, (0.51, 0.5, 0.97))]
+    return [(_any(cloud, dashes), (0.51, 0.9, 0.8)), (cloud, (0.5, 0.1, 0.98))]
 
 
 def _drum(u: Field, v: Field, t_s: Field) -> Layers:

@@ -148,10 +148,11 @@ def background(kind: str, seed: int) -> NDArray[np.float32]:
         image_CHW: RGB in [0, 255], float32.
     """
     rng = np.random.default_rng(seed)
-    value = rng.uniform(0.3, 0.9)
-    other = min(0.95, max(0.2, value + rng.choice((-1, 1)) * rng.uniform(0.1, 0.2)))
+    value = rng.uniform(0.35, 0.85)
+    other = value + rng.choice((-1, 1)) * rng.uniform(0.15, 0.25)
     first_C, second_C = (
-        _rgb((rng.uniform(), rng.uniform(0, 0.2), each))[:, None, None] for each in (value, other)
+        _rgb((rng.uniform(), rng.uniform(0.1, 0.3), min(0.95, each)))[:, None, None]
+        for each in (value, other)
     )
     pixel = np.linspace(0, 1, SIDE_PX, dtype=np.float32)
     angle, waves, waves_across = rng.uniform((0, 3, 3), (math.pi, 7, 7)).tolist()

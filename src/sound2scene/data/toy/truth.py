@@ -15,9 +15,10 @@ from sound2scene.seeds import seed_of
 from sound2scene.types import CLIP_S
 
 KINDS: tuple[str, ...] = tuple(sounds.VOICES)
-LOUDNESS_DB = (-30.0, -8.0)
-_LOUDNESS_OF_TWO_DB = (-30.0, -15.0)  # each has room in its half of the picture
-_DIAMETER = (0.25, 0.60)  # in picture sides, over LOUDNESS_DB
+# Gains of -12 to 12 dB on a middling clip stay inside; the loudest voices touch full scale.
+LOUDNESS_DB = (-34.0, -6.0)
+_LOUDNESS_OF_TWO_DB = (-34.0, -15.0)  # each has room in its half of the picture
+_DIAMETER = (0.22, 0.62)  # in picture sides, over LOUDNESS_DB
 _HEIGHT = (0.69, 0.31)  # centre from the top, in picture sides, over pitch 0 to 1
 
 
@@ -29,7 +30,7 @@ class SoundSource:
         kind: One of ``KINDS``.
         start_s: Second at which it begins to sound.
         end_s: Second at which it falls silent, 2 to 4 s later.
-        loudness_db: RMS of the sounding part before clipping, in dB relative to full scale, -30 to -8.
+        loudness_db: RMS of the sounding part before clipping, in dB relative to full scale, -34 to -6.
         pitch: Pitch in [0, 1], over 1.5 octaves within the kind.
         x: Centre of the object, in picture sides from the left.
         y: Centre of the object, in picture sides from the top; follows the pitch.

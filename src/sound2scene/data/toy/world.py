@@ -31,7 +31,7 @@ from sound2scene.types import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE_HZ, InputError
 __all__ = ["KINDS", "SoundSource", "Truth", "draw_truth", "read_truth", "render", "write_videos"]
 
 FRAME_RATE_HZ = 10
-WORLD = 2  # raise it when the same seed no longer gives the same clip: older folders are then refused
+WORLD = 3  # raise it when the same seed no longer gives the same clip: older folders are then refused
 NAME = "toy"  # of this data, in the cards of what learns from it
 
 
