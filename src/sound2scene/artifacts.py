@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from sound2scene import files, networks
+from sound2scene import defaults, files, networks
 from sound2scene.card import FORMAT, Card
 from sound2scene.protocols import Foldable
 from sound2scene.types import InputError
@@ -104,7 +104,7 @@ def copy(source: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path
         InputError: If the source is no artifact, or the target holds anything else or cannot be written.
     """
     card, folder = read_card(source), _free(folder)
-    _write(_tensors(Path(source) / WEIGHTS), card, folder)
+    _write(_tensors(defaults.located(source) / WEIGHTS), card, folder)
     return folder
 
 
@@ -114,9 +114,10 @@ def read_card(folder: str | os.PathLike[str]) -> Card:
     Raises:
         InputError: If the folder is not an artifact or its card cannot be used.
     """
-    path = Path(folder) / CARD
+    folder = defaults.located(folder)
+    path = folder / CARD
     for _ in range(_TRIES):
-        files.recover(Path(folder))
+        files.recover(folder)
         with suppress(FileNotFoundError, NotADirectoryError):
             size = path.stat().st_size
             if size > _CARD_BYTES:
@@ -124,7 +125,7 @@ def read_card(folder: str | os.PathLike[str]) -> Card:
                     f"{path}: {size} bytes, and a card has {_CARD_BYTES} at most; export or import the "
                     "artifact again"
                 )
-            if path.is_file() and (Path(folder) / WEIGHTS).is_file():
+            if path.is_file() and (folder / WEIGHTS).is_file():
                 return Card.from_json(path.read_bytes(), str(path))
     raise InputError(
         f"{folder}: no artifact ({CARD}, {WEIGHTS}) there; check the path, or train or import it first"
@@ -146,13 +147,14 @@ def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = T
             match, a weight is NaN or infinite, or the card names a class that is not ours and was not
             admitted (see :func:`sound2scene.networks.admit`).
     """
+    folder = defaults.located(folder)
     card = read_card(folder)
     if kind is not None and card.kind != kind:
         raise InputError(
             f"{folder}: holds a network of kind {card.kind!r}, not {kind!r}; give another artifact's path"
         )
     try:
-        network = _network(Path(folder), card)
+        network = _network(folder, card)
     except InputError:
         if read_card(folder) == card:
             raise

@@ -45,6 +45,7 @@ COMMANDS = {
     "sweep": "sweep",
     "ablations": "ablations",
     "runs": "runs",
+    "recipes": "recipes",
     "keys": "keys",
     "demo": "demo",
     "doctor": "doctor",
@@ -73,7 +74,7 @@ GO_ON = {
     "fit": "no state was kept yet, run the same command again",  # else the run itself says how
 }
 UNREAD = 141  # exit status of a command whose output nobody reads on, as a shell reports it
-EXAMPLE = "example: sound2scene fit -c experiments/trainer.yaml -c experiments/align/toy.yaml"
+EXAMPLE = "example: sound2scene fit -c align/toy"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -48,6 +48,7 @@ def demo(
     artifacts.admit(*(admit or ()))
     folders = chosen(model, audio_encoder=audio_encoder, generator=generator, image_encoder=image_encoder)
     studio = Studio(Artifacts(**{role: str(folder) for role, folder in folders.items()}), device)
+    sounds = defaults.located(sounds)
     found = [path for path in walked(sounds) if path.suffix.lower() in SOUNDS] if sounds.is_dir() else []
     # A service is ended so; what visitors handed in has to go with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
