@@ -19,7 +19,7 @@ LARGE     := data/toy-large/shards-true/dataset.json
 # In git: a fresh clone aligns and draws at once. `make train-encoder`, `train-judge`, `train-gan` make them anew.
 TOY       := experiments/artifacts/toy
 # What training leaves: one's own audio encoder, and the baselines.
-HEARD     := artifacts/toy
+TRAINED   := artifacts/toy
 # The audio encoder whose control `make claims` measures; HEARING=artifacts/toy/audio-encoder takes your own.
 HEARING   := $(TOY)/audio-encoder
 # What `make ablations` trains: seeds, recipes by their names, and epochs (none: as the recipes say).
@@ -106,12 +106,12 @@ train-manifold: $(SHARDS) $(TOY)/judge/card.json ## The baseline by Pedersoli et
 train-s2i-audio: $(SHARDS) ## First stage of the baseline S2I on the toy world: its audio autoencoder
 	$(FIT) -c experiments/s2i/toy_audio.yaml --data.init_args.frame $(FRAME)
 
-train-s2i: $(SHARDS) $(HEARD)/s2i-audio/card.json $(TOY)/judge/card.json ## Second stage of the baseline S2I: its generator
+train-s2i: $(SHARDS) $(TRAINED)/s2i-audio/card.json $(TOY)/judge/card.json ## Second stage of the baseline S2I: its generator
 	$(FIT) -c experiments/s2i/toy.yaml --data.init_args.frame $(FRAME)
 
-figure3: $(SHARDS) $(HEARD)/audio-encoder/card.json $(HEARD)/manifold-audio/card.json $(HEARD)/s2i-generator/card.json ## The paper's Figure 3 on the toy world: trains what is missing, then table and picture in results/
-	$(BIN)/sound2scene evaluate ours=sound2scene:audio_encoder=$(HEARD)/audio-encoder manifold s2i ceiling \
-		nearest:audio_encoder=$(HEARD)/audio-encoder shuffled:audio_encoder=$(HEARD)/audio-encoder class_mean \
+figure3: $(SHARDS) $(TRAINED)/audio-encoder/card.json $(TRAINED)/manifold-audio/card.json $(TRAINED)/s2i-generator/card.json ## The paper's Figure 3 on the toy world: trains what is missing, then table and picture in results/
+	$(BIN)/sound2scene evaluate ours=sound2scene:audio_encoder=$(TRAINED)/audio-encoder manifold s2i ceiling \
+		nearest:audio_encoder=$(TRAINED)/audio-encoder shuffled:audio_encoder=$(TRAINED)/audio-encoder class_mean \
 		--data $(<D) --draws 2 -o results/figure3.json
 	$(BIN)/sound2scene compare results/figure3.json --base ours --published -o results/figure3.md
 
@@ -141,16 +141,16 @@ $(TOY)/reader/card.json:
 $(TOY)/generator/card.json:
 	$(MAKE) train-gan
 
-$(HEARD)/audio-encoder/card.json:
+$(TRAINED)/audio-encoder/card.json:
 	$(MAKE) train-align
 
-$(HEARD)/manifold-audio/card.json:
+$(TRAINED)/manifold-audio/card.json:
 	$(MAKE) train-manifold
 
-$(HEARD)/s2i-audio/card.json:
+$(TRAINED)/s2i-audio/card.json:
 	$(MAKE) train-s2i-audio
 
-$(HEARD)/s2i-generator/card.json:
+$(TRAINED)/s2i-generator/card.json:
 	$(MAKE) train-s2i
 
 # The environment: uv stands in .venv only when .venv is whole, .installed only when every package is.

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -138,6 +139,7 @@ def _run(
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(current)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which tests run as a background job have not
     import torch
     from pytorch_lightning.utilities import rank_zero_only
 

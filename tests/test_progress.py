@@ -54,6 +54,13 @@ def test_what_is_stopped_says_how_far_it_came(time: Clock, capsys: pytest.Captur
     assert capsys.readouterr().err == "shards: 3 of 10 clips in 0:05\n"
 
 
+def test_several_batches_are_no_batchs(time: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with Bar(2, "means", "batch") as bar:
+        bar.update(2)
+        time.now += 5
+    assert capsys.readouterr().err == "means: 2 batches in 0:05\n"
+
+
 def test_a_terminal_gets_a_bar_of_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

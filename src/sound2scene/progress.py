@@ -80,7 +80,8 @@ class Bar:
             self._bar.close()
         elif (seconds := monotonic() - self._begun) >= 1:
             of = "" if self.done == self.total else f" of {self.total}"
-            self._print(f"{self.done}{of} {self.unit}s in {clock(seconds)}")
+            units = f"{self.unit}es" if self.unit.endswith("ch") else f"{self.unit}s"
+            self._print(f"{self.done}{of} {units} in {clock(seconds)}")
 
     def _print(self, line: str) -> None:
         print(f"{self.what}: {line}", file=sys.stderr, flush=True)

@@ -136,6 +136,20 @@ def test_a_shift_moves_what_is_seen_as_far_as_it_may_and_keeps_its_size() -> Non
         assert (min(moved), max(moved)) == (-16, 16)
 
 
+def test_a_wide_picture_is_shifted_by_shares_of_its_own_height_and_width() -> None:
+    pixels_HWC = np.zeros((32, 80, 3), np.uint8)
+    pixels_HWC[16, 40] = 255
+    crops = MultiCrop([32], [300], [(1.0, 1.0)], change=ViewChange(flip=0.0, **STILL), shift=0.25)
+    crops.crops[0] = torch.nn.Identity()  # the whole of what is shifted
+    places = [
+        (int(row) - 16, int(column) - 40)
+        for view_CHW in to_pixels(seeded(lambda: crops(Image.fromarray(pixels_HWC))[0], 0))
+        for row, column in (view_CHW[0] > 0.5).nonzero()
+    ]
+    down, right = zip(*places, strict=True)
+    assert (min(down), max(down), min(right), max(right)) == (-8, 8, -20, 20)
+
+
 def test_beyond_the_edge_of_a_shifted_picture_its_edge_goes_on() -> None:
     stripes_HWC = np.zeros((32, 32, 3), np.uint8)
     stripes_HWC[:, :16] = 255

@@ -18,6 +18,8 @@ from sound2scene.defaults import AUDIO_ENCODER, GENERATOR, IMAGE_ENCODER
 from sound2scene.types import InputError
 
 pytest.importorskip("gradio", reason="gradio is not installed (extra `demo`)")
+# Server, networks and browser share the machine for minutes, and beside other tests have stood still.
+pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOUNDS = REPOSITORY / "experiments" / "sounds"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

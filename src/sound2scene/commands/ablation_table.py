@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sound2scene import tables
 from sound2scene.callbacks.table import title_of
 from sound2scene.commands.run_folders import read_rows
 from sound2scene.metrics.intervals import Estimate
 from sound2scene.metrics.repeats import paired_difference
 from sound2scene.runs import Aim
-from sound2scene.tables import markdown
 from sound2scene.types import InputError
 
 BASE = "base"
@@ -83,30 +81,20 @@ def rows_of(measured: Mapping[str, Mapping[int, Mapping[str, float]]]) -> list[R
 def as_markdown(rows: Sequence[Row], seeds: Sequence[int]) -> str:
     """The table in Markdown."""
     head = ["figure", "recipe", *(f"seed {seed}" for seed in seeds), "mean", f"minus {BASE}", "95 % interval"]
-    return markdown(head, [_cells(row, seeds) for row in rows])
+    return tables.markdown(head, [_cells(row, seeds) for row in rows])
 
 
 def comma_separated(rows: Sequence[Row], seeds: Sequence[int]) -> str:
     """The table as CSV, with values in full."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        [
-            "figure",
-            "recipe",
-            *(f"seed_{seed}" for seed in seeds),
-            "mean",
-            "difference",
-            "low",
-            "high",
-            "seeds",
-        ]
-    )
-    for row in rows:
-        by_seed = [row.by_seed.get(seed, "") for seed in seeds]
-        difference = ["", "", "", ""] if row.difference is None else list(row.difference)
-        writer.writerow([row.figure, row.recipe, *by_seed, _mean(row), *difference])
-    return text.getvalue()
+    by_seed = [f"seed_{seed}" for seed in seeds]
+    head = ["figure", "recipe", *by_seed, "mean", "difference", "low", "high", "seeds"]
+    return tables.comma_separated(head, [_plain(row, seeds) for row in rows])
+
+
+def _plain(row: Row, seeds: Sequence[int]) -> list[object]:
+    by_seed = [row.by_seed.get(seed, "") for seed in seeds]
+    difference = ["", "", "", ""] if row.difference is None else list(row.difference)
+    return [row.figure, row.recipe, *by_seed, _mean(row), *difference]
 
 
 def _cells(row: Row, seeds: Sequence[int]) -> list[str]:

@@ -172,7 +172,7 @@ class _Run:
         is_heard = any(one.word.kind != REAL for one in methods)
         module = HeardModule(split, positions, blocks, self.wanted.workers, is_heard)
         what = "drawing and measuring" if is_heard else f"measuring {split.split}"
-        trainer = trainer_of([Counted(len(blocks), what, f"{CLIPS} clips")], **self.machine)
+        trainer = trainer_of([Counted(len(blocks), what, "block")], **self.machine)
         if blocks or trainer.world_size > 1:
             trainer.predict(stage, datamodule=module, return_predictions=False)
             trainer.strategy.barrier("drawn")

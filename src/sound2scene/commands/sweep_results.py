@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -16,7 +14,7 @@ from sound2scene.commands.sweep_trials import Trial
 from sound2scene.figures.panels import save
 from sound2scene.figures.parallel import Axis, draw_parallel
 from sound2scene.runs import Aim
-from sound2scene.tables import markdown
+from sound2scene.tables import comma_separated, markdown
 
 ARGUMENTS = ("init_args", "class_path")
 
@@ -84,10 +82,9 @@ def write_results(folder: Path, results: Sequence[Result], figure: str) -> str:
     table = markdown(head, [_row(one, keys, shown, folder) for one in results])
     failed = [f"- trial {one.trial.number} failed: {one.said}\n" for one in results if one.state == "failed"]
     files.write(folder / "table.md", table + ("\n" + "".join(failed) if failed else ""))
-    text = io.StringIO()
-    csv.writer(text).writerow(["trial", "state", *keys, name, "step", "hours", "folder"])
-    csv.writer(text).writerows(_row(one, keys, _raw, folder) for one in results)
-    files.write(folder / "table.csv", text.getvalue())
+    plain = ["trial", "state", *keys, name, "step", "hours", "folder"]
+    rows = [_row(one, keys, _raw, folder) for one in results]
+    files.write(folder / "table.csv", comma_separated(plain, rows))
     drawn = [one for one in results if one.best is not None]
     axes = [
         Axis(label, [_number_or_word(one.trial.values[key]) for one in drawn])

@@ -74,8 +74,10 @@ def _table(group: Sequence[tuple[str, Result]]) -> Table:
         f"{data['split']} of {data['shards']}{left_out}"
     )
     columns = list(dict.fromkeys(key for row in rows.values() for key in row.figures))
-    networks = "; ".join(f"{_short(name)}: {network}" for name, network in columns if network)
-    notes = [networks] if networks else []
+    seen: dict[str, list[str]] = {}
+    for name, network in columns:
+        seen.setdefault(network, []).append(_short(name))
+    notes = [f"{', '.join(names)}: by {network}" for network, names in seen.items() if network]
     notes += [f"{row.method}: no picture of {row.absent} clips" for row in rows.values() if row.absent]
     return Table(about, columns, list(rows.values()), notes)
 

@@ -64,18 +64,7 @@ class S2I:
 
     @torch.inference_mode()
     def pictures(self, waveform_BT: Tensor, keys: Sequence[str], draws: int, seed: int) -> Tensor:
-        """Pictures of sounds, uint8 (B, J, 3, H, W) on the CPU; see `protocols.Method`.
-
-        Args:
-            waveform_BT: 16 kHz mono sounds of 10 s in [-1, 1], (B, 160000).
-            keys: Name of each sound.
-            draws: Pictures J of each sound.
-            seed: Seed, 0 or larger.
-
-        Raises:
-            InputError: If the sounds have another shape, another number than the keys, or a setting is out
-                of its range.
-        """
+        """Pictures of sounds, uint8 (B, J, 3, H, W) on the CPU; the rest is as `protocols.Method` says."""
         check_asked(waveform_BT, keys, draws, seed)
         seeds = [seed_of_clip(seed, key) for key in keys for _ in range(draws)]
         chance_NZ = uniform_rows(seeds, [*range(draws)] * len(keys), self.generator.dropout_dim)

@@ -228,20 +228,10 @@ class SoundToScene:
         return self.hearing.encode(waveform_BT)
 
     def pictures(self, waveform_BT: Tensor, keys: Sequence[str], draws: int, seed: int) -> Tensor:
-        """Pictures of sounds, uint8 (B, J, 3, H, W) on the CPU; see `protocols.Method`.
+        """Pictures of sounds, uint8 (B, J, 3, H, W) on the CPU; the rest is as `protocols.Method` says.
 
         They are what `draw` gives with the seed that `sound2scene.latent.seed_of_clip` makes of seed and key,
         so that the noise, too, varies over a split.
-
-        Args:
-            waveform_BT: 16 kHz mono sounds of 10 s in [-1, 1], (B, 160000).
-            keys: Name of each sound.
-            draws: Pictures J of each sound.
-            seed: Seed, 0 or larger.
-
-        Raises:
-            InputError: If the sounds have another shape, another number than the keys, or a setting is out
-                of its range.
         """
         check_asked(waveform_BT, keys, draws, seed)
         seeds = [seed_of_clip(seed, key) for key in keys]

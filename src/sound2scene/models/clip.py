@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import center_crop, normalize, resize
 
+from sound2scene.models.pixels import check_pixels
 from sound2scene.types import InputError, Measured
 from sound2scene.weights import fill, state_of
 
@@ -103,10 +104,7 @@ class ClipExtractor(nn.Module):
             ValueError: If they are not uint8.
             InputError: If the weights cannot be had.
         """
-        if pixels_BCHW.dtype != torch.uint8:
-            raise ValueError(
-                f"only uint8 pixels can be measured, not {pixels_BCHW.dtype}; use images.to_pixel"
-            )
+        check_pixels(pixels_BCHW)
         self.load()
         resized_BCHW = resize(pixels_BCHW, [self.side], InterpolationMode.BICUBIC, antialias=True)
         image_BCHW = normalize(center_crop(resized_BCHW, [self.side]).float() / 255, MEAN, STD)

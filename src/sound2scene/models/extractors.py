@@ -21,7 +21,7 @@ from torchvision.transforms.functional import to_pil_image
 from sound2scene import artifacts, images
 from sound2scene.download import fetched
 from sound2scene.models.backbones import timm_backbone
-from sound2scene.models.pixels import prepared
+from sound2scene.models.pixels import check_pixels, prepared
 from sound2scene.protocols import whole_number
 from sound2scene.types import InputError, Measured
 from sound2scene.weights import fill, state_of
@@ -80,10 +80,7 @@ class InceptionExtractor(nn.Module):
             ValueError: If they are not uint8.
             InputError: If the weights cannot be had.
         """
-        if pixels_BCHW.dtype != torch.uint8:
-            raise ValueError(
-                f"only uint8 pixels can be measured, not {pixels_BCHW.dtype}; use images.to_pixel"
-            )
+        check_pixels(pixels_BCHW)
         if self.network is None:
             self.load()
             self.to(pixels_BCHW.device)
@@ -186,10 +183,7 @@ class EncoderExtractor(nn.Module):
         Raises:
             ValueError: If they are not uint8.
         """
-        if pixels_BCHW.dtype != torch.uint8:
-            raise ValueError(
-                f"only uint8 pixels can be measured, not {pixels_BCHW.dtype}; use images.to_pixel"
-            )
+        check_pixels(pixels_BCHW)
         prepared_BCHW = torch.stack([self.chain(to_pil_image(one_CHW.cpu())) for one_CHW in pixels_BCHW])
         return Measured(self.network(prepared_BCHW.to(pixels_BCHW.device)).float(), None)
 

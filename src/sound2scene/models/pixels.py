@@ -11,6 +11,16 @@ from torch.nn.functional import interpolate
 from sound2scene.images import MEAN, STD
 
 
+def check_pixels(pixels_BCHW: Tensor) -> None:
+    """Refuse what is no pixels: floats in [-1, 1] would give wrong figures in silence.
+
+    Raises:
+        ValueError: If the pictures are not uint8.
+    """
+    if pixels_BCHW.dtype != torch.uint8:
+        raise ValueError(f"only uint8 pixels can be measured, not {pixels_BCHW.dtype}; use images.to_pixel")
+
+
 def prepared(
     pixels_BCHW: Tensor, side: int, mean: Sequence[float] = MEAN, std: Sequence[float] = STD
 ) -> Tensor:
@@ -23,10 +33,9 @@ def prepared(
         std: Standard deviation of each channel, for values in [0, 1].
 
     Raises:
-        ValueError: If the pictures are not uint8: floats in [-1, 1] would give wrong figures in silence.
+        ValueError: If the pictures are not uint8; see :func:`check_pixels`.
     """
-    if pixels_BCHW.dtype != torch.uint8:
-        raise ValueError(f"only uint8 pixels can be measured, not {pixels_BCHW.dtype}; use images.to_pixel")
+    check_pixels(pixels_BCHW)
     image_BCHW = pixels_BCHW.to(torch.float32) / 255
     if image_BCHW.shape[-2:] != (side, side):
         image_BCHW = interpolate(

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sound2scene.data.batches import footage
+from sound2scene.data.batches import shares
 from sound2scene.data.batches.footage import FootageDataset, FootageModule
 from sound2scene.data.toy import world as toy
 from sound2scene.data.video.find import find_videos
@@ -61,12 +61,12 @@ def test_frames_show_the_colours_of_the_video(videos: dict[str, Path]) -> None:
 def test_ranks_share_the_videos_without_doubles_or_losses(
     ranks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shares = []
+    found = []
     for rank in range(ranks):
-        monkeypatch.setattr(footage, "world", lambda rank=rank: (rank, ranks))
+        monkeypatch.setattr(shares, "world", lambda rank=rank: (rank, ranks))
         names = {f"{number:02d}": Path(f"{number}.mp4") for number in range(4)}
         dataset = FootageModule(names, 8, 0).predict_dataloader().dataset
         assert isinstance(dataset, FootageDataset)
-        shares.append([key for key, _ in dataset.videos])
-    assert sorted(key for share in shares for key in share) == ["00", "01", "02", "03"]
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+        found.append([key for key, _ in dataset.videos])
+    assert sorted(key for share in found for key in share) == ["00", "01", "02", "03"]
+    assert max(map(len, found)) - min(map(len, found)) <= 1

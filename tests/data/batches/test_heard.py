@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sound2scene.blocks import CLIPS
-from sound2scene.data.batches import heard
+from sound2scene.data.batches import heard, shares
 from sound2scene.data.batches.heard import HeardDataset, HeardModule
 from sound2scene.data.shards.read import ShardDataset
 
@@ -38,7 +38,7 @@ def test_processes_share_the_blocks_without_a_rest(
     split = ShardDataset(tiny_shards, "train")
     numbers = []
     for rank in range(2):
-        monkeypatch.setattr(heard, "world", lambda rank=rank: (rank, 2))
+        monkeypatch.setattr(shares, "world", lambda rank=rank: (rank, 2))
         module = HeardModule(split, range(5 * CLIPS), [0, 1, 3], workers=0, is_heard=False)
         monkeypatch.setattr(split, "key", str)
         numbers.append([block.number for block in module.predict_dataloader()])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from sound2scene.blocks import CLIPS, HeardBlock
-from sound2scene.distributed import world
+from sound2scene.data.batches.shares import ShareModule
 from sound2scene.protocols import Sounds
 from sound2scene.types import CLIP_SAMPLES
 
@@ -42,10 +41,8 @@ class HeardDataset(Dataset[HeardBlock]):
         return HeardBlock(number, keys, torch.tensor(chosen), waveform_BT)
 
 
-class HeardModule(pl.LightningDataModule):
-    """Every block once: rank r of n takes blocks r, r + n, ...; some ranks may get one less, or none.
-
-    All share the first rank's list, as one that begins later knows of more that is done.
+class HeardModule(ShareModule[int, HeardBlock]):
+    """Every block once, shared by all processes.
 
     Args:
         split: Clips with sounds.
@@ -63,22 +60,9 @@ class HeardModule(pl.LightningDataModule):
         workers: int = 2,
         is_heard: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(blocks, workers)
         self.split, self.positions, self.is_heard = split, positions, is_heard
-        self.blocks, self.workers = list(blocks), workers
-        self.allow_zero_length_dataloader_with_multiple_devices = True
 
-    def setup(self, stage: str) -> None:
-        """Take the first rank's list."""
-        if self.trainer is not None:
-            self.blocks = self.trainer.strategy.broadcast(self.blocks)
-
-    def predict_dataloader(self) -> DataLoader[HeardBlock]:
-        """This process's share, one block at a time."""
-        rank, ranks = world()
-        dataset = HeardDataset(self.split, self.positions, self.blocks[rank::ranks], self.is_heard)
-        return DataLoader(dataset, batch_size=1, num_workers=self.workers, collate_fn=_single)
-
-
-def _single(blocks: list[HeardBlock]) -> HeardBlock:
-    return blocks[0]
+    def dataset(self, items: list[int]) -> HeardDataset:
+        """Blocks of one process."""
+        return HeardDataset(self.split, self.positions, items, self.is_heard)
