@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sound2scene import hub
+
 # In git; what `make train-align` leaves is artifacts/toy/audio-encoder.
 AUDIO_ENCODER = "experiments/artifacts/toy/audio-encoder"
 GENERATOR = "experiments/artifacts/toy/generator"
@@ -35,8 +37,13 @@ def located(path: str | os.PathLike[str]) -> Path:
 
     Args:
         path: Its path. One in `experiments/` that is not there, as seen from the current folder, is the one
-            that came with the package, if there is such a one.
+            that came with the package, if there is such a one; `hf://owner/name` is downloaded.
+
+    Raises:
+        InputError: If it is to be had from the hub, and is not.
     """
+    if hub.is_address(path):
+        return hub.snapshot(path)
     named = Path(path)
     if named.parts[:1] != (EXPERIMENTS,) or named.exists():
         return named
