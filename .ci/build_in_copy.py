@@ -21,8 +21,12 @@ __all__ = [
     "prepare_metadata_for_build_wheel",
 ]
 
-# All that a wheel or an archive of sources is made of.
+# All that a wheel or an archive of sources is made of, apart from what it takes of `experiments`.
 PARTS = ("setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", ".ci", "src")
+
+EXPERIMENTS, SHIPPED = "experiments", os.path.join("src", "sound2scene", "shipped")
+# Recipes, protocols, artifacts and sounds: what is of use without the repository.
+TAKEN = (".yaml", ".json", ".safetensors", ".flac")
 
 
 def build_wheel(
@@ -63,8 +67,20 @@ def _copy() -> Iterator[None]:
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
             else:
                 shutil.copy2(source, target)
+        # An archive of sources has its copy already.
+        if os.path.isdir(EXPERIMENTS):
+            shutil.copytree(EXPERIMENTS, os.path.join(folder, SHIPPED), ignore=_left_out)
         os.chdir(folder)
         try:
             yield
         finally:
             os.chdir(checkout)
+
+
+def _left_out(folder: str, names: list[str]) -> list[str]:
+    """What of a folder of `experiments` is not shipped."""
+    if os.path.basename(folder) == "benchmarks":
+        return names
+    return [
+        name for name in names if not name.endswith(TAKEN) and not os.path.isdir(os.path.join(folder, name))
+    ]

@@ -1,6 +1,7 @@
 import inspect
 from pathlib import Path
 
+import pytest
 import yaml
 
 from sound2scene import artifacts, defaults
@@ -24,3 +25,25 @@ def test_the_default_artifacts_are_in_git_and_no_run_replaces_the_audio_encoder(
         artifacts.read_card(REPOSITORY / folder)
     recipe = yaml.safe_load((REPOSITORY / "experiments" / "align" / "toy.yaml").read_text())
     assert recipe["run"]["publish"] != defaults.AUDIO_ENCODER
+
+
+def test_what_a_folder_lacks_of_experiments_is_that_of_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert defaults.located(defaults.GENERATOR) == REPOSITORY / defaults.GENERATOR
+    artifacts.load(defaults.GENERATOR, kind="generator")
+    for path in ("experiments/nowhere", "elsewhere/toy", str(tmp_path / "experiments")):
+        assert defaults.located(path) == Path(path), "is left as it is named"
+    (tmp_path / defaults.GENERATOR).mkdir(parents=True)
+    assert defaults.located(defaults.GENERATOR) == Path(defaults.GENERATOR), "a folder's own comes first"
+
+
+def test_an_installed_package_takes_its_own_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(defaults, "_HOMES", (tmp_path / "package", tmp_path / "checkout"))
+    assert defaults.shipped() == Path("experiments")
+    for name in ("checkout", "package"):
+        (tmp_path / name / "sounds").mkdir(parents=True)
+        (tmp_path / name / "trainer.yaml").write_text("")
+        assert defaults.located(defaults.SOUNDS) == tmp_path / name / "sounds"

@@ -47,7 +47,7 @@ def test_every_file_under_experiments_belongs_to_a_stage() -> None:
     others -= {path.relative_to(EXPERIMENTS).as_posix() for path in ABLATIONS}
     sweeps = {name for name in others if name.startswith("sweeps/")}  # tests/commands/test_sweep_file.py
     protocols = {name for name in others if name.startswith("protocols/")}  # test_protocol.py
-    assert others - sweeps - protocols == {"trainer.yaml"}
+    assert others - sweeps - protocols == {"trainer.yaml", "recipes.yaml"}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -27,6 +27,8 @@ def serving(
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
 
+        do_HEAD = do_GET
+
         def log_message(self, *_: object) -> None:
             pass
 

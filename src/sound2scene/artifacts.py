@@ -22,13 +22,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from sound2scene import files, networks
+from sound2scene import defaults, files, hub, networks
 from sound2scene.card import FORMAT, Card
 from sound2scene.protocols import Foldable
 from sound2scene.types import InputError
 
 WEIGHTS = "weights.safetensors"
-CARD = "card.json"
+CARD = hub.CARD
 OPTIMIZERS = "optimizers.safetensors"
 _CARD_BYTES = 1 << 20
 _PACKAGES = ("sound2scene", "torch", "timm", "safetensors")
@@ -104,7 +104,7 @@ def copy(source: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path
         InputError: If the source is no artifact, or the target holds anything else or cannot be written.
     """
     card, folder = read_card(source), _free(folder)
-    _write(_tensors(Path(source) / WEIGHTS), card, folder)
+    _write(_tensors(weights_of(defaults.located(source))), card, folder)
     return folder
 
 
@@ -114,9 +114,10 @@ def read_card(folder: str | os.PathLike[str]) -> Card:
     Raises:
         InputError: If the folder is not an artifact or its card cannot be used.
     """
-    path = Path(folder) / CARD
+    folder = defaults.located(folder)
+    path = folder / CARD
     for _ in range(_TRIES):
-        files.recover(Path(folder))
+        files.recover(folder)
         with suppress(FileNotFoundError, NotADirectoryError):
             size = path.stat().st_size
             if size > _CARD_BYTES:
@@ -124,11 +125,17 @@ def read_card(folder: str | os.PathLike[str]) -> Card:
                     f"{path}: {size} bytes, and a card has {_CARD_BYTES} at most; export or import the "
                     "artifact again"
                 )
-            if path.is_file() and (Path(folder) / WEIGHTS).is_file():
+            if path.is_file() and weights_of(folder).is_file():
                 return Card.from_json(path.read_bytes(), str(path))
     raise InputError(
         f"{folder}: no artifact ({CARD}, {WEIGHTS}) there; check the path, or train or import it first"
     )
+
+
+def weights_of(folder: Path) -> Path:
+    """The file of an artifact's weights: ours, or as the hub names it."""
+    ours, of_hub = folder / WEIGHTS, folder / hub.WEIGHTS
+    return of_hub if of_hub.is_file() and not ours.is_file() else ours
 
 
 def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = True) -> nn.Module:
@@ -146,13 +153,14 @@ def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = T
             match, a weight is NaN or infinite, or the card names a class that is not ours and was not
             admitted (see :func:`sound2scene.networks.admit`).
     """
+    folder = defaults.located(folder)
     card = read_card(folder)
     if kind is not None and card.kind != kind:
         raise InputError(
             f"{folder}: holds a network of kind {card.kind!r}, not {kind!r}; give another artifact's path"
         )
     try:
-        network = _network(Path(folder), card)
+        network = _network(folder, card)
     except InputError:
         if read_card(folder) == card:
             raise
@@ -161,7 +169,7 @@ def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = T
 
 
 def _network(folder: Path, card: Card) -> nn.Module:
-    weights = folder / WEIGHTS
+    weights = weights_of(folder)
     tensors = _tensors(weights)
     if fault := networks.fault_of(tensors):
         raise InputError(f"{weights}: {fault}; train or import the artifact again")
@@ -173,7 +181,8 @@ def _network(folder: Path, card: Card) -> nn.Module:
         raise InputError(f"{folder}: {reason}; export or import the artifact again") from None
     if fingerprint(network) != card.fingerprint:
         raise InputError(
-            f"{folder}: {WEIGHTS} is not what {CARD} was written for (fingerprints differ); import it again"
+            f"{folder}: {weights.name} is not what {CARD} was written for (fingerprints differ); "
+            "import it again"
         )
     return network.eval()
 

@@ -13,41 +13,9 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from sound2scene.commands.parser import INTERRUPTED, TERMINATED, Command, Parser, UsageError, bind, summary
+from sound2scene.commands.words import COMMANDS, RECIPES
 
 PROG = "sound2scene"
-RECIPES = {
-    "fit": "Train a stage from a recipe",
-    "validate": "Measure a checkpoint on the held-out split",
-    "test": "Measure a checkpoint on the test split",
-    "predict": "Write the latents of the held-out sounds",
-}
-# The module of each word, in `sound2scene.commands`; its `COMMAND` is a function, or several by their words.
-COMMANDS = {
-    "prepare": "prepare",
-    "verify": "verify",
-    "hygiene": "hygiene",
-    "download": "download",
-    "select": "select",
-    "moments": "moments",
-    "generate": "generate",
-    "mix": "mix",
-    "volume": "volume",
-    "interpolate": "interpolate",
-    "alter": "alter",
-    "invert": "invert",
-    "edit": "edit",
-    "control-score": "control_score",
-    "evaluate": "evaluate",
-    "compare": "compare",
-    "publish": "publish",
-    "import": "import_published",
-    "sweep": "sweep",
-    "ablations": "ablations",
-    "runs": "runs",
-    "keys": "keys",
-    "demo": "demo",
-    "doctor": "doctor",
-}
 AGAIN = "run the same command again to go on"
 # What to do after Ctrl-C, unless the KeyboardInterrupt itself says so.
 GO_ON = {
@@ -65,13 +33,15 @@ GO_ON = {
     "control-score": "run the same command again",
     "evaluate": AGAIN,
     "import": "run the same command again",
+    "export": "run the same command again",
+    "models": AGAIN,
     "sweep": AGAIN,
     "ablations": AGAIN,
     "demo": "run the same command again to open it anew",
     "fit": "no state was kept yet, run the same command again",  # else the run itself says how
 }
 UNREAD = 141  # exit status of a command whose output nobody reads on, as a shell reports it
-EXAMPLE = "example: sound2scene fit -c experiments/trainer.yaml -c experiments/align/toy.yaml"
+EXAMPLE = "example: sound2scene fit -c align/toy"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

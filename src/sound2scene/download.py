@@ -39,6 +39,11 @@ _BREAKS = (requests.ConnectionError, requests.Timeout, requests.exceptions.Chunk
 _PASSING = {408, 416, 425, 429, 500, 502, 503, 504}
 
 
+def cache() -> Path:
+    """The folder of what was downloaded."""
+    return Path(os.environ.get("SOUND2SCENE_CACHE") or pooch.os_cache("sound2scene"))
+
+
 @contextmanager
 def fetched(address: str, name: str | None = None, sha256: str | None = None) -> Iterator[Path]:
     """A file from the web, for a block that finds out whether it can be read.
@@ -60,16 +65,16 @@ def fetched(address: str, name: str | None = None, sha256: str | None = None) ->
     """
     if not re.fullmatch(r"https?://[!-~]+", address):
         raise InputError(f"{address}: not an http or https address; give one, or the path of a local file")
-    cache = Path(os.environ.get("SOUND2SCENE_CACHE") or pooch.os_cache("sound2scene"))
+    kept = cache()
     # A folder for each address, because siblings share their file name.
-    folder = cache / hashlib.sha256(address.encode()).hexdigest()[:16]
+    folder = kept / hashlib.sha256(address.encode()).hexdigest()[:16]
     last = re.split(r"[/\\]", name or unquote(urlsplit(address).path))[-1]
     path = folder / (re.sub(r"[^A-Za-z0-9._-]", "_", last).lstrip(".-")[:200] or "file")
     record = path.with_name(f"{path.name}.sha256")
     with ExitStack() as stack:
         with files.writing(path):
             folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(cache / f"{folder.name}.lock")
+            lock = FileLock(kept / f"{folder.name}.lock")
             try:
                 stack.enter_context(lock.acquire(timeout=0))
             except Timeout:

@@ -58,6 +58,7 @@ def alter(
 
     changes = _changes(pitch, reverb, crop, fade)
     paths = [asked.path for asked in sounds_of(files)]
+    how = how.with_networks()
     scene = how.scene()
     look = Appearance(
         "A sound and changed ones", "the sound as it is, then each change by itself", how.animate

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from sound2scene import defaults
+from sound2scene.commands.model_choice import Model, chosen
 from sound2scene.commands.parser import Admit, Option, Seed
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Search(NamedTuple):
         steps: Steps of the optimisation.
         starts: Noises that are optimised for each picture; the best one counts.
         seed: Seed of the noises; the same seed finds the same.
+        model: Model whose networks to take, where no option names one; see `sound2scene models`.
         generator: Artifact of the generator.
         image_encoder: Artifact of the image encoder whose features it draws.
         device: Device, as torch names it; by default a GPU where there is one.
@@ -42,10 +44,16 @@ class Search(NamedTuple):
     steps: Annotated[int, Option(between=(1, 100_000))] = 150
     starts: Annotated[int, Option(between=(1, 1024))] = 2
     seed: Seed = 0
+    model: Model = None
     generator: Path = Path(defaults.GENERATOR)
     image_encoder: Path = Path(defaults.IMAGE_ENCODER)
     device: str | None = None
     admit: Admit = None
+
+    def with_networks(self) -> Search:
+        """The same with the artifacts of the model, where one is named."""
+        found = chosen(self.model, generator=self.generator, image_encoder=self.image_encoder)
+        return self._replace(generator=found["generator"], image_encoder=found["image_encoder"])
 
     @property
     def effort(self) -> Effort:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from sound2scene import defaults
+from sound2scene.commands.model_choice import Model, chosen
 from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
 from sound2scene.tables import aligned, markdown
 
@@ -29,6 +30,7 @@ class Order(NamedTuple):
         inverted: Pictures that are inverted and edited at most.
         inversion_steps: Steps of each inversion.
         seed: Seed of noise, of who is mixed with whom, and of the resamples behind intervals.
+        model: Model whose networks to take, where no option names one; see `sound2scene models`.
         audio_encoder: Artifact of the audio encoder.
         generator: Artifact of a generator for the same image encoder.
         image_encoder: Artifact of that image encoder.
@@ -44,6 +46,7 @@ class Order(NamedTuple):
     inverted: Annotated[int, Option(between=(1, 2**20))] = 64
     inversion_steps: Annotated[int, Option(between=(1, 2**20))] = 60
     seed: Seed = 0
+    model: Model = None
     audio_encoder: Path = Path(defaults.AUDIO_ENCODER)
     generator: Path = Path(defaults.GENERATOR)
     image_encoder: Path = Path(defaults.IMAGE_ENCODER)
@@ -61,7 +64,22 @@ def control_score(*, order: Order) -> int:
     from sound2scene import artifacts
 
     artifacts.admit(*(order.admit or ()))
-    return _scored(order)
+    return _scored(_with_networks(order))
+
+
+def _with_networks(order: Order) -> Order:
+    """The same with the artifacts of the model, where one is named."""
+    found = chosen(
+        order.model,
+        audio_encoder=order.audio_encoder,
+        generator=order.generator,
+        image_encoder=order.image_encoder,
+    )
+    return order._replace(
+        audio_encoder=found["audio_encoder"],
+        generator=found["generator"],
+        image_encoder=found["image_encoder"],
+    )
 
 
 def _scored(order: Order) -> int:

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
+from sound2scene.commands.model_choice import Model, chosen
 from sound2scene.commands.parser import Admit, Option, Output, Seed
 from sound2scene.commands.picture_order import NETWORKS
 
@@ -34,6 +35,7 @@ class Drawing(NamedTuple):
         draws: Pictures of each step.
         seed: Seed of the noise, which is the same in every step.
         truncation: How much of the noise is kept; 1 truncates nothing, 0 leaves its mean.
+        model: Model whose networks to take, where no option names one; see `sound2scene models`.
         audio_encoder: Artifact of the audio encoder.
         generator: Artifact of a generator for the same image encoder.
         device: Device, as torch names it; by default a GPU where there is one.
@@ -45,10 +47,16 @@ class Drawing(NamedTuple):
     draws: Annotated[int, Option("-n", between=(1, 1024))] = 4
     seed: Seed = 0
     truncation: Annotated[float, Option(between=(0, 1))] = 1.0
+    model: Model = None
     audio_encoder: Path = NETWORKS[0]
     generator: Path = NETWORKS[1]
     device: str | None = None
     admit: Admit = None
+
+    def with_networks(self) -> Drawing:
+        """The same with the artifacts of the model, where one is named."""
+        found = chosen(self.model, audio_encoder=self.audio_encoder, generator=self.generator)
+        return self._replace(audio_encoder=found["audio_encoder"], generator=found["generator"])
 
     def scene(self) -> SoundToScene:
         """The networks."""

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Annotated
 
 from sound2scene import defaults
+from sound2scene.commands.model_choice import Model, chosen
 from sound2scene.commands.parser import TERMINATED, Admit, Command, Option
 
 
 def demo(
     *,
+    model: Model = None,
     audio_encoder: Path = Path(defaults.AUDIO_ENCODER),
     generator: Path = Path(defaults.GENERATOR),
     image_encoder: Path = Path(defaults.IMAGE_ENCODER),
@@ -27,6 +29,7 @@ def demo(
     """Serve a page that draws sounds in a browser, until Ctrl-C.
 
     Args:
+        model: Model whose networks to take, where no option names one; see `sound2scene models`.
         audio_encoder: Artifact of the audio encoder.
         generator: Artifact of a generator for the same image encoder.
         image_encoder: Artifact of that image encoder, through which pictures go.
@@ -43,7 +46,9 @@ def demo(
     from sound2scene.folders import SOUNDS, walked
 
     artifacts.admit(*(admit or ()))
-    studio = Studio(Artifacts(str(audio_encoder), str(generator), str(image_encoder)), device)
+    folders = chosen(model, audio_encoder=audio_encoder, generator=generator, image_encoder=image_encoder)
+    studio = Studio(Artifacts(**{role: str(folder) for role, folder in folders.items()}), device)
+    sounds = defaults.located(sounds)
     found = [path for path in walked(sounds) if path.suffix.lower() in SOUNDS] if sounds.is_dir() else []
     # A service is ended so; what visitors handed in has to go with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))

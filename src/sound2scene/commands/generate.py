@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from sound2scene.commands.model_choice import Model
 from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
 from sound2scene.commands.picture_order import (
     NETWORKS,
@@ -48,6 +49,7 @@ def generate(
     seed: Seed = USUAL["seed"],
     truncation: Annotated[float, Option(between=(0, 1))] = USUAL["truncation"],
     method: Annotated[str | None, Option(metavar="WORD")] = None,
+    model: Model = None,
     audio_encoder: Path = NETWORKS[0],
     generator: Path = NETWORKS[1],
     device: str | None = None,
@@ -65,6 +67,7 @@ def generate(
         seed: Seed of the noise.
         truncation: How much of the noise is kept; 1 truncates nothing, 0 leaves its mean.
         method: KIND[:KEY=VALUE,...], as in `manifold:autoencoder=FOLDER`; sound2scene by default.
+        model: Model whose networks to take, where no option names one; see `sound2scene models`.
         audio_encoder: Artifact of the audio encoder.
         generator: Artifact of a generator for the same image encoder.
         device: Device, as torch names it; by default a GPU where there is one.
@@ -74,7 +77,7 @@ def generate(
 
     artifacts.admit(*(admit or ()))
     settings = Settings(seed=seed, draws=draws, truncation=truncation, layout=layout)
-    order = Order([], settings, drawn_by(method, audio_encoder, generator), device)
+    order = Order([], settings, drawn_by(method, audio_encoder, generator, model), device)
     if again is None:
         order = order._replace(asked=sounds_of(files, list_))
     else:

@@ -45,6 +45,7 @@ def invert(
     from sound2scene.control.inversion import Inverter
 
     artifacts.admit(*(search.admit or ()))
+    search = search.with_networks()
     inverter = Inverter(str(search.generator), str(search.image_encoder), search.device)
     given, rejected = read_pictures(inverter, pictures)
     found = inversions_of(inverter, given, search.effort, folder).found if given else {}

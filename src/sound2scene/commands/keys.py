@@ -21,15 +21,18 @@ def keys(recipes: list[Path], *, match: str | None = None) -> int:
     """List the keys of a recipe with type, value and meaning; status 1 if none matches.
 
     Args:
-        recipes: Recipes, each on top of those before it and all on top of experiments/trainer.yaml.
+        recipes: Recipes, by their paths or names, each on top of those before it and all on top of
+            experiments/trainer.yaml.
         match: Only keys that have this text in their name or meaning.
     """
     from pytorch_lightning import Trainer
 
     from sound2scene.commands import recipe_keys
     from sound2scene.commands.recipe import Run
+    from sound2scene.commands.recipe_names import path_of
 
-    found = list(recipe_keys.keys(merged([*_shared(recipes[0]), *recipes]), Run, Trainer))
+    paths = [path_of(str(recipe)) for recipe in recipes]
+    found = list(recipe_keys.keys(merged([*_shared(paths[0]), *paths]), Run, Trainer))
     wanted = (match or "").lower()
     shown = [key for key in found if wanted in key.name.lower() or wanted in key.meaning.lower()]
     if not shown:

@@ -96,6 +96,7 @@ def _draw(files: Sequence[Path], rule: Rule, how: Drawing) -> int:
     ]
     names = [path.stem for path in files]
     weighed = _weighed(waveforms, names, rule)
+    how = how.with_networks()
     scene = how.scene()
     steps = draw_steps(scene, _plan(waveforms, weighed, rule), how)
     row = Row(" + ".join(names), [source for _, source in read], steps, len(weighed))

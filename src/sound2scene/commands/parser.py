@@ -85,14 +85,19 @@ def bind(prog: str, command: Command, arguments: Sequence[str]) -> Callable[[], 
         SystemExit: After the help, where that was asked for.
     """
     parser = Parser(prog)
-    if callable(command):
-        _fill(parser, command)
-    else:
-        words = parser.add_subparsers(title="words", metavar="WORD", required=True)
-        for word, function in command.items():
-            _fill(words.add_parser(word, help=summary(function.__doc__)), function)
+    fill(parser, command)
     given = vars(parser.parse_args(arguments))
     return partial(given.pop("run"), **given)
+
+
+def fill(parser: argparse.ArgumentParser, command: Command) -> None:
+    """Give a parser the arguments of a command, or the words of several."""
+    if callable(command):
+        _fill(parser, command)
+        return
+    words = parser.add_subparsers(title="words", metavar="WORD", required=True)
+    for word, function in command.items():
+        _fill(words.add_parser(word, help=summary(function.__doc__)), function)
 
 
 def summary(docstring: str | None) -> str:
@@ -164,7 +169,7 @@ def _helps(documented: Any) -> dict[str, str]:
     return {found.arg_name: " ".join((found.description or "").split()) for found in described}
 
 
-def _fill(parser: Parser, function: Function) -> None:
+def _fill(parser: argparse.ArgumentParser, function: Function) -> None:
     parser.description = (function.__doc__ or "").partition("\n")[0]
     parser.set_defaults(run=partial(_called, function))
     for argument in arguments_of(function):
@@ -179,7 +184,7 @@ def _called(function: Function, **given: Any) -> int | None:
     return function(**given)
 
 
-def _add(parser: Parser, argument: Argument) -> None:
+def _add(parser: argparse.ArgumentParser, argument: Argument) -> None:
     hint, default = argument.hint, argument.default
     kind, option = get_args(hint) if get_origin(hint) is Annotated else (hint, Option())
     required = default is inspect.Parameter.empty

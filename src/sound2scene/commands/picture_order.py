@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from sound2scene import defaults
+from sound2scene.commands.model_choice import chosen
 
 if TYPE_CHECKING:
     from sound2scene.commands.picture_record import PictureRecord
@@ -76,27 +77,29 @@ class Order(NamedTuple):
     record: PictureRecord | None = None
 
 
-def drawn_by(word: str | None, audio_encoder: Path, generator: Path) -> DrawnBy:
+def drawn_by(word: str | None, audio_encoder: Path, generator: Path, model: str | None = None) -> DrawnBy:
     """What draws, as it was asked for.
 
     Args:
         word: Word of a method, or None.
         audio_encoder: Artifact of the audio encoder, where no word is given.
         generator: Artifact of the generator.
+        model: Name of a model whose networks stand for those that are not named; see `model_choice`.
 
     Raises:
-        InputError: If the word is none, or artifacts are named beside it.
+        InputError: If the word is none, the model cannot be had, or artifacts are named beside it.
     """
     pair = (audio_encoder, generator)
     if word is None:
-        return DrawnBy(USUAL_KIND, dict(zip(PAIR, pair, strict=True)), pair != NETWORKS)
+        networks = chosen(model, audio_encoder=audio_encoder, generator=generator)
+        return DrawnBy(USUAL_KIND, networks, tuple(networks.values()) != NETWORKS)
     from sound2scene.methods.named import read_word
     from sound2scene.types import InputError
 
-    if pair != NETWORKS:
+    if pair != NETWORKS or model is not None:
         raise InputError(
             f"--method {word}: names its artifacts itself, as in sound2scene:generator=FOLDER; leave out "
-            "--audio-encoder and --generator"
+            "--model, --audio-encoder and --generator"
         )
     read = read_word(word)
     return DrawnBy(read.kind, {key: Path(value) for key, value in read.settings.items()}, True)

@@ -36,6 +36,7 @@ from sound2scene.commands import checks
 from sound2scene.commands.moved import answer
 from sound2scene.commands.quiet import quiet
 from sound2scene.commands.reasons import reason
+from sound2scene.commands.recipe_names import with_paths
 from sound2scene.commands.resumption import measurement, resumption
 from sound2scene.figures.panels import Format
 from sound2scene.lightning import ResumedLog, steps_logged
@@ -254,6 +255,7 @@ def main(arguments: list[str] | None = None) -> None:
         resumed, arguments = resumption(arguments)
     elif arguments[0] != "fit" and (found := measurement(arguments)):
         measured, arguments = found
+    arguments = with_paths(arguments)
     checks.check_files(arguments)
     try:
         RecipeCLI(

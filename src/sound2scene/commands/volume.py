@@ -44,6 +44,7 @@ def volume(
 
     gains_db = numbers_of(db, "--db", GAINS_DB)
     paths = [asked.path for asked in sounds_of(files)]
+    how = how.with_networks()
     scene = how.scene()
     look = Appearance("Volume: a sound at several gains", "gain in dB, full scale saturates", how.animate)
     rows = _rows(scene, paths, gains_db, how)

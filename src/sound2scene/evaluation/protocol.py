@@ -11,6 +11,7 @@ import msgspec
 import yaml
 from msgspec import Meta
 
+from sound2scene import defaults
 from sound2scene.records import content
 from sound2scene.types import InputError
 
@@ -118,9 +119,9 @@ def read(name: str) -> Protocol:
         InputError: If there is none, it is no YAML, a key is unknown or a value out of its range, or it uses
             a network that it does not name.
     """
-    path = path_of(name)
+    path = defaults.located(path_of(name))
     if path.parent == FOLDER and not path.is_file():
-        known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.yaml")))
+        known = ", ".join(sorted(found.stem for found in defaults.located(FOLDER).glob("*.yaml")))
         raise InputError(f"protocol {name!r} is unknown; choose one of {known}, or name a file")
     text = content(path, _REMEDY, _LARGEST_BYTES)
     try:

@@ -23,11 +23,17 @@ class Published:
         address: The authors' own http or https address.
         name: File name in the cache.
         licence: Notice for the card.
+        page: Where a browser finds it.
+        sha256: Its checksum, where its authors or others told it.
+        size_bytes: Its size, where that is known.
     """
 
     address: str
     name: str
     licence: str
+    page: str = ""
+    sha256: str | None = None
+    size_bytes: int | None = None
 
 
 @contextmanager
@@ -46,8 +52,10 @@ def obtained(source: str | os.PathLike[str], published: Published) -> Iterator[t
     address = published.address if source == "published" else os.fspath(source)
     with ExitStack() as stack:
         if re.match(r"https?://", address):
-            name = published.name if address == published.address else None
-            path = stack.enter_context(fetched(address, name))
+            name, sha256 = None, None
+            if address == published.address:
+                name, sha256 = published.name, published.sha256
+            path = stack.enter_context(fetched(address, name, sha256))
         else:
             path = Path(address)
             if not path.is_file():

@@ -37,6 +37,7 @@ ICGAN = Published(
     "IC-GAN weights: facebookresearch/ic_gan is under Creative Commons Attribution-NonCommercial 4.0 (CC "
     "BY-NC 4.0): no commercial use, name the authors (Casanova et al., arXiv:2109.05070). Trained on "
     "ImageNet, whose own terms apply.",
+    "https://github.com/facebookresearch/ic_gan",
 )
 
 _ATTENTION = re.compile(r"blocks\.([0-9])\.1\.gamma")  # no published network has ten blocks
@@ -47,7 +48,10 @@ _Network = TypeVar("_Network", Generator, Discriminator)
 
 
 def import_icgan(
-    source: str | os.PathLike[str], folder: str | os.PathLike[str], image_encoder: str | None = None
+    source: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    image_encoder: str | None = None,
+    published: Published | None = None,
 ) -> Path:
     """Write a published IC-GAN as artifacts.
 
@@ -59,6 +63,7 @@ def import_icgan(
             goes on training.
         image_encoder: Artifact of the SwAV encoder whose features the generator draws; the card then names
             it, and another pair is refused. The files themselves do not say.
+        published: What "published" stands for; by default the one of this module.
 
     Returns:
         The folder.
@@ -67,14 +72,15 @@ def import_icgan(
         InputError: If the files are missing, damaged, would run code, or are of another layout
             (class-conditional).
     """
-    with _opened(source) as (root, origin):  # everything is read before anything is written
+    published = published or ICGAN
+    with _opened(source, published) as (root, origin):  # everything is read before anything is written
         suffix = _better_copy(root)
         path = root / f"G_ema{suffix}.pth"
         averaged = _generator(path)
         networks, moments = _training(root, suffix, averaged.resolution)
     notes = {"copy": suffix.strip("_") or "last"}
     notes |= {"image_encoder": artifacts.read_card(image_encoder).fingerprint} if image_encoder else {}
-    card = {"licence": ICGAN.licence, "source": origin | {"file": path.name}, "notes": notes}
+    card = {"licence": published.licence, "source": origin | {"file": path.name}, "notes": notes}
     card["preset"] = f"icgan{averaged.resolution}"
     beside = artifacts.training_folder(folder)
     for role, network in networks.items():
@@ -85,12 +91,12 @@ def import_icgan(
 
 
 @contextmanager
-def _opened(source: str | os.PathLike[str]) -> Iterator[tuple[Path, dict[str, Any]]]:
+def _opened(source: str | os.PathLike[str], published: Published) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The folder that holds the files, and where it came from; an archive is unpacked for that long."""
     if Path(source).is_dir():
         yield _models_folder(Path(source)), {"address": Path(source).name}
         return
-    with obtained(source, ICGAN) as (archive, origin), TemporaryDirectory(prefix="icgan-") as folder:
+    with obtained(source, published) as (archive, origin), TemporaryDirectory(prefix="icgan-") as folder:
         try:
             with tarfile.open(archive) as tar:
                 # Nothing outside of the folder, no devices, no links out of it.

@@ -20,11 +20,15 @@ SOUND2SCENE = Published(
     "kaist-ami/Sound2Scene, which links the same file, puts its code under the MIT licence and is silent on "
     "weights. Trained on VGGSound (annotations CC BY 4.0, videos under their owners' rights). Ask the "
     "authors before other use than research.",
+    "https://drive.google.com/file/d/1MfQo9Y6cBwSo9sYkwj2gG9kNa_1fuaUJ/view",
 )
 
 
 def import_audio_encoder(
-    source: str | os.PathLike[str], folder: str | os.PathLike[str], image_encoder: str | None = None
+    source: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    image_encoder: str | None = None,
+    published: Published | None = None,
 ) -> Path:
     """Write the published audio encoder as an artifact.
 
@@ -35,6 +39,7 @@ def import_audio_encoder(
         folder: Where the artifact is written.
         image_encoder: Artifact of the SwAV encoder to which the audio encoder was aligned; the card then
             names it, so that a generator can be told to fit. The file itself does not say.
+        published: What "published" stands for; by default the one of this module.
 
     Returns:
         The folder. Its card holds the licence notice, which a command prints.
@@ -42,13 +47,14 @@ def import_audio_encoder(
     Raises:
         InputError: If the source cannot be had, needs pickle, is damaged, or has another layout.
     """
-    with obtained(source, SOUND2SCENE) as (path, origin):
+    published = published or SOUND2SCENE
+    with obtained(source, published) as (path, origin):
         given = {name.removeprefix("audnet."): tensor for name, tensor in state_of(path).items()}
         # The inner ResNet has timm's names; only the linear layer lies outside the backbone here.
         inner = {n if n.startswith("fc.") else f"backbone.{n}": tensor for n, tensor in given.items()}
         network = AudioEncoder()
         fill(network, inner, path)
-    card = {"kind": "audio-encoder", "preset": "paper", "licence": SOUND2SCENE.licence, "source": origin}
+    card = {"kind": "audio-encoder", "preset": "paper", "licence": published.licence, "source": origin}
     if image_encoder:
         card["notes"] = {"image_encoder": artifacts.read_card(image_encoder).fingerprint}
     return artifacts.save(network, folder, card=card)

@@ -17,13 +17,17 @@ SWAV = Published(
     "SwAV weights: facebookresearch/swav is under Creative Commons Attribution-NonCommercial 4.0 (CC BY-NC "
     "4.0): no commercial use, name the authors (Caron et al., arXiv:2006.09882). Trained on ImageNet, whose "
     "own terms apply.",
+    "https://github.com/facebookresearch/swav",
 )
 
 _SWAV_HEADS = ("projection_head.", "prototypes.")
 
 
 def import_swav(
-    source: str | os.PathLike[str], folder: str | os.PathLike[str], preset: str = "squeeze"
+    source: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    preset: str = "squeeze",
+    published: Published | None = None,
 ) -> Path:
     """Write SwAV's ResNet-50 as an artifact, without its projection head and prototypes.
 
@@ -35,6 +39,7 @@ def import_swav(
         folder: Where the artifact is written.
         preset: Image chain for its card: `squeeze` as Sound2Scene uses these weights, `icgan128` as IC-GAN
             does.
+        published: What "published" stands for; by default the one of this module.
 
     Returns:
         The folder. Its card holds the licence notice, which a command prints.
@@ -42,15 +47,16 @@ def import_swav(
     Raises:
         InputError: If the source cannot be had, needs pickle, is damaged, or has another layout.
     """
+    published = published or SWAV
     images.preset(preset)  # an unknown one is refused
-    with obtained(source, SWAV) as (path, origin):
+    with obtained(source, published) as (path, origin):
         state, network = state_of(path), ImageEncoder()
         left_out = sorted(name for name in state if name.startswith(_SWAV_HEADS))
         fill(network, {f"backbone.{name}": state[name] for name in state.keys() - set(left_out)}, path)
     card = {
         "kind": "image-encoder",
         "preset": preset,
-        "licence": SWAV.licence,
+        "licence": published.licence,
         "source": origin,
         "notes": {"left_out": left_out},
     }

@@ -1,0 +1,61 @@
+"""Artifacts on the Hugging Face hub, by `hf://owner/name`, through the hub's own library.
+
+What is asked for lies in that library's cache afterwards (`HF_HOME`), and works without a network then.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from sound2scene.types import InputError
+
+# The name by which the hub counts parameters; `export` writes it.
+WEIGHTS = "model.safetensors"
+CARD = "card.json"
+_NAME = r"[\w-][\w.-]*"
+# A Path makes one slash of two.
+_ADDRESS = re.compile(
+    rf"hf:/{{1,2}}(?P<repository>{_NAME}/{_NAME})(?:@(?P<revision>{_NAME}))?"
+    rf"(?:/(?P<folder>{_NAME}(?:/{_NAME})*))?"
+)
+
+
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is meant for the hub."""
+    return Path(path).as_posix().startswith("hf:/")
+
+
+def snapshot(address: str | os.PathLike[str]) -> Path:
+    """The folder of an artifact on the hub, downloaded if need be: its card and weights, nothing else.
+
+    Args:
+        address: `hf://owner/name`, `hf://owner/name@revision` or either with `/folder` behind it.
+
+    Raises:
+        InputError: If it is no such address, or there is no such repository, revision or artifact, or the hub
+            cannot be reached and the artifact is not in the cache.
+    """
+    named = Path(address).as_posix()
+    found = _ADDRESS.fullmatch(named)
+    if found is None:
+        raise InputError(f"{named}: no address on the hub; write hf://owner/name[@revision][/folder]")
+    shown = named.replace("hf:/", "hf://", 1) if not named.startswith("hf://") else named
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    inside = f"{found['folder']}/" if found["folder"] else ""
+    try:
+        folder = snapshot_download(
+            found["repository"],
+            revision=found["revision"],
+            allow_patterns=[inside + CARD, inside + WEIGHTS],
+            library_name="sound2scene",
+        )
+    except LocalEntryNotFoundError:
+        raise InputError(f"{shown}: the hub cannot be reached, and no copy is here; try again") from None
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{shown}: not to be had ({reason}); check owner, name and revision") from None
+    return Path(folder, *inside.split("/"))
