@@ -17,7 +17,8 @@ CARD = "card.json"
 _NAME = r"[\w-][\w.-]*"
 # A Path makes one slash of two.
 _ADDRESS = re.compile(
-    rf"hf:/{{1,2}}(?P<repository>{_NAME}/{_NAME})(?:@(?P<revision>{_NAME}))?(?:/(?P<folder>{_NAME}(?:/{_NAME})*))?"
+    rf"hf:/{{1,2}}(?P<repository>{_NAME}/{_NAME})(?:@(?P<revision>{_NAME}))?"
+    rf"(?:/(?P<folder>{_NAME}(?:/{_NAME})*))?"
 )
 
 

@@ -1,4 +1,5 @@
 import subprocess
+import sys
 
 import pytest
 
@@ -45,3 +46,11 @@ def test_other_shells_get_theirs(shell: str, capsys: pytest.CaptureFixture[str])
 def test_a_shell_of_another_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["completion", "ksh"]) == 2
     assert "invalid choice: 'ksh'" in capsys.readouterr().err
+
+
+def test_without_the_extra_one_line_says_how_to_have_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert cli.main(["completion", "bash"]) == 2
+    assert "pip install 'sound2scene[completion]'" in capsys.readouterr().err

@@ -19,8 +19,14 @@ def completion(shell: Literal["bash", "zsh", "tcsh", "fish"]) -> None:
     Args:
         shell: The shell.
     """
-    import shtab
+    try:
+        import shtab
+    except ImportError:
+        from sound2scene.types import InputError
 
+        raise InputError(
+            "completion: shtab is not installed; pip install 'sound2scene[completion]'"
+        ) from None
     print(shtab.complete(_whole(), shell))
 
 

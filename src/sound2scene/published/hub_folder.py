@@ -45,7 +45,7 @@ def write_hub_folder(
             shutil.copyfile(artifacts.weights_of(source), partial / hub.WEIGHTS)
             files.write(partial / hub.CARD, card.to_json(), sync=True)
             files.write(partial / PAGE, _page(card, target.name, count, figures), sync=True)
-            partial.rename(target)
+            files.exchange(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return target
