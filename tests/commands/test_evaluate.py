@@ -97,6 +97,7 @@ def test_the_picture_beside_it_can_be_opened(whole: Path) -> None:
         assert picture.width > 300
 
 
+@pytest.mark.slow
 def test_a_second_run_draws_only_the_method_that_is_new(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
