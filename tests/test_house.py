@@ -29,6 +29,7 @@ EXPERIMENTS = REPOSITORY / "experiments"
 FILE_BYTES = 5_000_000
 # Tests of the repository and not of a module.
 OF_THE_WHOLE = {
+    "test_extending.py",
     "test_house.py",
     "test_notebooks.py",
     "test_package.py",
