@@ -37,6 +37,7 @@ OF_THE_WHOLE = {
     "test_recipes.py",
     "test_recipes_start.py",
     "test_runs.py",
+    "test_several_machines.py",
     "data/video/test_hostile.py",
     "test_chain.py",
     "test_poison.py",
