@@ -32,7 +32,7 @@ FIT       := $(BIN)/sound2scene fit -c experiments/trainer.yaml
 # In a log the installer names its errors alone; on a terminal it shows how far it is.
 QUIET     := $(if $(MAKE_TERMOUT),,--quiet)
 
-.PHONY: help install lock check format test test-slow test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align train-manifold train-s2i-audio train-s2i figure3 chain ablations claims notebooks lab clean
+.PHONY: help install lock check format test test-slow test-browser test-cov golden data-toy data-toy-large train-localizer train-encoder train-judge train-reader train-gan train-align train-manifold train-s2i-audio train-s2i figure3 chain ablations claims notebooks lab clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ test: $(INSTALLED) ## The quick tests
 
 test-slow: $(INSTALLED) ## The tests that take minutes
 	$(BIN)/python -m pytest -n 2 -m slow
+
+test-browser: $(INSTALLED) ## The web page in a real browser, alone on the machine
+	$(BIN)/python -m pytest tests/demo/test_server.py
 
 test-cov: $(INSTALLED) ## The quick tests, with the share of src they run
 	$(BIN)/python -m pytest -n 2 -m 'not slow' --cov

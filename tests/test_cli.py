@@ -1,5 +1,6 @@
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -189,7 +190,7 @@ def test_every_command_line_of_the_pages_parses(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(REPOSITORY)
-    given = line.split()
+    given = shlex.split(line)
     if "--resume" in given or (given[0] in cli.RECIPES and given[1][0] != "-"):
         monkeypatch.chdir(tmp_path)  # a checkout may have such a run, after `make train-align`
         with pytest.raises(InputError, match=r"^runs/\S+: not there"):

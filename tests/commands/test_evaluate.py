@@ -13,6 +13,8 @@ import forked
 from evaluating import CLIPS, Trial, made_trial, order
 from sound2scene.cli import main
 from sound2scene.evaluation.store import Store
+from sound2scene.methods import hearing
+from sound2scene.methods.hearing import FrozenAudioEncoder
 from sound2scene.methods.sound2scene import SoundToScene
 
 
@@ -97,6 +99,7 @@ def test_the_picture_beside_it_can_be_opened(whole: Path) -> None:
         assert picture.width > 300
 
 
+@pytest.mark.slow
 def test_a_second_run_draws_only_the_method_that_is_new(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +121,28 @@ def test_a_second_run_draws_only_the_method_that_is_new(
     assert figures(first)["ours"] == figures(second)["ours"]
     assert main(["evaluate", trial.ours, *order(trial, second, "--seed", "1")]) == 0
     assert sum(drawn) == 2 * CLIPS
+
+
+def test_a_sound_is_heard_once_by_all_methods_and_no_figure_depends_on_that(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[bytes] = []
+    hear = FrozenAudioEncoder.encode
+
+    def counted(self: FrozenAudioEncoder, waveform_BT: Tensor) -> Tensor:
+        heard.extend(sound_T.numpy().tobytes() for sound_T in waveform_BT)
+        return hear(self, waveform_BT)
+
+    monkeypatch.setattr(FrozenAudioEncoder, "encode", counted)
+    settings = trial.ours.partition(":")[2]
+    words = [trial.ours, f"nearest:{settings.partition(',')[0]}", f"shuffled:{settings}"]
+    once, anew = tmp_path / "once" / "result.json", tmp_path / "anew" / "result.json"
+    assert main(["evaluate", *words, *order(trial, once)]) == 0
+    assert len(heard) == len(set(heard)) == CLIPS
+    monkeypatch.setattr(hearing, "NUMBERS_KEPT", 1)
+    assert main(["evaluate", *words, *order(trial, anew)]) == 0
+    assert len(heard) > 3 * CLIPS
+    assert figures(once) == figures(anew)
 
 
 def test_another_seed_or_another_network_is_another_protocol(
