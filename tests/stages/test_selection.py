@@ -62,7 +62,6 @@ def test_what_a_decoding_process_has_chosen_or_found_wrong_is_taken_from_it() ->
     stage = SelectionStage(Fixed([1.0, 2.0]), 1)
     footage = Footage("dog/a", moments(2), 0.2)
     chosen = pickle.loads(pickle.dumps(stage.choose))(footage)
-    assert stage.transfer_batch_to_device(chosen, torch.device("cpu"), 0) is chosen
     assert stage.predict_step(chosen, 0) == stage.predict_step(footage, 0)
     wrong = pickle.loads(pickle.dumps(Chooser(Fixed([math.nan, 1.0]), 1)(footage)))
     with pytest.raises(InputError, match=r"^dog/a: Fixed gave a score that is not finite"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -64,11 +64,6 @@ class SelectionStage(pl.LightningModule):
         )
         self.top_k = top_k
         self.choose = Chooser(self.scorer, top_k)
-
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Move videos alone: a choice holds no tensor, and Lightning refuses to look into it."""
-        moved = isinstance(batch, Footage)
-        return super().transfer_batch_to_device(batch, device, dataloader_idx) if moved else batch
 
     def predict_step(self, footage: Footage | Found | InputError, batch_index: int) -> Found:
         """The choice for one video, unless the process that decoded it has chosen already.

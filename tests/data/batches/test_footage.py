@@ -80,4 +80,6 @@ def key_and_length(footage: Footage) -> tuple[str, float]:
 def test_what_is_made_of_a_video_is_made_where_it_is_decoded(videos: dict[str, Path], workers: int) -> None:
     plain = [key_and_length(one) for one in whole(FootageModule(videos, 24, workers))]
     made = FootageModule(videos, 24, workers, key_and_length)
-    assert list(made.predict_dataloader()) == plain
+    found = list(made.predict_dataloader())
+    assert found == plain
+    assert made.transfer_batch_to_device(found[0], torch.device("cpu"), 0) is found[0]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.utils.data import Dataset
 
 from sound2scene.data.batches.moments import as_moments
@@ -70,3 +71,8 @@ class FootageModule(ShareModule[tuple[str, Path], Any]):
     def dataset(self, items: list[tuple[str, Path]]) -> FootageDataset:
         """Videos of one process."""
         return FootageDataset(items, self.side_px, self.then)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Move videos alone: what was made of one stays, and Lightning would refuse to look into a choice."""
+        moved = isinstance(batch, Footage)
+        return super().transfer_batch_to_device(batch, device, dataloader_idx) if moved else batch
