@@ -13,17 +13,14 @@ from __future__ import annotations
 
 import argparse
 import pickle
-import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
-from memory import own_bytes
+from memory import largest_of
 from safetensors.torch import save_file
 from timing import compare, print_table
 from torch import Tensor
@@ -116,18 +113,11 @@ def run(wanted: Wanted, folder: Path) -> None:
 
 
 def largest(clips: int, is_toy: bool) -> int:
-    """The largest memory of an evaluation of so many clips, measured ten times a second."""
+    """The largest memory of an evaluation of so many clips."""
     with tempfile.TemporaryDirectory() as name:
         order = Path(name) / "order.pickle"
         order.write_bytes(pickle.dumps(prepared(Path(name), clips, is_toy)))
-        process = psutil.Popen([sys.executable, __file__, "--order", str(order)])
-        most = 0
-        while process.poll() is None:
-            most = max(most, own_bytes(process))
-            time.sleep(0.1)
-        if process.returncode:
-            sys.exit(f"the evaluation of {clips} clips failed")
-    return most
+        return largest_of(__file__, "--order", str(order))
 
 
 def print_memory(few: int, many: int, is_toy: bool) -> None:

@@ -2,6 +2,7 @@ import json
 import re
 import signal
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sound2scene.evaluation.store import Store
 from sound2scene.methods import hearing
 from sound2scene.methods.hearing import FrozenAudioEncoder
 from sound2scene.methods.sound2scene import SoundToScene
+from spying import spied
 
 
 @pytest.fixture(scope="module")
@@ -123,25 +125,24 @@ def test_a_second_run_draws_only_the_method_that_is_new(
     assert sum(drawn) == 2 * CLIPS
 
 
+def sounds_of(waveform_BT: Tensor) -> list[bytes]:
+    """The sounds of a batch, by their samples."""
+    return [sound_T.numpy().tobytes() for sound_T in waveform_BT]
+
+
 def test_a_sound_is_heard_once_by_all_methods_and_no_figure_depends_on_that(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: list[bytes] = []
-    hear = FrozenAudioEncoder.encode
-
-    def counted(self: FrozenAudioEncoder, waveform_BT: Tensor) -> Tensor:
-        heard.extend(sound_T.numpy().tobytes() for sound_T in waveform_BT)
-        return hear(self, waveform_BT)
-
-    monkeypatch.setattr(FrozenAudioEncoder, "encode", counted)
+    heard = spied(monkeypatch, FrozenAudioEncoder, "encode", sounds_of)
     settings = trial.ours.partition(":")[2]
     words = [trial.ours, f"nearest:{settings.partition(',')[0]}", f"shuffled:{settings}"]
     once, anew = tmp_path / "once" / "result.json", tmp_path / "anew" / "result.json"
     assert main(["evaluate", *words, *order(trial, once)]) == 0
-    assert len(heard) == len(set(heard)) == CLIPS
+    first = list(chain(*heard))
+    assert len(first) == len(set(first)) == CLIPS
     monkeypatch.setattr(hearing, "NUMBERS_KEPT", 1)
     assert main(["evaluate", *words, *order(trial, anew)]) == 0
-    assert len(heard) > 3 * CLIPS
+    assert sum(map(len, heard)) > 3 * CLIPS
     assert figures(once) == figures(anew)
 
 

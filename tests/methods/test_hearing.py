@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from sound2scene import artifacts
 from sound2scene.methods import hearing as hearings
@@ -10,6 +9,7 @@ from sound2scene.methods.hearing import FrozenAudioEncoder, RememberingAudioEnco
 from sound2scene.models.audio_encoder import AudioEncoder
 from sound2scene.spectrogram import spectrogram
 from sound2scene.types import CLIP_SAMPLES, InputError
+from spying import spied
 from tiny import NET, Z_DIM
 
 
@@ -50,15 +50,7 @@ def pair(tmp_path: Path) -> tuple[FrozenAudioEncoder, RememberingAudioEncoder]:
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many sounds an encoder was given each time that it had to hear."""
-    counts: list[int] = []
-    encode = FrozenAudioEncoder.encode
-
-    def counted(self: FrozenAudioEncoder, waveform_BT: Tensor) -> Tensor:
-        counts.append(len(waveform_BT))
-        return encode(self, waveform_BT)
-
-    monkeypatch.setattr(FrozenAudioEncoder, "encode", counted)
-    return counts
+    return spied(monkeypatch, FrozenAudioEncoder, "encode", len)
 
 
 def test_a_remembered_sound_is_not_heard_again_and_its_latent_is_the_same_to_the_last_bit(
