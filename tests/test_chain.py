@@ -1,8 +1,10 @@
 """Each stage eats the artifact of the one before, through the public command."""
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from sound2scene.models.image_encoder import ImageEncoder
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXPERIMENTS = REPOSITORY / "experiments"
+SCRIPT = EXPERIMENTS / "from_nothing.sh"
+METHODS = ("ours", "manifold", "s2i", "ceiling", "nearest", "shuffled", "class_mean", "real")
 
 
 def run(folder: Path, *arguments: str) -> str:
@@ -47,35 +51,79 @@ def figure(folder: Path, name: str, start: str) -> float:
     return found
 
 
+@pytest.fixture
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command of this checkout as a program, whether or not one is installed."""
+    path = tmp_path_factory.mktemp("bin") / "sound2scene"
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m sound2scene.cli "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+def from_nothing(folder: Path, program: Path, length: str) -> subprocess.CompletedProcess[str]:
+    """The chain as its page has it, `experiments/from_nothing.sh`, in a folder."""
+    variables = {"SOUND2SCENE": str(program), "LENGTH": length, "WANDB_MODE": "offline"}
+    return subprocess.run(
+        [str(SCRIPT), str(folder)], env=os.environ | variables, capture_output=True, text=True, check=False
+    )
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(7200)
-def test_the_toy_chain_rebuilt_at_reduced_length_learns_at_every_stage(tmp_path: Path) -> None:
-    sizes = ["--train", "384", "--val", "64", "--test", "16", "--mixed", "0.25"]
-    run(tmp_path, "prepare", "toy", "-o", "data/toy/shards-true", *sizes)
-    fit(tmp_path, "localizer/toy.yaml", "--trainer.max_epochs", "8")
+@pytest.mark.timeout(10_800)
+def test_the_toy_chain_rebuilt_at_reduced_length_learns_at_every_stage(tmp_path: Path, program: Path) -> None:
+    done = from_nothing(tmp_path, program, "short")
+    assert done.returncode == 0, done.stderr[-3000:]
     assert figure(tmp_path, f"{TOY}/localizer", "val/top1_inside") >= 0.8
-    localizer = ["--frame", "localizer", "--localizer", f"{TOY}/localizer"]
-    run(tmp_path, "prepare", "toy", "-o", "data/toy/shards-localizer", *localizer, *sizes)
-    few = ["--data.init_args.train_clips", "384"]
-    fit(tmp_path, "encoder/toy.yaml", *few, "--trainer.max_epochs", "24")
     assert figure(tmp_path, f"{TOY}/image-encoder", "val/neighbour_accuracy") >= 3 / 8
-    fit(tmp_path, "judge/toy.yaml", *few, "--trainer.max_epochs", "20")
     assert figure(tmp_path, f"{TOY}/judge", "val/accuracy") >= 6 / 8
+    few = ["--data.init_args.train_clips", "384", "--run.name", "gan/untrained", "--run.publish", "null"]
     one_step = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1"]
     fit(tmp_path, "gan/toy.yaml", *few, *one_step, "--trainer.check_val_every_n_epoch", "1")
-    untrained = figure(tmp_path, f"{TOY}/generator", "val/fid/")
-    fit(tmp_path, "gan/toy.yaml", *few, "--trainer.max_epochs", "30")
+    untrained = figure(tmp_path, "runs/gan/untrained/version_0/artifact", "val/fid/")
     assert figure(tmp_path, f"{TOY}/generator", "val/fid/") < untrained / 2
-    shorter = ["--trainer.max_epochs", "6", "--model.init_args.schedule.init_args.warmup_steps", "5"]
-    printed = fit(tmp_path, "align/toy.yaml", *few, *shorter)
-    assert "class, audio to image" in printed
+    assert "class, audio to image" in done.stdout
     assert figure(tmp_path, "artifacts/toy/audio-encoder", "val/class/audio_to_image/recall_at_1") >= 3 / 8
+    hearing = artifacts.read_card(tmp_path / "artifacts/toy/audio-encoder").origin.notes
+    # The chain's own, not the one of that name in git.
+    assert hearing["image_encoder"] == artifacts.read_card(tmp_path / TOY / "image-encoder").fingerprint
     (pictures,) = tmp_path.glob("runs/align/toy/version_0")
     expected = {"reals.png", "retrieval.png", "generated.png", "curves.png", "table.md"}
     assert expected <= {path.name for path in pictures.iterdir()}
+    table = (tmp_path / "results/figure3.md").read_text()
+    assert all(f"| {method} |" in table for method in METHODS)
+    assert (tmp_path / "results/figure3.png").is_file()
     sound = min(tmp_path.glob("data/toy/videos/test/*.mp4"))
     run(tmp_path, "generate", str(sound), "-o", "drawn", "-n", "2")  # a video's sound is a sound
-    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {f"{sound.stem}.png", "grid.png"}
+    drawn = {"grid.png", "pictures.json", f"{sound.stem}.png"}
+    assert drawn == {path.name for path in (tmp_path / "drawn").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("length", "program_of", "message"),
+    [
+        ("long", lambda program: program, "LENGTH=long is none of full, short, step"),
+        ("step", lambda program: program.parent / "none", "no program sound2scene; run `make install`"),
+    ],
+)
+def test_the_chain_says_in_one_line_what_it_lacks_and_makes_nothing(
+    length: str, program_of: Callable[[Path], Path], message: str, tmp_path: Path, program: Path
+) -> None:
+    done = from_nothing(tmp_path / "chain", program_of(program), length)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(message) or message in line
+    assert not (tmp_path / "chain").exists()
+
+
+def test_every_step_of_the_chain_names_a_page_that_is_there_and_a_recipe_of_the_toy_world() -> None:
+    text = SCRIPT.read_text().replace("\\\n", " ")
+    pages = re.findall(r'^say (\d+) ".+\?.*" +(\S+)$', text, re.MULTILINE)
+    assert [int(number) for number, _ in pages] == list(range(1, 13))
+    assert all((REPOSITORY / page.partition("#")[0]).is_file() for _, page in pages)
+    recipes = re.findall(r"^train (\S+)", text, re.MULTILINE)
+    assert all((EXPERIMENTS / f"{recipe}.yaml").is_file() for recipe in recipes)
+    stages = {path.parent.name for path in EXPERIMENTS.glob("*/toy.yaml")} - {"protocols"}
+    assert {recipe.partition("/")[0] for recipe in recipes} == stages
 
 
 def test_the_artifacts_in_git_fit_together_and_are_small() -> None:

@@ -1,5 +1,6 @@
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -161,9 +162,12 @@ def test_ctrl_c_while_a_command_loads_is_one_line_and_status_130(tmp_path: Path)
 
 
 def command_lines(page: str | Path) -> list[str]:
-    """Lines of code blocks that call the command, continued ones joined, RECIPE standing for any recipe."""
+    """Lines of code blocks that call the command, or have it called on several machines; continued ones
+    joined, RECIPE standing for any recipe.
+    """
     text = (REPOSITORY / page).read_text().replace("\\\n", " ")
-    found = re.findall(r"^\s*(?:\$ )?(?:\.venv/bin/)?sound2scene (.+)$", text, flags=re.MULTILINE)
+    start = r"^\s*(?:\$ |srun |torchrun .*? --no-python +)?(?:\.venv/bin/)?sound2scene (.+)$"
+    found = re.findall(start, text, flags=re.MULTILINE)
     lines = [re.sub(r"\s+#.*|\[--key value \.\.\.\]", "", line).strip() for line in found]
     return [line.replace("RECIPE", "experiments/align/toy.yaml") for line in lines]
 
@@ -186,7 +190,7 @@ def test_every_command_line_of_the_pages_parses(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(REPOSITORY)
-    given = line.split()
+    given = shlex.split(line)
     if "--resume" in given or (given[0] in cli.RECIPES and given[1][0] != "-"):
         monkeypatch.chdir(tmp_path)  # a checkout may have such a run, after `make train-align`
         with pytest.raises(InputError, match=r"^runs/\S+: not there"):

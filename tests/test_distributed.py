@@ -7,9 +7,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from sound2scene.distributed import barrier, gather, world
+from sound2scene import distributed
+from sound2scene.distributed import Team, barrier, everyone, gather, gather_lists, leave, world
 from sound2scene.losses.infonce import L2InfoNCE
 from sound2scene.metrics.retrieval import Embeddings
+from sound2scene.types import InputError
 from two_ranks import on_two_ranks
 
 ROWS = 6  # of each rank
@@ -62,6 +64,8 @@ def on_a_rank(rank: int) -> dict[str, Any]:
         embeddings.update(clips, clips % 3, clips[:, None] * torch.ones(2), -clips[:, None].bfloat16())
     found["embeddings"] = list(embeddings.compute())
     barrier()
+    found["lists"], found["first"] = gather_lists(["a"] * rank), everyone().of_first(f"rank {rank}")
+    found["own"] = Team().of_first(f"rank {rank}")
     return found
 
 
@@ -86,7 +90,10 @@ def test_one_process_is_a_world_of_its_own_and_gathers_nothing() -> None:
     z_BD = torch.ones(2, 3)
     assert world() == (0, 1)
     assert gather(z_BD) is z_BD
+    assert everyone() == Team()
+    assert Team().of_first("alone") == "alone"
     barrier()
+    leave()
 
 
 def test_rows_come_in_rank_order_on_every_rank(ranks: list[dict[str, Any]]) -> None:
@@ -94,6 +101,26 @@ def test_rows_come_in_rank_order_on_every_rank(ranks: list[dict[str, Any]]) -> N
     for rank in ranks:
         assert torch.equal(rank["rows"], torch.cat([first, first + 10]))
         assert torch.equal(rank["turned"], torch.cat([first.view(2, 3).T, first.view(2, 3).T + 10]))
+
+
+def test_lists_of_any_length_come_together_and_what_the_first_says_counts(
+    ranks: list[dict[str, Any]],
+) -> None:
+    for rank in ranks:
+        assert (rank["lists"], rank["first"]) == (["a"], "rank 0")
+    assert [rank["own"] for rank in ranks] == ["rank 0", "rank 1"]
+
+
+def test_a_process_that_has_ended_is_one_line_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(found: list[Any], value: Any) -> None:
+        raise RuntimeError("Connection closed\nby peer")
+
+    monkeypatch.setattr(distributed, "world", lambda: (0, 2))
+    monkeypatch.setattr(dist, "all_gather_object", lost)
+    with pytest.raises(
+        InputError, match=r"another of the 2 processes has ended \(Connection closed by peer\)"
+    ):
+        gather_lists([1])
 
 
 def test_two_ranks_give_the_loss_and_gradients_of_the_whole_batch(

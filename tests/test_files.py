@@ -199,3 +199,24 @@ def test_the_second_one_says_that_it_waits_or_is_refused(
         assert waiting.is_alive()
     waiting.join()
     assert capfd.readouterr().err.strip() == f"{target}: another process is writing it; waiting for that one"
+
+
+def test_a_folder_takes_its_name_whole_in_place_of_the_old_one(tmp_path: Path) -> None:
+    target = tmp_path / "above" / "net"
+    for text in ("old", "new"):
+        with files.replacing_folder(target) as partial:
+            (partial / text).write_text(text)
+            assert not (target / text).exists()
+        assert os.listdir(target) == [text]
+    assert os.listdir(tmp_path / "above") == ["net"]
+
+
+def test_a_folder_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "net"
+    target.mkdir()
+    (target / "old").write_text("old")
+    with pytest.raises(OSError, match="no space"), files.replacing_folder(target) as partial:  # noqa: PT012
+        (partial / "new").write_text("ne")
+        raise OSError("no space")
+    assert os.listdir(tmp_path) == ["net"]
+    assert os.listdir(target) == ["old"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from textwrap import indent
@@ -28,6 +29,7 @@ EXPERIMENTS = REPOSITORY / "experiments"
 FILE_BYTES = 5_000_000
 # Tests of the repository and not of a module.
 OF_THE_WHOLE = {
+    "test_extending.py",
     "test_house.py",
     "test_notebooks.py",
     "test_package.py",
@@ -35,6 +37,7 @@ OF_THE_WHOLE = {
     "test_recipes.py",
     "test_recipes_start.py",
     "test_runs.py",
+    "test_several_machines.py",
     "data/video/test_hostile.py",
     "test_chain.py",
     "test_poison.py",
@@ -79,8 +82,14 @@ def offences(law: Law) -> list[str]:
         f"{path.relative_to(REPOSITORY)}:{offence}"
         for path in modules()
         if str(path.relative_to(PACKAGE)) not in excused
-        for offence in law(ast.parse(path.read_text(encoding="utf-8")))
+        for offence in law(parsed(path))
     ]
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The tree of a module, for all laws."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def text_offences(law: Callable[[str], Iterator[str]], paths: list[Path]) -> list[str]:

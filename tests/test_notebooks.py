@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import laws
+from sound2scene.published.models import ROLES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FOLDER = REPOSITORY / "notebooks"
@@ -21,7 +22,19 @@ NOTEBOOK_BYTES = 1_000_000
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 MAGIC = re.compile(r"^%.*$", re.MULTILINE)
 
+SHORTEST = "01_sound_to_scene"  # run with the quick tests
+# What keeps those that train shorter where the pictures do not matter.
+SHORTER = {
+    "04_train_your_own": "TOY_VIDEOS, EPOCHS, BATCH = 24, 1, 8",
+    "05_read_a_run": "TRAIN_CLIPS, HELD_OUT_CLIPS, EPOCHS = 32, 16, 1",
+}
+
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+all_but_one_slow = pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=() if path.stem == SHORTEST else pytest.mark.slow) for path in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -80,7 +93,13 @@ def large_outputs(notebook: dict[str, Any]) -> list[str]:
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["02_latent_interpolation", "03_control"]
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01_sound_to_scene",
+        "02_latent_interpolation",
+        "03_control",
+        "04_train_your_own",
+        "05_read_a_run",
+    ]
 
 
 @each
@@ -129,19 +148,32 @@ def test_what_a_notebook_imports_from_the_package_is_there(path: Path) -> None:
     assert [one for one in names if not is_there(*one)] == []
 
 
+def settings_of(source: str) -> dict[str, Any]:
+    """What the first cell of a notebook assigns, as far as it is plain values."""
+    found: dict[str, Any] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = ast.literal_eval(node.value)
+    return found
+
+
 @each
-def test_the_first_cell_of_a_notebook_holds_every_path_and_says_how_to_put_in_others(path: Path) -> None:
+def test_the_first_cell_of_a_notebook_holds_every_path_and_says_how_to_put_in_published_networks(
+    path: Path,
+) -> None:
     first, *others = code_cells(read(path))
     source = "".join(first["source"])
-    assert "src/sound2scene/published/README.md" in source
-    (paths,) = [
-        ast.literal_eval(node.value)
-        for node in ast.parse(source).body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PATHS"
-    ]
-    assert {"audio encoder", "generator", "image encoder"} <= set(paths)
-    assert all(value == "" or value.startswith("experiments/") for value in paths.values())
-    assert "experiments/" not in "".join(line for cell in others for line in cell["source"])
+    for words in ("`sound2scene models`", "sound2scene-vggsound", "src/sound2scene/published/README.md"):
+        assert words in source
+    settings = settings_of(source)
+    assert (settings["MODEL"], settings["NETWORKS"]) == ("toy", {})
+    examples = set(re.findall(r'"(\w+)": "artifacts/', source))
+    assert examples
+    assert examples <= {*ROLES}
+    assert all(value == "" or value.startswith("experiments/") for value in settings["PATHS"].values())
+    rest = "".join(line for cell in others for line in cell["source"])
+    assert "experiments/" not in rest
+    assert "obtain(MODEL) | NETWORKS" in rest
 
 
 @each
@@ -164,18 +196,18 @@ def test_make_runs_every_notebook_of_the_folder() -> None:
     ]
 
 
-def run(path: Path, paths: dict[str, str]) -> dict[str, dict[str, Any]]:
+def run(path: Path, settings: str = "") -> dict[str, dict[str, Any]]:
     """Run a notebook in a kernel of its own, which starts in its folder; its code cells by their names.
 
     Args:
         path: The notebook, which stays as it is.
-        paths: What to put into its `PATHS`.
+        settings: What to put below its first cell.
     """
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     pytest.importorskip("ipykernel", reason="notebooks are run by ipykernel (make install)")
     notebook = nbformat.read(path, as_version=4)
-    settings = next(cell for cell in notebook.cells if cell.cell_type == "code")
-    settings.source += f"\nPATHS |= {paths!r}"
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    first.source += f"\n{settings}"
     resources = {"metadata": {"path": str(path.parent)}}
     nbclient.NotebookClient(notebook, kernel_name="python3", resources=resources).execute()
     return {cell["id"]: cell for cell in code_cells(notebook)}
@@ -189,18 +221,20 @@ def without_figure(cells: dict[str, dict[str, Any]]) -> list[str]:
     return [name for name, cell in cells.items() if name.endswith("-figure") and not has_figure(cell)]
 
 
-@pytest.mark.slow
-@each
-def test_a_notebook_runs_on_the_artifacts_in_git_and_shows_its_figures(path: Path) -> None:
-    cells = run(path, {})
+@all_but_one_slow
+def test_a_notebook_runs_on_the_artifacts_in_git_and_shows_its_figures(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where those that train leave their runs
+    cells = run(path)
     assert any(name.endswith("-figure") for name in cells)
     assert without_figure(cells) == []
 
 
 @pytest.mark.slow
 @each
-def test_a_notebook_runs_on_other_artifacts_that_its_dict_names(
-    path: Path, tmp_path: Path, tiny_image_encoder: Path
+def test_a_notebook_runs_on_other_networks_that_its_first_cell_names(
+    path: Path, tmp_path: Path, tiny_image_encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 
@@ -211,10 +245,12 @@ def test_a_notebook_runs_on_other_artifacts_that_its_dict_names(
     from sound2scene.models.reader import Reader
     from tiny import NET
 
-    tiny = {
-        name.replace("_", " "): str(one) for name, one in trio(tmp_path, tiny_image_encoder)._asdict().items()
-    }
-    torch.manual_seed(0)
-    reader = Reader(len(KINDS), len(BACKGROUNDS), backbone_options=NET)
-    tiny["reader"] = str(artifacts.save(reader, tmp_path / "reader", card={"kind": "reader"}))
-    assert without_figure(run(path, tiny)) == []
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    tiny = {role: str(one) for role, one in trio(tmp_path, tiny_image_encoder)._asdict().items()}
+    settings = f"NETWORKS |= {tiny!r}\n{SHORTER.get(path.stem, '')}\n"
+    if "reader" in settings_of("".join(code_cells(read(path))[0]["source"]))["PATHS"]:
+        torch.manual_seed(0)
+        reader = Reader(len(KINDS), len(BACKGROUNDS), backbone_options=NET)
+        folder = artifacts.save(reader, tmp_path / "reader", card={"kind": "reader"})
+        settings += f"PATHS |= {{'reader': {str(folder)!r}}}\n"
+    assert without_figure(run(path, settings)) == []

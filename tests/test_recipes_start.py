@@ -27,7 +27,7 @@ SMALL_LOCALIZER = {
     "image": {"side_px": 32, "backbone": "resnet18", "backbone_options": NET | {"output_stride": 8}},
     "audio": {"window_s": 0.5, "backbone": "resnet18", "backbone_options": NET},
 }
-QUICK = {"align/videos", "encoder/videos", "judge/pairs", "localizer/videos", "manifold/toy"}
+QUICK = {"align/videos", "judge/pairs"}
 PROCESSES = {
     "encoder/imagenet_200ep_bs4096",
     "encoder/imagenet_400ep_bs256",
@@ -190,13 +190,8 @@ def test_the_recipe_of_many_processes_takes_a_step_on_two(
     took_a_step(path, tmp_path)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=path.stem, marks=[] if path.stem == "loss_one_sided" else pytest.mark.slow)
-        for path in ABLATIONS
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ABLATIONS, ids=lambda path: path.stem)
 def test_an_ablation_starts_and_takes_a_step(
     path: Path, work: Path, inception: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,16 +4,15 @@ Ours is four networks (a judge and an image encoder of toy size, two of timm's a
 pictures that lie in memory. The other side is `evaluate` with a method that draws nothing: sounds read,
 pictures handed over, blocks written, all figures taken, with intervals.
 
-Run `python experiments/benchmarks/evaluation.py [--clips 2000]`; `--memory` instead prints the largest memory
-at 1,000 and 10,000 clips, each in a process of its own.
+Run `python experiments/benchmarks/evaluation.py [--clips 2000]`; `--memory 1000 10000` instead prints the
+largest memory of an evaluation of so many clips, each in a process of its own, and how much it grew.
+`memory.py` says what counts as memory. `--toy` leaves out the networks of timm.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
-import subprocess
-import sys
+import pickle
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from memory import largest_of
 from safetensors.torch import save_file
 from timing import compare, print_table
 from torch import Tensor
@@ -69,8 +69,8 @@ def make_clip(job: dict[str, Any]) -> Clip:
     return Clip(job["key"], jpeg, waveform_T, None, CLASSES[job["number"] % len(CLASSES)])
 
 
-def prepared(folder: Path, clips: int) -> Wanted:
-    """Shards, networks and the order to evaluate them."""
+def prepared(folder: Path, clips: int, is_toy: bool = False) -> Wanted:
+    """Shards, networks (all four, or those of toy size alone) and the order to evaluate them."""
     jobs = [{"key": f"test-{number:06d}", "number": number} for number in range(clips)]
     write_dataset(folder / "shards", {"test": jobs}, make_clip, Plan("noise", CLASSES, workers=2))
     judge = artifacts.save(
@@ -85,7 +85,7 @@ def prepared(folder: Path, clips: int) -> Wanted:
         "judge": Network("judge", str(judge)),
         "encoder": Network("encoder", str(encoder)),
     }
-    for name in ("resnet18.a1_in1k", "mobilenetv3_small_100.lamb_in1k"):
+    for name in () if is_toy else ("resnet18.a1_in1k", "mobilenetv3_small_100.lamb_in1k"):
         weights = folder / f"{name}.safetensors"
         save_file(timm_backbone(name, in_chans=3)[0].state_dict(), weights)
         networks[name.partition(".")[0]] = Network("timm", str(weights), name)
@@ -95,7 +95,7 @@ def prepared(folder: Path, clips: int) -> Wanted:
         networks=networks,
         sets=["judge"],
         classes=["judge"],
-        instances=["encoder", "resnet18", "mobilenetv3_small_100"],
+        instances=[name for name in networks if name != "judge"],
         kid_subset=100,
     )
     cache = folder / "cache"
@@ -112,32 +112,42 @@ def run(wanted: Wanted, folder: Path) -> None:
     evaluate(wanted._replace(cache=Path(tempfile.mkdtemp(dir=folder))), accelerator="cpu")
 
 
+def largest(clips: int, is_toy: bool) -> int:
+    """The largest memory of an evaluation of so many clips."""
+    with tempfile.TemporaryDirectory() as name:
+        order = Path(name) / "order.pickle"
+        order.write_bytes(pickle.dumps(prepared(Path(name), clips, is_toy)))
+        return largest_of(__file__, "--order", str(order))
+
+
+def print_memory(few: int, many: int, is_toy: bool) -> None:
+    """Print MiB of both, and the growth."""
+    sizes = [largest(clips, is_toy) for clips in (few, many)]
+    for clips, size in zip((few, many), sizes, strict=True):
+        print(f"{clips:6d} clips: {size / 2**20:8.1f} MiB")
+    print(f"growth: {100 * (sizes[1] / sizes[0] - 1):+.1f} %")
+
+
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--memory", action="store_true")
-    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--memory", type=int, nargs=2, metavar=("FEW", "MANY"))
+    parser.add_argument("--toy", action="store_true")
+    parser.add_argument("--order", type=Path, help="evaluate a prepared order (used by the benchmark itself)")
     arguments = parser.parse_args()
     if arguments.memory:
-        for clips in (1_000, 10_000):
-            words = [sys.executable, __file__, "--one", "--clips", str(clips)]
-            print(
-                clips,
-                subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()[-1],
-                "MiB",
-            )
+        print_memory(*arguments.memory, arguments.toy)
         return
     evaluation_run.methods_of = noise_methods  # type: ignore[attr-defined]
     evaluation_run.read_word = lambda word: Word(word, "real", {})  # type: ignore[attr-defined]
+    if arguments.order:
+        run(pickle.loads(arguments.order.read_bytes()), arguments.order.parent)
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        wanted = prepared(folder, arguments.clips)
-        if arguments.one:
-            run(wanted, folder)
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-            return
+        wanted = prepared(folder, arguments.clips, arguments.toy)
         networks = networks_of(wanted.protocol, CLASSES, torch.device("cpu"))
         blocks = -(-arguments.clips // CLIPS)
 
@@ -146,7 +156,7 @@ def main() -> None:
             return sum(float(one.feature_BD.sum()) for one in found)
 
         rows = {f"{arguments.clips} pictures": compare(bare, lambda: run(wanted, folder), arguments.repeats)}
-    print("ours: four networks alone, other: the whole evaluation")
+    print("ours: the networks alone, other: the whole evaluation")
     print_table(rows, arguments.clips, "picture")
 
 

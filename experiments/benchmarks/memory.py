@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,6 +42,18 @@ def own_bytes(process: psutil.Process | None = None) -> int:
                 if line.startswith(("Pss_Anon:", "Pss_Shmem:")):
                     total_kb += int(line.split()[1])
     return 1024 * total_kb
+
+
+def largest_of(*command: str) -> int:
+    """The largest memory of a command of Python's and its children, measured ten times a second."""
+    process = psutil.Popen([sys.executable, *command])
+    most = 0
+    while process.poll() is None:
+        most = max(most, own_bytes(process))
+        time.sleep(0.1)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} failed")
+    return most
 
 
 def stream(shards: str) -> int:

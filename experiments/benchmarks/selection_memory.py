@@ -9,28 +9,18 @@ Run `python experiments/benchmarks/selection_memory.py FOLDER` (of videos).
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
-import time
 from itertools import cycle, islice
 from pathlib import Path
 
-import psutil
-from memory import own_bytes
+from memory import largest_of
 
 from sound2scene.data.video.find import find_videos
 
 
 def largest(*command: str) -> int:
-    """The largest memory of a command of ours and its children, measured ten times a second."""
-    process = psutil.Popen([sys.executable, "-m", "sound2scene.cli", *command])
-    most = 0
-    while process.poll() is None:
-        most = max(most, own_bytes(process))
-        time.sleep(0.1)
-    if process.returncode:
-        sys.exit(f"sound2scene {' '.join(command)} failed")
-    return most
+    """The largest memory of a command of ours."""
+    return largest_of("-m", "sound2scene.cli", *command)
 
 
 def main() -> None:

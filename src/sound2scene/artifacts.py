@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -265,19 +264,12 @@ def _tensors(weights: Path) -> dict[str, Tensor]:
 
 def _write(tensors: dict[str, Tensor], card: Card, folder: Path) -> None:
     """Write beside the folder, then swap the two."""
-    partial = files.partial_name(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        files.sweep(folder.parent)
-        partial.mkdir()
-        with files.replacing(partial / WEIGHTS, sync=True) as path:
-            save_file(tensors, path)
-        files.write(partial / CARD, card.to_json(), sync=True)
-        files.exchange(partial, folder)
+        with files.replacing_folder(folder) as partial:
+            with files.replacing(partial / WEIGHTS, sync=True) as path:
+                save_file(tensors, path)
+            files.write(partial / CARD, card.to_json(), sync=True)
     except (OSError, SafetensorError) as error:
         raise InputError(
             f"{folder}: cannot be written ({error}); free space or choose another folder"
         ) from None
-    finally:
-        files.recover(folder)
-        shutil.rmtree(partial, ignore_errors=True)

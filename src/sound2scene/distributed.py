@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from sound2scene.types import InputError
+
+T = TypeVar("T")
 
 
 def world() -> tuple[int, int]:
@@ -60,11 +64,56 @@ def gather(z_BD: Tensor) -> Tensor:
     return gathered
 
 
-def gather_lists(values: list[Any]) -> list[Any]:
+def gather_lists(values: list[T]) -> list[T]:
     """The values of every rank, in rank order; ranks may hold different numbers of them, or none."""
     ranks = world()[1]
     if ranks == 1:
         return values
-    found: list[list[Any]] = [[] for _ in range(ranks)]
-    dist.all_gather_object(found, values)
+    found: list[list[T]] = [[] for _ in range(ranks)]
+    try:
+        dist.all_gather_object(found, values)
+    except RuntimeError as error:  # all that gloo says of a process that is gone
+        raise InputError(
+            f"another of the {ranks} processes has ended ({' '.join(str(error).split())[:200]}); see what it "
+            "said, and start all of them again"
+        ) from error
     return [value for part in found for value in part]
+
+
+class Team(NamedTuple):
+    """Processes that share a piece of work; each calls the same methods in the same order.
+
+    Attributes:
+        rank: Which of them this one is.
+        ranks: How many they are; one, unless it is asked for: a group may be there for another purpose.
+    """
+
+    rank: int = 0
+    ranks: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the one that does what only one can."""
+        return self.rank == 0
+
+    def gather(self, values: list[T]) -> list[T]:
+        """The values of all, in their order."""
+        return values if self.ranks == 1 else gather_lists(values)
+
+    def of_first(self, value: T) -> T:
+        """The first one's value, on all."""
+        return self.gather([value])[0]
+
+
+ALONE = Team()
+
+
+def everyone() -> Team:
+    """All processes of the group; this one, if there is none."""
+    return Team(*world())
+
+
+def leave() -> None:
+    """Leave the group of processes, if there is one: from then on this process is alone."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()

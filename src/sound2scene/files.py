@@ -204,6 +204,25 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """A new folder beside `folder` to fill; it takes that name when the block ends well, else it is gone.
+
+    Args:
+        folder: What is to be there in the end; a folder of that name goes. Those above it are made.
+    """
+    partial = partial_name(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        sweep(folder.parent)
+        partial.mkdir()
+        yield partial
+        exchange(partial, folder)
+    finally:
+        recover(folder)
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def exchange(partial: Path, folder: Path) -> None:
     """Give a new folder its name; for an instant nothing has it, and the old one waits under another.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 from sound2scene.types import InputError
@@ -37,7 +38,12 @@ def snapshot(address: str | os.PathLike[str]) -> Path:
         InputError: If it is no such address, or there is no such repository, revision or artifact, or the hub
             cannot be reached and the artifact is not in the cache.
     """
-    named = Path(address).as_posix()
+    return _snapshot(Path(address).as_posix())
+
+
+@cache
+def _snapshot(named: str) -> Path:
+    """The folder of an address; the hub is asked once, so that all of a process comes from one revision."""
     found = _ADDRESS.fullmatch(named)
     if found is None:
         raise InputError(f"{named}: no address on the hub; write hf://owner/name[@revision][/folder]")

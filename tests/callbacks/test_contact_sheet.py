@@ -75,6 +75,7 @@ def test_what_a_reader_must_know_of_the_choice_stands_on_the_sheet(
     assert (tmp_path / "a" / "s.png").exists()
 
 
+@pytest.mark.slow
 def test_a_video_that_is_gone_or_spoilt_since_is_left_out(folder: Path, tmp_path: Path) -> None:
     sheet = drawn(folder, tmp_path / "a.json", Middle(), gone=Choice((1.0,), (1.0,), 10.0))
     assert sheet is not None

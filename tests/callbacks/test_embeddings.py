@@ -32,6 +32,7 @@ def predicted(
     return folder, stage
 
 
+@pytest.mark.slow
 def test_every_held_out_clip_is_there_once_however_often_it_was_predicted(
     predicted: tuple[Path, pl.LightningModule], tiny_shards: Path
 ) -> None:

@@ -61,6 +61,7 @@ def test_a_run_that_goes_on_from_a_checkpoint_has_no_untrained_state_to_draw(
     assert drawn == ([] if goes_on else ["retrieval_untrained.png"])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_leaves_the_picture_of_its_untrained_state_alone(
     tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:

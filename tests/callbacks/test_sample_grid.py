@@ -98,6 +98,7 @@ def test_a_picture_of_a_grid_is_the_one_that_the_command_draws_for_its_sound_at_
     assert (expected_BJCHW[:, 0].int() - expected_BJCHW[:, 1].int()).abs().max() > 1
 
 
+@pytest.mark.slow
 def test_an_alignments_best_grid_shows_the_sounds_too(
     tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:

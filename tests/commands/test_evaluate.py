@@ -2,6 +2,7 @@ import json
 import re
 import signal
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import forked
 from evaluating import CLIPS, Trial, made_trial, order
 from sound2scene.cli import main
 from sound2scene.evaluation.store import Store
+from sound2scene.methods import hearing
+from sound2scene.methods.hearing import FrozenAudioEncoder
 from sound2scene.methods.sound2scene import SoundToScene
+from spying import spied
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +101,7 @@ def test_the_picture_beside_it_can_be_opened(whole: Path) -> None:
         assert picture.width > 300
 
 
+@pytest.mark.slow
 def test_a_second_run_draws_only_the_method_that_is_new(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +123,27 @@ def test_a_second_run_draws_only_the_method_that_is_new(
     assert figures(first)["ours"] == figures(second)["ours"]
     assert main(["evaluate", trial.ours, *order(trial, second, "--seed", "1")]) == 0
     assert sum(drawn) == 2 * CLIPS
+
+
+def sounds_of(waveform_BT: Tensor) -> list[bytes]:
+    """The sounds of a batch, by their samples."""
+    return [sound_T.numpy().tobytes() for sound_T in waveform_BT]
+
+
+def test_a_sound_is_heard_once_by_all_methods_and_no_figure_depends_on_that(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = spied(monkeypatch, FrozenAudioEncoder, "encode", sounds_of)
+    settings = trial.ours.partition(":")[2]
+    words = [trial.ours, f"nearest:{settings.partition(',')[0]}", f"shuffled:{settings}"]
+    once, anew = tmp_path / "once" / "result.json", tmp_path / "anew" / "result.json"
+    assert main(["evaluate", *words, *order(trial, once)]) == 0
+    first = list(chain(*heard))
+    assert len(first) == len(set(first)) == CLIPS
+    monkeypatch.setattr(hearing, "NUMBERS_KEPT", 1)
+    assert main(["evaluate", *words, *order(trial, anew)]) == 0
+    assert sum(map(len, heard)) > 3 * CLIPS
+    assert figures(once) == figures(anew)
 
 
 def test_another_seed_or_another_network_is_another_protocol(

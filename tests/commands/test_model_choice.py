@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import soundfile
 
 from command_words import commands
 from sound2scene import cli, defaults
-from sound2scene.commands.model_choice import chosen
+from sound2scene.commands.model_choice import chosen, with_networks
 from sound2scene.commands.parser import arguments_of
 from sound2scene.published import models
 from sound2scene.types import InputError
@@ -36,6 +37,19 @@ def test_a_model_stands_for_what_no_option_names(asked: list[str]) -> None:
     mine = USUAL | {"generator": Path("mine")}
     assert chosen("m", **mine) == {"audio_encoder": Path("m/audio_encoder"), "generator": Path("mine")}
     assert chosen("m", generator=Path("mine")) == {"generator": Path("mine")}
+    assert asked == ["m"]
+
+
+class Options(NamedTuple):
+    model: str | None
+    seed: int = 3
+    generator: Path = USUAL["generator"]
+    audio_encoder: Path = Path("mine")
+
+
+def test_options_get_the_artifacts_that_they_have_a_place_for_and_do_not_name(asked: list[str]) -> None:
+    assert with_networks(Options("m")) == Options("m", generator=Path("m/generator"))
+    assert with_networks(Options(None)) == Options(None)
     assert asked == ["m"]
 
 

@@ -67,7 +67,8 @@ def test_command_and_library_have_the_same_defaults(
 ) -> None:
     ours = {one.name: one.default for one in arguments_of(command)}
     theirs = {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
-    assert (set(theirs) - set(ours)) <= {"clips", "classes", "draw_seed", "moments", "selection", "source"}
+    own = {"clips", "classes", "draw_seed", "moments", "selection", "source", "team"}
+    assert (set(theirs) - set(ours)) <= own
     absent = inspect.Parameter.empty
     differing = {
         name: (ours[name], theirs[name])

@@ -10,6 +10,7 @@ import torch
 from forked import Ended, command
 from forked import run as run_forked
 from killed_run import go_on, run, run_interrupted, weights
+from selected import first
 from sound2scene.commands.resumption import measurement, resumption
 from sound2scene.types import InputError
 from test_runs import judge_recipe
@@ -59,7 +60,7 @@ def check_equals(whole: Path, stopped: Path, ended: Ended, number: signal.Signal
     assert {path.name for path in (folder / "checkpoints").iterdir()} == {"last.ckpt"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", first([signal.SIGINT, signal.SIGTERM]))
 def test_a_run_that_is_asked_to_stop_goes_on_as_if_it_never_had(
     whole: Path, shards: Path, tmp_path: Path, number: signal.Signals
 ) -> None:

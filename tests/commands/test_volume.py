@@ -2,12 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from drawn_steps import Bench, assert_same, generated, pixels, run, run_status
 from sound2scene import audio
 from sound2scene.commands.control_record import read_record
 from sound2scene.methods.sound2scene import SOUNDS_AT_ONCE, SoundToScene
+from spying import spied
 
 
 def test_zero_decibels_draw_what_generate_draws_bit_for_bit(bench: Bench, tmp_path: Path) -> None:
@@ -77,13 +77,6 @@ def test_another_image_encoders_generator_is_one_line(
 def test_steps_are_heard_a_few_at_a_time(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: list[int] = []
-    encode = SoundToScene.encode
-
-    def counted(self: SoundToScene, waveform_BT: torch.Tensor) -> torch.Tensor:
-        heard.append(len(waveform_BT))
-        return encode(self, waveform_BT)
-
-    monkeypatch.setattr(SoundToScene, "encode", counted)
+    heard = spied(monkeypatch, SoundToScene, "encode", len)
     run(bench, tmp_path, "volume", "bell.wav", "--db", "-9:9:2")
     assert heard == [SOUNDS_AT_ONCE, 10 - SOUNDS_AT_ONCE]

@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from drawing import tiny_generator
+from selected import first
 from sound2scene.control import search
 from sound2scene.control.search import Effort, Inverted, Parts, Search, psnr_db
 from sound2scene.control.views import Eye
@@ -54,7 +55,7 @@ def test_the_same_seed_finds_the_same_and_another_one_another(parts: Parts) -> N
     assert not torch.equal(first.noise_BZ, other.noise_BZ)
 
 
-@pytest.mark.parametrize("stop", [1, 3, 4, 5, 11, 12])
+@pytest.mark.parametrize("stop", first([4, 1, 3, 5, 11, 12], 2))
 def test_going_on_equals_never_stopping(
     stop: int, parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from sound2scene.data.shards.read import Folder, ShardDataset
 from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.protocols import Documented, Pictures, Telling
 from sound2scene.types import DataFacts, EncoderFacts, InputError, PairBatch
+from spying import spied
 from tiny import CLASSES, Z_DIM, counted, tiny_features
 
 Seen = list[tuple[list[str], list[float]]]
@@ -72,15 +73,7 @@ def fresh(tiny_image_encoder: Path, tmp_path: Path) -> Features:
 @pytest.fixture
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many pictures image encoders were given, call by call."""
-    found: list[int] = []
-    forward = ImageEncoder.forward
-
-    def counting(self: ImageEncoder, image_BCHW: Tensor) -> Tensor:
-        found.append(len(image_BCHW))
-        return forward(self, image_BCHW)
-
-    monkeypatch.setattr(ImageEncoder, "forward", counting)
-    return found
+    return spied(monkeypatch, ImageEncoder, "forward", len)
 
 
 @pytest.fixture

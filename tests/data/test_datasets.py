@@ -64,8 +64,9 @@ def test_a_setting_has_one_default_for_the_datamodule_and_the_function(corpus: s
 @pytest.mark.parametrize("corpus", MODULES)
 def test_a_recipe_sets_all_that_the_function_takes_and_what_every_clip_has(corpus: str) -> None:
     function = inspect.signature(getattr(prepare, f"prepare_{corpus}")).parameters
-    # A recipe's own seed and workers are those of its loaders; toy worlds of other sizes are the command's.
-    wanted = set(function) - {"workers", "seed", "clips", "mixed", "moments"}
+    # A recipe's own seed and workers are those of its loaders; toy worlds of other sizes and several machines
+    # are the command's.
+    wanted = set(function) - {"workers", "seed", "clips", "mixed", "moments", "team"}
     wanted |= {"selection", "frame", "side_px"} if "moments" in function else set()
     parser = ArgumentParser()
     parser.add_class_arguments(MODULES[corpus], "data", instantiate=False)

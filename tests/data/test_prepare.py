@@ -245,6 +245,7 @@ def test_a_run_that_is_killed_ten_times_and_goes_on_equals_an_undisturbed_one(tm
     check_kills(tmp_path, kills=10, videos=80, longest_s=0.5)
 
 
+@pytest.mark.slow
 def test_real_videos_find_their_labels_and_splits_in_the_real_table(real_data: Path, tmp_path: Path) -> None:
     table = real_data / "metadata" / "vggsound.csv.gz"
     shards = prepare_vggsound(tmp_path / "shards", real_data / "videos", table, val_share=0.0, workers=2)

@@ -1,3 +1,5 @@
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -48,10 +50,18 @@ def test_what_is_no_sound_and_no_picture_is_called_by_its_name_alone(tmp_path: P
         read_image(tmp_path / "gone")
 
 
+def claiming(path: Path, width: int, height: int) -> None:
+    """A PNG of one pixel whose header tells another size."""
+    Image.new("L", (1, 1)).save(path)
+    content = path.read_bytes()
+    header = content[12:16] + struct.pack(">II", width, height) + content[24:29]
+    path.write_bytes(content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:])
+
+
 def test_a_picture_of_too_many_pixels_is_refused_by_its_header(tmp_path: Path) -> None:
-    Image.new("1", (10_000, 5_000)).save(tmp_path / "wide.png")
+    claiming(tmp_path / "wide.png", 10_000, 5_000)
     with pytest.raises(InputError, match=r"^wide\.png: has 10000 x 5000 pixels, more than 40 million"):
         read_image(tmp_path / "wide.png")
-    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    claiming(tmp_path / "bomb.png", 20_000, 20_000)
     with pytest.raises(InputError, match=r"^bomb\.png: not a readable picture"):
         read_image(tmp_path / "bomb.png")

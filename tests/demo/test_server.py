@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -14,7 +16,6 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from sound2scene.defaults import AUDIO_ENCODER, GENERATOR, IMAGE_ENCODER
 from sound2scene.types import InputError
 
 pytest.importorskip("gradio", reason="gradio is not installed (extra `demo`)")
@@ -29,12 +30,14 @@ DRAWN = "button.thumbnail-item img"
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    from sound2scene.demo.server import serving
-    from sound2scene.demo.studio import Artifacts, Studio
-
-    folders = [str(REPOSITORY / name) for name in (AUDIO_ENCODER, GENERATOR, IMAGE_ENCODER)]
-    with serving(Studio(Artifacts(*folders), "cpu"), sorted(SOUNDS.glob("*.flac"))) as found:
-        yield found
+    """The page as the command serves it: a process of its own, apart from the browser's driver."""
+    command = [sys.executable, "-m", "sound2scene.cli", "demo", "--no-browser", "--device", "cpu"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        told = server.stdout.readline()
+        assert told.endswith(": the page; Ctrl-C ends it\n"), told
+        yield told.partition(": the page")[0]
+        server.terminate()
 
 
 @pytest.fixture(scope="module")

@@ -68,6 +68,7 @@ def test_rows_of_scenes_come_back() -> None:
     assert all(torch.equal(part, other) for part, other in zip(scene, back, strict=True))
 
 
+@pytest.mark.slow
 def test_another_prompt_is_another_network(tmp_path: Path) -> None:
     open_clip = pytest.importorskip("open_clip")
     torch.manual_seed(0)

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from sound2scene import artifacts
-from sound2scene.methods.hearing import FrozenAudioEncoder
+from sound2scene.methods import hearing as hearings
+from sound2scene.methods.hearing import FrozenAudioEncoder, RememberingAudioEncoder
 from sound2scene.models.audio_encoder import AudioEncoder
 from sound2scene.spectrogram import spectrogram
 from sound2scene.types import CLIP_SAMPLES, InputError
+from spying import spied
 from tiny import NET, Z_DIM
 
 
@@ -36,3 +38,62 @@ def test_an_encoder_of_no_known_image_encoder_and_another_artifact_are_refused(t
         FrozenAudioEncoder(str(save(tmp_path / "audio", {})))
     with pytest.raises(InputError, match=r"nowhere: no artifact"):
         FrozenAudioEncoder(str(tmp_path / "nowhere"))
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[FrozenAudioEncoder, RememberingAudioEncoder]:
+    """The same audio encoder twice, one of which remembers."""
+    folder = str(save(tmp_path / "audio", {"image_encoder": "abc"}))
+    return FrozenAudioEncoder(folder, "cpu"), RememberingAudioEncoder(folder, "cpu")
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many sounds an encoder was given each time that it had to hear."""
+    return spied(monkeypatch, FrozenAudioEncoder, "encode", len)
+
+
+def test_a_remembered_sound_is_not_heard_again_and_its_latent_is_the_same_to_the_last_bit(
+    pair: tuple[FrozenAudioEncoder, RememberingAudioEncoder], heard: list[int]
+) -> None:
+    plain, remembering = pair
+    sound_BT = 0.3 * torch.rand(10, CLIP_SAMPLES, generator=torch.Generator().manual_seed(0))
+    whole_BD = plain.encode(sound_BT)
+    heard.clear()
+    for rows, new in (([0, 1, 2], 3), ([2, 5, 0, 5, 9], 2), ([9, 5, 1], 0), ([*range(10)], 5), ([], 0)):
+        assert torch.equal(remembering.encode(sound_BT[rows]), whole_BD[rows])
+        assert sum(heard) == new, rows
+        heard.clear()
+    hair_BT = sound_BT[:1].clone()
+    hair_BT[0, -1] += 1e-6
+    assert torch.equal(remembering.encode(hair_BT), plain.encode(hair_BT))
+    assert sum(heard) == 2
+    assert torch.equal(remembering.encode(sound_BT[:1].double()), whole_BD[:1])
+    assert torch.equal(remembering.encode(sound_BT.T.contiguous().T), whole_BD)
+
+
+def test_the_oldest_latents_go_where_they_take_too_much_memory(
+    pair: tuple[FrozenAudioEncoder, RememberingAudioEncoder],
+    heard: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain, remembering = pair
+    monkeypatch.setattr(hearings, "NUMBERS_KEPT", 4 * Z_DIM + 1)
+    sound_BT = 0.3 * torch.rand(6, CLIP_SAMPLES, generator=torch.Generator().manual_seed(0))
+    whole_BD = plain.encode(sound_BT)
+    heard.clear()
+    assert torch.equal(remembering.encode(sound_BT), whole_BD)
+    assert torch.equal(remembering.encode(sound_BT[2:]), whole_BD[2:])
+    assert heard == [6]
+    assert torch.equal(remembering.encode(sound_BT[1:3]), whole_BD[1:3])
+    assert heard == [6, 1]
+    assert len(remembering._latents) == 4
+
+
+def test_what_is_no_sound_is_refused_by_either(
+    pair: tuple[FrozenAudioEncoder, RememberingAudioEncoder],
+) -> None:
+    for encoder in pair:
+        for wrong in (torch.zeros(2, 5), torch.zeros(CLIP_SAMPLES), torch.zeros(1, CLIP_SAMPLES).int()):
+            with pytest.raises(InputError, match=rf"^encode takes floats \(B, {CLIP_SAMPLES}\), not torch"):
+                encoder.encode(wrong)

@@ -169,3 +169,22 @@ def test_methods_come_in_the_order_of_their_words_and_share_what_they_look_into(
     assert [one.label for one in found] == ["b", "a"]
     assert setting.clips is setting.clips
     assert setting.features is setting.features
+
+
+def test_methods_of_one_audio_encoder_hear_with_the_same_ears(
+    words: dict[str, str], setting: Setting, tiny_image_encoder: Path, tmp_path: Path
+) -> None:
+    other = f"audio_encoder={tiny_hearing(tmp_path / 'other', tiny_image_encoder)}"
+    link = tmp_path / "link"
+    link.symlink_to(read_word(words["nearest"]).settings["audio_encoder"])
+    near = [words["nearest"], f"linked=nearest:audio_encoder={link}", f"apart=nearest:{other}"]
+    found = methods_of([words["sound2scene"], *near, words["shuffled"]], setting)
+    scene, nearest, linked, apart, shuffled = (one.method for one in found)
+    assert isinstance(scene, SoundToScene)
+    assert isinstance(shuffled, Shuffled)
+    assert isinstance(shuffled._method, SoundToScene)
+    assert isinstance(nearest, Nearest)
+    assert isinstance(linked, Nearest)
+    assert isinstance(apart, Nearest)
+    assert scene.hearing is shuffled._method.hearing is nearest._hearing is linked._hearing
+    assert apart._hearing is not scene.hearing

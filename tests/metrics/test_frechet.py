@@ -92,6 +92,7 @@ def test_resamples_have_the_distances_of_their_pictures(fakes: int, reals: int, 
     assert resampled_frechet(real, fake_ND, rows).tolist() == pytest.approx(expected, rel=1e-7)
 
 
+@pytest.mark.slow
 def test_it_equals_torch_fidelity_on_the_same_folders_of_pictures(tmp_path: Path) -> None:
     fidelity = pytest.importorskip("torch_fidelity")
     weights, dice = write_inception(tmp_path / "weights.pth"), np.random.default_rng(0)

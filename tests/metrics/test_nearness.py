@@ -60,12 +60,12 @@ def test_counts_equal_those_of_the_float64_product_both_ways(
 
 def test_few_pairs_are_asked_again_and_the_error_of_the_fast_product_is_within_its_bound() -> None:
     query_ND, gallery_ND, _ = rows(300, 2048, "random")
-    block = nearness._Block(query_ND, gallery_ND, 0, (query_ND.float(), gallery_ND.float()))
-    assert 0 < block.slack < 1e-5
+    tile = nearness._Tile(query_ND, gallery_ND, (query_ND.float(), gallery_ND.float()))
+    assert 0 < tile.slack < 1e-5
     exact_NN = query_ND @ gallery_ND.T
-    assert float((block.cosine_BN - exact_NN).abs().max()) < block.slack
+    assert float((tile.cosine_BC - exact_NN).abs().max()) < tile.slack
     own_N = cosines(query_ND, gallery_ND)
-    assert float(((block.cosine_BN - own_N[:, None]).abs() <= block.slack).float().mean()) < 1e-2
+    assert float(((tile.cosine_BC - own_N[:, None]).abs() <= tile.slack).float().mean()) < 1e-2
 
 
 def test_a_product_that_is_not_float32_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,3 +76,27 @@ def test_a_product_that_is_not_float32_is_noticed(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(nearness, "_product", lambda *pair: exact(*pair).bfloat16().float())
     (found,), _ = counts(query_ND, gallery_ND, [Criterion(own_N)])
     assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_pair_is_asked_again_once_for_all_criteria(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nearness, "CHUNK", 40)
+    monkeypatch.setattr(nearness, "_PROBED", 1000)
+    monkeypatch.setattr(nearness, "_ASKED_AGAIN", share)
+    query_ND, gallery_ND, _ = rows(90, 300, "random")
+    own_N = cosines(query_ND, gallery_ND)
+    asked: list[int] = []
+
+    def counted(one_ND: Tensor, other_ND: Tensor) -> Tensor:
+        asked.append(len(one_ND))
+        return cosines(one_ND, other_ND)
+
+    monkeypatch.setattr(nearness, "cosines", counted)
+    whole = [Criterion(own_N)] * 2
+    forth, back = counts(query_ND, gallery_ND, whole, whole)
+    cosine_NN = slow_cosines(query_ND, gallery_ND)
+    assert torch.equal(forth[0], (cosine_NN >= own_N[:, None]).sum(1))
+    assert torch.equal(back[1], (cosine_NN >= own_N).sum(0))
+    probes = 9  # one of each tile
+    # Every clip with itself, and the few that chance puts as near.
+    assert sum(asked) - probes in (range(90, 110) if share else [0])

@@ -67,6 +67,24 @@ def test_points_on_the_edge_of_a_ball_are_inside_however_they_are_rounded(k: int
     assert [values.tolist() for values in found] == expected
 
 
+def test_distances_held_at_a_time_do_not_grow_with_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+    squared = module._squared
+
+    def counted(*parts: Tensor) -> tuple[Tensor, Tensor]:
+        found = squared(*parts)
+        held.append(found[0].numel())
+        return found
+
+    real_ND, fake_MD = features(90, 8, 0), features(120, 8, 1)
+    expected = prdc(real_ND, fake_MD)
+    monkeypatch.setattr(module, "_squared", counted)
+    monkeypatch.setattr(module, "_PAIRS", 600)
+    found = prdc(real_ND, fake_MD)
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+    assert max(held) <= 600
+
+
 def test_the_reals_themselves_are_precise_and_cover_all() -> None:
     real_ND = features(200, 32, 0)
     found = prdc(real_ND, real_ND)

@@ -195,6 +195,7 @@ def test_inception_with_weights_of_the_published_layout(inception_weights: Path)
         extractor.measure(PIXELS.float())
 
 
+@pytest.mark.slow
 def test_inception_without_given_weights_downloads_them_once_and_checks_them(
     inception_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torchvision.models import Inception3
 
 from bombs import Bomb
+from selected import first
 from sound2scene import artifacts, cli
 from sound2scene.images import MEAN, STD
 from sound2scene.models.judge import Judge
@@ -30,7 +31,7 @@ def theirs() -> Inception3:
     return network
 
 
-@pytest.mark.parametrize("pixels", ["torchvision", "imagenet"])
+@pytest.mark.parametrize("pixels", first(["torchvision", "imagenet"]))
 def test_the_judge_scores_as_torchvisions_network_does(
     theirs: Inception3, checkpoint: Write, tmp_path: Path, pixels: Pixels
 ) -> None:

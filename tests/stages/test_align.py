@@ -10,7 +10,6 @@ from killed_run import run, run_killed_and_on, run_on_two, weights
 from sound2scene import artifacts
 from sound2scene.data.clips import ClipDataModule
 from sound2scene.data.reading import ReadPictures
-from sound2scene.data.shards.read import ShardDataset
 from sound2scene.latent import noise_rows
 from sound2scene.losses.infonce import CosineInfoNCE, L2InfoNCE
 from sound2scene.methods.sound2scene import FrozenGenerator
@@ -18,6 +17,7 @@ from sound2scene.metrics import familiarity
 from sound2scene.models.audio_encoder import AudioEncoder
 from sound2scene.stages.align import AlignStage
 from sound2scene.types import DataFacts, DivergedError, EncoderFacts, InputError
+from spying import spied
 from tiny import NET, Z_DIM, tiny_dataset, tiny_encoder, tiny_recipe, tiny_stage
 
 
@@ -118,14 +118,7 @@ def test_another_image_encoder_never_meets_an_old_cache(tiny_shards: Path, tmp_p
 def test_the_test_split_is_read_by_test_alone(
     data: ClipDataModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[str] = []
-    plain = ClipDataModule.open
-
-    def spy(self: ClipDataModule, split: str) -> ShardDataset:
-        opened.append(split)
-        return plain(self, split)
-
-    monkeypatch.setattr(ClipDataModule, "open", spy)
+    opened = spied(monkeypatch, ClipDataModule, "open")
     stage, trainer = tiny_stage(), tiny_trainer(tmp_path)
     trainer.fit(stage, data)
     assert set(opened) == {"train", "val"}

@@ -47,6 +47,7 @@ def trainer(folder: Path, **settings: Any) -> pl.Trainer:
     return pl.Trainer(default_root_dir=folder, **(defaults | settings))
 
 
+@pytest.mark.slow
 def test_a_judge_learns_the_classes_of_held_out_pictures(tmp_path: Path) -> None:
     shards = tiny_dataset(tmp_path / "shards", train=24, val=24)
     one = stage()

@@ -126,6 +126,7 @@ def test_mismatched_pairs_are_real_pictures_with_the_sound_of_another_clip(audio
     assert torch.equal(z_shown_BD[8:], z_BD[[3, 0, 1, 2]])
 
 
+@pytest.mark.slow
 def test_training_brings_pictures_nearer_to_those_of_their_sounds(audio: Path, tmp_path: Path) -> None:
     fast = partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.999))
     one = stage(audio, generator_optimizer=fast)

@@ -30,6 +30,7 @@ def state(one: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in one.state_dict().items()}
 
 
+@pytest.mark.slow
 def test_training_brings_the_reconstruction_nearer_to_what_was_heard(tmp_path: Path) -> None:
     one = stage()
     given = loader(*[batch()] * 80)

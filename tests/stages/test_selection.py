@@ -1,11 +1,12 @@
 import math
+import pickle
 
 import pytest
 import torch
 from torch import Tensor
 
 from sound2scene.moments import Choice, Footage, Moments, Refused, Scored
-from sound2scene.stages.selection import SelectionStage, best_moments
+from sound2scene.stages.selection import Chooser, SelectionStage, best_moments
 from sound2scene.types import InputError
 
 
@@ -55,6 +56,16 @@ def test_scores_of_another_number_name_the_video(scores: list[float]) -> None:
 def test_a_refused_video_is_handed_on() -> None:
     refused = Refused("silent", "a.mp4: silent")
     assert SelectionStage(Fixed([]), 1).predict_step(Footage("a", refused, 0.0), 0) == ("a", refused)
+
+
+def test_what_a_decoding_process_has_chosen_or_found_wrong_is_taken_from_it() -> None:
+    stage = SelectionStage(Fixed([1.0, 2.0]), 1)
+    footage = Footage("dog/a", moments(2), 0.2)
+    chosen = pickle.loads(pickle.dumps(stage.choose))(footage)
+    assert stage.predict_step(chosen, 0) == stage.predict_step(footage, 0)
+    wrong = pickle.loads(pickle.dumps(Chooser(Fixed([math.nan, 1.0]), 1)(footage)))
+    with pytest.raises(InputError, match=r"^dog/a: Fixed gave a score that is not finite"):
+        stage.predict_step(wrong, 0)
 
 
 def test_a_scorer_that_asks_for_too_much_memory_loses_that_video_alone() -> None:

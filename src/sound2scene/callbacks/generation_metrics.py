@@ -9,21 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from sound2scene import artifacts, images
+from sound2scene.callbacks.drawings import FROM_Z_IMAGE, Drawable, drawing_stage, drawn
 from sound2scene.callbacks.split_metrics import SplitMetrics
 from sound2scene.data.batches.features import FeatureCache
 from sound2scene.data.batches.frozen_encoder import Encoding, cached
 from sound2scene.data.batches.reader import open_picture
 from sound2scene.data.clips import clips_of
 from sound2scene.distributed import world
-from sound2scene.latent import seed_of_clip
 from sound2scene.lightning import data_of
 from sound2scene.metrics.generation import GenerationScores
-from sound2scene.protocols import CeilingSampling, Loading, Measuring, Pictures, Sampling
+from sound2scene.protocols import CeilingSampling, Loading, Measuring, Pictures
 from sound2scene.ranges import PLENTY, check
-from sound2scene.types import DivergedError, FeatureBatch, HeardBatch, InputError, Measured, PictureBatch
-
-SEED = 0
-Drawable = HeardBatch | FeatureBatch | PictureBatch
+from sound2scene.types import InputError, Measured
 
 
 class GenerationMetrics(SplitMetrics):
@@ -85,7 +82,7 @@ class GenerationMetrics(SplitMetrics):
         """Measure the real pictures, the first time."""
         if split in self.scores:
             return
-        device, side = pl_module.device, _sampling(pl_module).resolution
+        device, side = pl_module.device, drawing_stage(pl_module, self).resolution
         self.module.to(device)
         data = clips_of(data_of(trainer))
 
@@ -101,7 +98,7 @@ class GenerationMetrics(SplitMetrics):
         numbers = [*(known.get(name, -1) for name in drawn_for.classes), -1]
         self.class_of_label[split] = torch.tensor(numbers, device=device)
         if isinstance(pl_module, CeilingSampling):
-            self.scores[f"{split} ceiling"] = self._with(real, device)
+            self.scores[split + FROM_Z_IMAGE] = self._with(real, device)
         if self.class_means:
             self._measure_class_means(drawn_for, side, self._with(real, device, kid_subset=0), device)
 
@@ -131,27 +128,16 @@ class GenerationMetrics(SplitMetrics):
     def add(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Drawable, split: str) -> None:
         """Draw and measure."""
         wanted_B = self.class_of_label[split][batch.label_B] if self.classes else None
-        seeds = [seed_of_clip(SEED, key) for key in batch.key]
         of = f"what was drawn at step {trainer.global_step} for {', '.join(batch.key[:3])} ..."
         for draw in range(self.draws):
-            drawn_BCHW = _sampling(pl_module).sample(batch, seeds, draw)
-            self.scores[split].add_fake(
-                self.network.measure(images.to_pixel(_finite(drawn_BCHW, of))), wanted_B, of
-            )
-            if isinstance(pl_module, CeilingSampling):
-                drawn_BCHW = pl_module.sample_ceiling(batch, seeds, draw)
-                self.scores[f"{split} ceiling"].add_fake(
-                    self.network.measure(images.to_pixel(_finite(drawn_BCHW, of))), wanted_B, of
-                )
+            for name, pixels_BCHW in drawn(trainer, pl_module, batch, draw).items():
+                self.scores[split + name].add_fake(self.network.measure(pixels_BCHW), wanted_B, of)
 
     def finish(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
         """Log, and forget the drawn ones."""
         figures = dict(self.fixed.get(split, {}))
-        for scores, suffix in (
-            (self.scores[split], ""),
-            (self.scores.get(f"{split} ceiling"), "_from_z_image"),
-        ):
-            if scores is not None:
+        for suffix in ("", FROM_Z_IMAGE):
+            if (scores := self.scores.get(split + suffix)) is not None:
                 count, found = scores.compute()
                 scores.forget_fakes()
                 protocol = f"n{count}_{self._protocol(split)}"
@@ -170,16 +156,3 @@ def class_means(split: Pictures, side: int) -> tuple[Tensor, Tensor]:
     count_K = torch.bincount(split.label_N[split.label_N >= 0], minlength=len(split.classes))
     mean_KCHW = total_KCHW[:-1] / count_K.clamp(min=1)[:, None, None, None]
     return mean_KCHW.round().to(torch.uint8), count_K
-
-
-def _finite(drawn_BCHW: Tensor, of: str) -> Tensor:
-    """Pictures, before NaN becomes a colour."""
-    if not torch.isfinite(drawn_BCHW).all():
-        raise DivergedError(f"{of} is not finite; go back to a state from before, with lower learning rates")
-    return drawn_BCHW
-
-
-def _sampling(stage: pl.LightningModule) -> Sampling[Drawable]:
-    if not isinstance(stage, Sampling):
-        raise InputError(f"{type(stage).__name__} draws no pictures; remove GenerationMetrics")
-    return stage

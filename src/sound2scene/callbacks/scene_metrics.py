@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import pytorch_lightning as pl
 
-from sound2scene import artifacts, images
+from sound2scene import artifacts
+from sound2scene.callbacks.drawings import FROM_Z_IMAGE, Drawable, drawing_stage, drawn
 from sound2scene.callbacks.split_metrics import SplitMetrics
 from sound2scene.data.clips import clips_of
 from sound2scene.data.toy.scenes import scenes_of
-from sound2scene.divergence import finite
-from sound2scene.latent import seed_of_clip
 from sound2scene.lightning import data_of
 from sound2scene.metrics.scenes import SceneScores
 from sound2scene.models.reader import Reader
-from sound2scene.protocols import CeilingSampling, Sampling
 from sound2scene.ranges import PLENTY, check
-from sound2scene.types import FeatureBatch, HeardBatch, InputError, PictureBatch, Scene
-
-SEED = 0
-Drawable = HeardBatch | FeatureBatch | PictureBatch
-FROM_Z_IMAGE = "_from_z_image"
+from sound2scene.types import HeardBatch, Scene
 
 
 class SceneMetrics(SplitMetrics):
@@ -46,28 +40,22 @@ class SceneMetrics(SplitMetrics):
 
     def begin(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
         """Go where the pictures are."""
-        if not isinstance(pl_module, Sampling):
-            raise InputError(f"{type(pl_module).__name__} draws no pictures; remove SceneMetrics")
+        drawing_stage(pl_module, self)
         self.reader.to(pl_module.device)
         for scores in self.scores.values():
             scores.to(pl_module.device)
 
     def add(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Drawable, split: str) -> None:
         """Draw and read."""
-        assert isinstance(pl_module, Sampling)
         shown_in = clips_of(data_of(trainer)).dataset(split)
         positions = batch.index_B.tolist()
         seen = scenes_of(shown_in, positions)
         heard = scenes_of(shown_in, positions, heard=True) if isinstance(batch, HeardBatch) else seen
-        seeds = [seed_of_clip(SEED, key) for key in batch.key]
         for draw in range(self.draws):
-            drawn = {"": (pl_module.sample(batch, seeds, draw), heard)}
-            if isinstance(pl_module, CeilingSampling):
-                drawn[FROM_Z_IMAGE] = (pl_module.sample_ceiling(batch, seeds, draw), seen)
-            for name, (image_BCHW, true) in drawn.items():
-                finite(image_BCHW, "pictures", batch.key, trainer.global_step)
-                read = self.reader.read(images.to_pixel(image_BCHW))
-                self.scores[name].update(read, Scene(*(part.to(image_BCHW.device) for part in true)))
+            for name, pixels_BCHW in drawn(trainer, pl_module, batch, draw).items():
+                true = seen if name == FROM_Z_IMAGE else heard
+                read = self.reader.read(pixels_BCHW)
+                self.scores[name].update(read, Scene(*(part.to(pixels_BCHW.device) for part in true)))
 
     def finish(self, trainer: pl.Trainer, pl_module: pl.LightningModule, split: str) -> None:
         """Log, and forget."""

@@ -13,6 +13,7 @@ from sound2scene.commands.control_sounds import (
     read_sound,
     write_rows,
 )
+from sound2scene.commands.model_choice import with_networks
 from sound2scene.commands.number_list import numbers_of
 from sound2scene.commands.parser import Command, Option
 
@@ -58,7 +59,7 @@ def alter(
 
     changes = _changes(pitch, reverb, crop, fade)
     paths = [asked.path for asked in sounds_of(files)]
-    how = how.with_networks()
+    how = with_networks(how)
     scene = how.scene()
     look = Appearance(
         "A sound and changed ones", "the sound as it is, then each change by itself", how.animate

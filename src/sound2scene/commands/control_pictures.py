@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from sound2scene import defaults
-from sound2scene.commands.model_choice import Model, chosen
+from sound2scene.commands.model_choice import Model
 from sound2scene.commands.parser import Admit, Option, Seed
 
 if TYPE_CHECKING:
@@ -49,11 +49,6 @@ class Search(NamedTuple):
     image_encoder: Path = Path(defaults.IMAGE_ENCODER)
     device: str | None = None
     admit: Admit = None
-
-    def with_networks(self) -> Search:
-        """The same with the artifacts of the model, where one is named."""
-        found = chosen(self.model, generator=self.generator, image_encoder=self.image_encoder)
-        return self._replace(generator=found["generator"], image_encoder=found["image_encoder"])
 
     @property
     def effort(self) -> Effort:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from sound2scene import defaults
-from sound2scene.commands.model_choice import Model, chosen
+from sound2scene.commands.model_choice import Model, with_networks
 from sound2scene.commands.parser import Admit, Command, Option, Output, Seed
 from sound2scene.tables import aligned, markdown
 
@@ -64,22 +64,7 @@ def control_score(*, order: Order) -> int:
     from sound2scene import artifacts
 
     artifacts.admit(*(order.admit or ()))
-    return _scored(_with_networks(order))
-
-
-def _with_networks(order: Order) -> Order:
-    """The same with the artifacts of the model, where one is named."""
-    found = chosen(
-        order.model,
-        audio_encoder=order.audio_encoder,
-        generator=order.generator,
-        image_encoder=order.image_encoder,
-    )
-    return order._replace(
-        audio_encoder=found["audio_encoder"],
-        generator=found["generator"],
-        image_encoder=found["image_encoder"],
-    )
+    return _scored(with_networks(order))
 
 
 def _scored(order: Order) -> int:

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
-from sound2scene.commands.model_choice import Model, chosen
+from sound2scene.commands.model_choice import Model
 from sound2scene.commands.parser import Admit, Option, Output, Seed
 from sound2scene.commands.picture_order import NETWORKS
 
@@ -52,11 +52,6 @@ class Drawing(NamedTuple):
     generator: Path = NETWORKS[1]
     device: str | None = None
     admit: Admit = None
-
-    def with_networks(self) -> Drawing:
-        """The same with the artifacts of the model, where one is named."""
-        found = chosen(self.model, audio_encoder=self.audio_encoder, generator=self.generator)
-        return self._replace(audio_encoder=found["audio_encoder"], generator=found["generator"])
 
     def scene(self) -> SoundToScene:
         """The networks."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from sound2scene import defaults
 from sound2scene.commands.control_pictures import Search, inversions_of
 from sound2scene.commands.control_sounds import Animate
-from sound2scene.commands.model_choice import chosen
+from sound2scene.commands.model_choice import chosen, with_networks
 from sound2scene.commands.number_list import numbers_of
 from sound2scene.commands.parser import Command, Option, Output
 from sound2scene.ranges import Range
@@ -108,7 +108,7 @@ def edit(
     artifacts.admit(*(search.admit or ()))
     sounds = sound, against
     heard = chosen(search.model, audio_encoder=audio_encoder)["audio_encoder"]
-    search = search.with_networks()
+    search = with_networks(search)
     return _edited(Order(pictures, folder, sounds, gains_db, strengths, latent, search, heard, animate))
 
 

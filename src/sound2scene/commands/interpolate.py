@@ -12,7 +12,7 @@ from sound2scene.commands.control_sounds import (
     read_sound,
     tell,
 )
-from sound2scene.commands.model_choice import chosen
+from sound2scene.commands.model_choice import chosen, with_networks
 from sound2scene.commands.parser import Command, Option
 from sound2scene.defaults import IMAGE_ENCODER
 
@@ -63,7 +63,7 @@ def interpolate(
     if len(files) < 2 and not noise:
         raise InputError(f"interpolate {files[0]}: one station is no way; give another, or --noise")
     encoder = chosen(how.model, image_encoder=image_encoder)["image_encoder"]
-    return _draw(files, Way(steps, path, noise), how.with_networks(), encoder)
+    return _draw(files, Way(steps, path, noise), with_networks(how), encoder)
 
 
 class Way(NamedTuple):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from sound2scene.commands.control_pictures import Search
+from sound2scene.commands.model_choice import with_networks
 from sound2scene.commands.parser import Command, Option, Output
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def invert(
     from sound2scene.control.inversion import Inverter
 
     artifacts.admit(*(search.admit or ()))
-    search = search.with_networks()
+    search = with_networks(search)
     inverter = Inverter(str(search.generator), str(search.image_encoder), search.device)
     given, rejected = read_pictures(inverter, pictures)
     found = inversions_of(inverter, given, search.effort, folder).found if given else {}

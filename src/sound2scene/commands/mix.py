@@ -13,6 +13,7 @@ from sound2scene.commands.control_sounds import (
     read_sound,
     write_rows,
 )
+from sound2scene.commands.model_choice import with_networks
 from sound2scene.commands.number_list import numbers_of
 from sound2scene.commands.parser import Command, Option
 from sound2scene.ranges import Range
@@ -96,7 +97,7 @@ def _draw(files: Sequence[Path], rule: Rule, how: Drawing) -> int:
     ]
     names = [path.stem for path in files]
     weighed = _weighed(waveforms, names, rule)
-    how = how.with_networks()
+    how = with_networks(how)
     scene = how.scene()
     steps = draw_steps(scene, _plan(waveforms, weighed, rule), how)
     row = Row(" + ".join(names), [source for _, source in read], steps, len(weighed))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from sound2scene import defaults
 from sound2scene.commands.parser import Option
 
+Order = TypeVar("Order", bound=tuple[Any, ...])
 Model = Annotated[str | None, Option(metavar="NAME")]
 _USUAL = {
     "audio_encoder": Path(defaults.AUDIO_ENCODER),
@@ -33,3 +34,18 @@ def chosen(model: str | None, **given: Path) -> dict[str, Path]:
 
     found = obtain(model)
     return {role: found[role] if role in wanted else folder for role, folder in given.items()}
+
+
+def with_networks(order: Order) -> Order:
+    """Options with the artifacts of the model that they name, where no option of its own names another one.
+
+    Args:
+        order: A NamedTuple with `model`, and artifacts by their roles.
+
+    Raises:
+        InputError: If there is no such model, or it cannot be had.
+    """
+    options: Any = order
+    given = {role: getattr(options, role) for role in _USUAL if role in options._fields}
+    replaced: Order = options._replace(**chosen(options.model, **given))
+    return replaced

@@ -9,10 +9,13 @@ from typing import Any
 import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.accelerators import CPUAccelerator
-from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.strategies import DDPStrategy, ParallelStrategy
 
 from sound2scene.commands.quiet import quiet
 from sound2scene.types import InputError
+
+# What Lightning raises where a machine is not as it was told; a RuntimeError, where SLURM was told otherwise.
+REFUSALS = (MisconfigurationException, ModuleNotFoundError, ValueError, TypeError, RuntimeError)
 
 
 def trainer_of(callbacks: list[pl.Callback], **machine: Any) -> pl.Trainer:
@@ -23,7 +26,7 @@ def trainer_of(callbacks: list[pl.Callback], **machine: Any) -> pl.Trainer:
         machine: Further arguments of Lightning's Trainer: `accelerator`, `devices`, `num_nodes` ...
 
     Raises:
-        InputError: If the machine has no such devices.
+        InputError: If the machine has no such devices, or other processes were started.
     """
     quiet()
     settings: dict[str, Any] = {
@@ -42,10 +45,22 @@ def trainer_of(callbacks: list[pl.Callback], **machine: Any) -> pl.Trainer:
             # A rank that is through waits for the others: longer than the usual half hour, where videos are
             # long.
             trainer = pl.Trainer(**settings, strategy=DDPStrategy(timeout=timedelta(days=30)))
-    except (MisconfigurationException, ModuleNotFoundError, ValueError, TypeError) as error:
+        check_processes(trainer)
+    except REFUSALS as error:
         asked = ", ".join(f"--{name.removeprefix('num_')} {machine[name]}" for name in machine)
         raise InputError(f"{asked}: {' '.join(str(error).split())}; choose what is there") from None
     cores = os.cpu_count() or 1
     if isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > cores:
         raise InputError(f"--devices {trainer.num_devices}: this machine has {cores} cores; take fewer")
     return trainer
+
+
+def check_processes(trainer: pl.Trainer) -> None:
+    """Compare what torchrun or SLURM has started with what a trainer was told; Lightning does so at a launch.
+
+    Raises:
+        ValueError: If the numbers differ: the processes would wait for ever for others that nobody starts.
+    """
+    strategy = trainer.strategy
+    if isinstance(strategy, ParallelStrategy) and strategy.cluster_environment is not None:
+        strategy.cluster_environment.validate_settings(trainer.num_devices, trainer.num_nodes)

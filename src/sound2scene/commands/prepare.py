@@ -24,12 +24,14 @@ class Moments(NamedTuple):
             selected the middle is taken.
         side_px: Pixels of a picture's short side, at most; the squeeze preset needs 256.
         workers: Processes; by default one per core.
+        nodes: Machines that share the work, one command on each; they need a shared disk.
     """
 
     selection: Path | None = None
     frame: settings.MomentRule | None = None
     side_px: Annotated[int, Option("--side", between=(1, 2**16))] = settings.SHORT_SIDE_PX
     workers: Annotated[int | None, Option(between=(1, 1024))] = None
+    nodes: Annotated[int, Option(between=(1, 65_536))] = 1
 
     def rule(self) -> settings.MomentSettings:
         """As the library takes them."""
@@ -94,11 +96,15 @@ def videos(
         test_share: Share of the clips held out for the test, where the labels have no splits.
         moments: Which moments become pictures.
     """
+    from sound2scene.commands.machines import joined
     from sound2scene.data import prepare
 
-    return _report(
-        prepare.prepare_videos(shards, videos, labels, val_share, test_share, moments.workers, moments.rule())
-    )
+    rule, workers = moments.rule(), moments.workers
+    with joined(moments.nodes) as team:
+        folder = prepare.prepare_videos(
+            shards, videos, labels, val_share, test_share, workers, rule, team=team
+        )
+    return _report(folder) if team.is_first else 0
 
 
 def vggsound(
@@ -122,6 +128,7 @@ def vggsound(
         val_share: Share of the training videos held out for validation.
         moments: Which moments become pictures.
     """
+    from sound2scene.commands.machines import joined
     from sound2scene.data import prepare
     from sound2scene.types import InputError
 
@@ -131,10 +138,10 @@ def vggsound(
         )
     given = source or videos
     assert given is not None
-    folder = prepare.prepare_vggsound(
-        shards, given, table, classes, val_share, moments.workers, moments.rule()
-    )
-    return _report(folder)
+    rule, workers = moments.rule(), moments.workers
+    with joined(moments.nodes) as team:
+        folder = prepare.prepare_vggsound(shards, given, table, classes, val_share, workers, rule, team=team)
+    return _report(folder) if team.is_first else 0
 
 
 def vegas(
@@ -156,11 +163,13 @@ def vegas(
         test_share: Share of the clips held out for the test.
         moments: Which moments become pictures.
     """
+    from sound2scene.commands.machines import joined
     from sound2scene.data import prepare
 
-    return _report(
-        prepare.prepare_vegas(shards, videos, five, val_share, test_share, moments.workers, moments.rule())
-    )
+    rule, workers = moments.rule(), moments.workers
+    with joined(moments.nodes) as team:
+        folder = prepare.prepare_vegas(shards, videos, five, val_share, test_share, workers, rule, team=team)
+    return _report(folder) if team.is_first else 0
 
 
 def folder(

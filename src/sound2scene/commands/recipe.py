@@ -34,6 +34,7 @@ from sound2scene.callbacks.wandb_record import WandbRecord
 from sound2scene.checkpoints import WholeCheckpointIO
 from sound2scene.commands import checks
 from sound2scene.commands.moved import answer
+from sound2scene.commands.prediction import REFUSALS, check_processes
 from sound2scene.commands.quiet import quiet
 from sound2scene.commands.reasons import reason
 from sound2scene.commands.recipe_names import with_paths
@@ -226,15 +227,17 @@ class RecipeCLI(LightningCLI):
             *([EmbeddingWriter()] if self.subcommand == "predict" else []),
         ]
         try:
-            return super().instantiate_trainer(
+            trainer = super().instantiate_trainer(
                 logger=run.loggers(self.measured or self.resumed, self.checkpoint if self.resumed else None),
                 callbacks=[*own, *ours],
                 plugins=plugins,
                 enable_progress_bar=False,  # of Lightning, which breaks over six lines; ours is a callback
                 **kwargs,
             )
-        except (MisconfigurationException, ModuleNotFoundError, ValueError, TypeError) as error:
+            check_processes(trainer)
+        except REFUSALS as error:
             raise InputError(f"trainer: {' '.join(str(error).split())}") from None
+        return trainer
 
 
 def _several(given: Any) -> list[Any]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from pytorch_lightning.accelerators import CPUAccelerator
 from torch import nn
 
 from sound2scene import artifacts
@@ -23,6 +25,7 @@ from sound2scene.data.selection.file import Selection
 from sound2scene.data.selection.parts import Parts
 from sound2scene.data.toy import world as toy
 from sound2scene.files import alone
+from sound2scene.models.localizer import Localizer
 from sound2scene.models.scorers import Middle, Random
 from sound2scene.moments import Scorer
 from sound2scene.stages.selection import SelectionStage
@@ -85,7 +88,11 @@ def _selected(
     callbacks.append(Counted(len(missing), "choosing moments", "video"))
     # Lightning warns of an empty loader, but not of no batch.
     trainer = trainer_of(callbacks, **({} if missing else {"limit_predict_batches": 0}), **machine)
-    footage = FootageModule(missing, scorer.side_px, workers)
+    # As many decoding processes as cores look at what they have decoded: a thread for each video is faster on
+    # a CPU than all threads for one, and does not suffer from busy neighbours.
+    in_workers = isinstance(trainer.accelerator, CPUAccelerator) and workers >= torch.get_num_threads()
+    then = stage.choose if in_workers and isinstance(scorer, Localizer) else None
+    footage = FootageModule(missing, scorer.side_px, workers, then)
     trainer.predict(stage, datamodule=footage, return_predictions=False)
     # The other ranks do not know what the first one has put together.
     return parts.selection() if trainer.is_global_zero else Selection.load(parts.target)

@@ -13,6 +13,7 @@ from sound2scene.commands.control_sounds import (
     read_sound,
     write_rows,
 )
+from sound2scene.commands.model_choice import with_networks
 from sound2scene.commands.number_list import numbers_of
 from sound2scene.commands.parser import Command, Option
 
@@ -44,7 +45,7 @@ def volume(
 
     gains_db = numbers_of(db, "--db", GAINS_DB)
     paths = [asked.path for asked in sounds_of(files)]
-    how = how.with_networks()
+    how = with_networks(how)
     scene = how.scene()
     look = Appearance("Volume: a sound at several gains", "gain in dB, full scale saturates", how.animate)
     rows = _rows(scene, paths, gains_db, how)

@@ -30,6 +30,7 @@ from sound2scene.data.vggsound.jobs import vggsound_pairs, vggsound_videos
 from sound2scene.data.vggsound.names import clip_name
 from sound2scene.data.vggsound.table import read_classes, read_table
 from sound2scene.data.video.clip import make_video_clip
+from sound2scene.distributed import ALONE, Team
 from sound2scene.types import InputError
 
 
@@ -128,6 +129,7 @@ def prepare_vggsound(
     val_share: float = settings.VGGSOUND_VAL_SHARE,
     workers: int | None = None,
     moments: MomentSettings = settings.MIDDLE,
+    team: Team = ALONE,
 ) -> Path:
     """Write the shards of VGGSound in its official splits; coverage is stamped into `dataset.json`.
 
@@ -140,6 +142,7 @@ def prepare_vggsound(
         val_share: Share of the training videos held out for validation.
         workers: Number of processes; None starts one per processor core.
         moments: Which moments become pictures.
+        team: Who shares the work; each process calls this.
 
     Raises:
         InputError: If the source holds pictures, and moments are to be chosen.
@@ -149,9 +152,9 @@ def prepare_vggsound(
     if holds_pairs(source):
         _refuse_choice(source, moments)
         pairs = vggsound_pairs(source, rows, names, val_share)
-        return _write(shards, pairs, make_pair, "vggsound", names, workers)
+        return _write(shards, pairs, make_pair, "vggsound", names, workers, team)
     videos = vggsound_videos(source, rows, _choice(moments, clip_name), names, val_share)
-    return _write(shards, videos, make_video_clip, "vggsound", names, workers)
+    return _write(shards, videos, make_video_clip, "vggsound", names, workers, team)
 
 
 def prepare_vegas(
@@ -162,6 +165,7 @@ def prepare_vegas(
     test_share: float = settings.VEGAS_TEST_SHARE,
     workers: int | None = None,
     moments: MomentSettings = settings.MIDDLE,
+    team: Team = ALONE,
 ) -> Path:
     """Write the shards of VEGAS, split by a hash of the clips' names.
 
@@ -173,6 +177,7 @@ def prepare_vegas(
         test_share: Share of the clips held out for the test.
         workers: Number of processes; None starts one per processor core.
         moments: Which moments become pictures.
+        team: Who shares the work; each process calls this.
 
     Raises:
         InputError: If the source holds pictures, and moments are to be chosen.
@@ -181,9 +186,9 @@ def prepare_vegas(
     if holds_pairs(source):
         _refuse_choice(source, moments)
         pairs = vegas_pairs(source, five, val_share, test_share)
-        return _write(shards, pairs, make_pair, "vegas", names, workers)
+        return _write(shards, pairs, make_pair, "vegas", names, workers, team)
     videos = folder_videos(source, _choice(moments), "folders", (val_share, test_share), names)
-    return _write(shards, videos, make_video_clip, "vegas", names, workers)
+    return _write(shards, videos, make_video_clip, "vegas", names, workers, team)
 
 
 def prepare_videos(
@@ -194,6 +199,7 @@ def prepare_videos(
     test_share: float = settings.VIDEOS_TEST_SHARE,
     workers: int | None = None,
     moments: MomentSettings = settings.MIDDLE,
+    team: Team = ALONE,
 ) -> Path:
     """Write the shards of any folder of videos.
 
@@ -206,9 +212,10 @@ def prepare_videos(
         test_share: Share of the clips held out for the test, where `labels` has no splits.
         workers: Number of processes; None starts one per processor core.
         moments: Which moments become pictures.
+        team: Who shares the work; each process calls this.
     """
     videos = folder_videos(source, _choice(moments), labels_of(labels), (val_share, test_share))
-    return _write(shards, videos, make_video_clip, Path(source).resolve().name, None, workers)
+    return _write(shards, videos, make_video_clip, Path(source).resolve().name, None, workers, team)
 
 
 def prepare_clean(
@@ -254,6 +261,7 @@ def _write(
     name: str,
     classes: Sequence[str] | None,
     workers: int | None,
+    team: Team = ALONE,
 ) -> Path:
     plan = Plan(
         name,
@@ -262,5 +270,6 @@ def _write(
         notes=corpus.notes,
         missing=corpus.missing,
         strays=corpus.strays,
+        team=team,
     )
     return write_dataset(shards, corpus.jobs, make_clip, plan)

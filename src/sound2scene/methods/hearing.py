@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 import torch
@@ -14,6 +15,8 @@ from sound2scene.methods.parts import by_parts
 from sound2scene.metrics import familiarity
 from sound2scene.spectrogram import spectrogram
 from sound2scene.types import CLIP_SAMPLES, InputError
+
+NUMBERS_KEPT = 2**25  # of latents that are remembered: 128 MiB, 16,384 sounds of width 2,048
 
 
 class FrozenAudioEncoder:
@@ -52,12 +55,7 @@ class FrozenAudioEncoder:
         Raises:
             InputError: If the sounds have another shape.
         """
-        shape = tuple(waveform_BT.shape)
-        if len(shape) != 2 or shape[1] != CLIP_SAMPLES or not waveform_BT.is_floating_point():
-            raise InputError(
-                f"encode takes floats (B, {CLIP_SAMPLES}), not {waveform_BT.dtype} {shape}; read sounds by "
-                "sound2scene.audio.load, or call the SoundToScene itself"
-            )
+        _check_sounds(waveform_BT)
         rows = list(by_parts(self._heard, self.device, waveform_BT))
         return torch.cat(rows) if rows else self._nothing()
 
@@ -69,3 +67,45 @@ class FrozenAudioEncoder:
         """No latents, of the width that all have."""
         silence_BT = torch.zeros(1, CLIP_SAMPLES)
         return torch.cat(list(by_parts(self._heard, self.device, silence_BT)))[:0]
+
+
+class RememberingAudioEncoder(FrozenAudioEncoder):
+    """An audio encoder that hears a sound once, however many methods ask for it.
+
+    A sound is known by its samples. Its latent is kept, the sound is not; where latents take too much memory,
+    the oldest go. One that is heard again is the same to the last bit, because nothing depends on the sounds
+    beside it.
+
+    Args:
+        folder: As for `FrozenAudioEncoder`.
+        device: As for `FrozenAudioEncoder`.
+    """
+
+    def __init__(self, folder: str, device: str | None = None) -> None:
+        super().__init__(folder, device)
+        self._latents: dict[bytes, Tensor] = {}
+
+    @torch.inference_mode()
+    def encode(self, waveform_BT: Tensor) -> Tensor:
+        """As `FrozenAudioEncoder.encode`, of which only sounds that are new take time."""
+        _check_sounds(waveform_BT)
+        if not len(waveform_BT):
+            return super().encode(waveform_BT)
+        sounds = waveform_BT.float().cpu().contiguous().numpy()
+        names = [hashlib.sha256(sound_T).digest() for sound_T in sounds]
+        if new := {name: row for row, name in enumerate(names) if name not in self._latents}:
+            heard_MD = super().encode(waveform_BT[list(new.values())]).cpu()
+            self._latents |= zip(new, heard_MD, strict=True)
+        z_BD = torch.stack([self._latents[name] for name in names])
+        for name in list(self._latents)[: -max(NUMBERS_KEPT // z_BD.shape[1], 1)]:
+            del self._latents[name]
+        return z_BD.to(self.device)
+
+
+def _check_sounds(waveform_BT: Tensor) -> None:
+    shape = tuple(waveform_BT.shape)
+    if len(shape) != 2 or shape[1] != CLIP_SAMPLES or not waveform_BT.is_floating_point():
+        raise InputError(
+            f"encode takes floats (B, {CLIP_SAMPLES}), not {waveform_BT.dtype} {shape}; read sounds by "
+            "sound2scene.audio.load, or call the SoundToScene itself"
+        )

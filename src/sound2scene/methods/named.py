@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from sound2scene.data.shards.read import Folder, ShardDataset
 from sound2scene.devices import device_named
 from sound2scene.methods.floors import ClassMean, Shuffled
 from sound2scene.methods.folder import PictureFolder
-from sound2scene.methods.hearing import FrozenAudioEncoder
+from sound2scene.methods.hearing import RememberingAudioEncoder
 from sound2scene.methods.manifold import Manifold
 from sound2scene.methods.nearest import Nearest
 from sound2scene.methods.oracles import Ceiling, Real
@@ -66,6 +67,17 @@ class Setting:
         """True latents of any split."""
         named = Features(self.image_encoder, self.cache)
         return FrozenFeatures(named, self.workers, device_named(self.device))
+
+    def hearing(self, audio_encoder: str) -> RememberingAudioEncoder:
+        """The audio encoder of an artifact: one for all methods, so that each sound is heard once."""
+        folder = os.path.realpath(audio_encoder)
+        if folder not in self._hearing:
+            self._hearing[folder] = RememberingAudioEncoder(audio_encoder, self.device)
+        return self._hearing[folder]
+
+    @cached_property
+    def _hearing(self) -> dict[str, RememberingAudioEncoder]:
+        return {}
 
     @cached_property
     def _folder(self) -> Folder:
@@ -200,7 +212,7 @@ def _ceiling(keys: Mapping[str, str], setting: Setting) -> Method:
 
 
 def _nearest(keys: Mapping[str, str], setting: Setting) -> Method:
-    hearing = FrozenAudioEncoder(keys["audio_encoder"], setting.device)
+    hearing = setting.hearing(keys["audio_encoder"])
     return Nearest(hearing, setting.training, setting.features, setting.resolution)
 
 
@@ -221,7 +233,7 @@ _S2I = {"audio": defaults.S2I_AUDIO, "generator": defaults.S2I_GENERATOR}
 
 
 def _scene(keys: Mapping[str, str], setting: Setting) -> SoundToScene:
-    return SoundToScene(**keys, device=setting.device)
+    return SoundToScene(setting.hearing(keys["audio_encoder"]), keys["generator"])
 
 
 KINDS = {

@@ -126,7 +126,8 @@ class SoundToScene:
     """Draws pictures of sounds.
 
     Args:
-        audio_encoder: Folder of an audio-encoder artifact; by default the toy one in git.
+        audio_encoder: Folder of an audio-encoder artifact; by default the toy one in git. Or an audio encoder
+            that is there already, on its own device.
         generator: Folder of a generator artifact for features of the same image encoder; by default the toy
             one in git.
         device: Device of torch; by default a GPU where there is one; see `sound2scene.devices`.
@@ -148,11 +149,13 @@ class SoundToScene:
 
     def __init__(
         self,
-        audio_encoder: str | os.PathLike[str] = AUDIO_ENCODER,
+        audio_encoder: str | os.PathLike[str] | FrozenAudioEncoder = AUDIO_ENCODER,
         generator: str | os.PathLike[str] = GENERATOR,
         device: str | None = None,
     ) -> None:
-        self.hearing = FrozenAudioEncoder(os.fspath(audio_encoder), device)
+        if not isinstance(audio_encoder, FrozenAudioEncoder):
+            audio_encoder = FrozenAudioEncoder(os.fspath(audio_encoder), device)
+        self.hearing = audio_encoder
         self.drawing = FrozenGenerator(os.fspath(generator))
         self.device, self.familiar = self.hearing.device, self.hearing.familiar
         self.resolution = self.drawing.resolution

@@ -3,22 +3,24 @@
 Cosines are float64 products of unit rows, rounded to float32: a product's rounding depends on its place in
 the matrix, so that equal gallery items would beat each other in float32, while rounded afterwards they tie.
 The float64 product of all pairs is slow; a float32 product whose error is bounded decides nearly all of them,
-and the few that it cannot tell are asked again in float64.
+and the few that it cannot tell are asked again in float64, once for all criteria. Tiles of the product are
+small enough to stay in a processor's cache while every criterion looks at them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-CHUNK = 1024  # queries at a time
+CHUNK = 1024  # queries, and gallery items, at a time
 _WIDTH = 128  # features in a part of a product: the shorter a sum, the smaller its error
 _UNIT = 2.0**-24  # largest relative error of one rounding to float32
-_ASKED_AGAIN = 1 / 64  # share of pairs above which a block's float64 product is faster than single pairs
-_GATHERED = 2**22  # numbers of latents that are gathered at a time
+_ASKED_AGAIN = 1 / 64  # share of pairs above which a tile's float64 product is faster than single pairs
+_PROBED = 16  # of so many pairs on a tile's diagonal, one is compared with its exact cosine
+_GATHERED = 2**18  # numbers of latents that are gathered at a time
 
 
 class Criterion(NamedTuple):
@@ -27,6 +29,7 @@ class Criterion(NamedTuple):
     Attributes:
         least_N: Cosine from which on a pair counts, for each query (or each gallery item), float32.
         label_N: Labels of which a pair must have two different ones, -1 being none; None: all pairs count.
+            No pair of one label may then be nearer than that cosine; see `best_of_class`.
     """
 
     least_N: Tensor
@@ -66,89 +69,131 @@ def counts(
     Returns:
         Counts (N,), int64, for each criterion.
     """
-    size, device = len(query_ND), query_ND.device
-    forth, back = (
-        [torch.zeros(size, dtype=torch.int64, device=device) for _ in criteria]
-        for criteria in (of_queries, of_gallery)
-    )
-    single = (query_ND.float(), gallery_ND.float()) if device.type == "cpu" else None
+    forth, back = [_Tally(one, 0) for one in of_queries], [_Tally(one, 1) for one in of_gallery]
+    single = (query_ND.float(), gallery_ND.float()) if query_ND.device.type == "cpu" else None
+    for rows in _parts(len(query_ND)):
+        for columns in _parts(len(gallery_ND)):
+            sides = None if single is None else (single[0][rows], single[1][columns])
+            tile = _Tile(query_ND[rows], gallery_ND[columns], sides)
+            tile.count([*forth, *back], (rows, columns))
+    return [one.count_N for one in forth], [one.count_N for one in back]
+
+
+def _parts(size: int) -> Iterator[slice]:
     for start in range(0, size, CHUNK):
-        rows = slice(start, start + CHUNK)
-        block = _Block(query_ND[rows], gallery_ND, start, single)
-        for criterion, count_N in zip(of_queries, forth, strict=True):
-            other_BN = _differ(criterion.label_N, rows)
-            count_N[rows] = block.met(criterion.least_N[rows, None], other_BN).sum(1)
-        for criterion, count_N in zip(of_gallery, back, strict=True):
-            count_N.add_(block.met(criterion.least_N[None], _differ(criterion.label_N, rows)).sum(0))
-    return forth, back
+        yield slice(start, start + CHUNK)
 
 
-def _differ(label_N: Tensor | None, rows: slice) -> Tensor | None:
-    """Which pairs of these rows have two different labels."""
-    if label_N is None:
-        return None
-    label_B1 = label_N[rows, None]
-    return (label_B1 != label_N) & (label_B1 >= 0) & (label_N >= 0)
+def _differ(label: Tensor, other: Tensor) -> Tensor:
+    """Which pairs have two different labels."""
+    return (label != other) & (label >= 0) & (other >= 0)
 
 
-class _Block:
-    """Some queries against the whole gallery.
+class _Tally:
+    """Counts of a criterion.
 
     Args:
-        query_BD: Their unit rows.
-        gallery_ND: All of the gallery.
-        start: Position of the first of them.
-        single: Queries and gallery in float32, where a product of these is worth while.
+        criterion: The criterion.
+        axis: 0 where it is one of the queries, which are the rows of a tile; 1 of gallery items, its columns.
     """
 
-    def __init__(
-        self, query_BD: Tensor, gallery_ND: Tensor, start: int, single: tuple[Tensor, Tensor] | None
-    ) -> None:
-        self.query_BD, self.gallery_ND = query_BD, gallery_ND
-        size, width = query_BD.shape
-        self.slack = 0.0
+    def __init__(self, criterion: Criterion, axis: int) -> None:
+        self.least_N, self.label_N = criterion
+        self.axis, self.count_N = axis, torch.zeros_like(self.least_N, dtype=torch.int64)
+        self.has_unlabelled = self.label_N is not None and bool((self.label_N < 0).any())
+
+    def least(self, sides: tuple[slice, slice]) -> Tensor:
+        """Its cosines for a tile, (B, 1) or (1, C)."""
+        return self.least_N[sides[self.axis]].unsqueeze(1 - self.axis)
+
+    def above(self, above_BC: Tensor, sides: tuple[slice, slice]) -> Tensor:
+        """Sums over a tile of pairs, as 0 and 1, that certainly reach the cosine; none is of one label."""
+        if self.has_unlabelled:
+            assert self.label_N is not None
+            known = (self.label_N[sides[1 - self.axis]] >= 0).unsqueeze(self.axis)
+            above_BC = above_BC * known
+        return above_BC.sum(1 - self.axis).to(torch.int64)
+
+    def add_pairs(self, exact_P: Tensor, is_near_P: Tensor, row_P: Tensor, column_P: Tensor) -> None:
+        """Count those of single pairs that were not counted above, by their exact cosines."""
+        place_P = (row_P, column_P)[self.axis]
+        met_P = is_near_P & (exact_P >= self.least_N[place_P])
+        if self.label_N is not None:
+            met_P &= _differ(self.label_N[row_P], self.label_N[column_P])
+        self.count_N.index_add_(0, place_P, met_P.to(torch.int64))
+
+
+class _Tile:
+    """Some queries against some of the gallery.
+
+    Args:
+        query_BD: Unit rows of the queries.
+        gallery_CD: Unit rows of the gallery items.
+        single: Both in float32, where a product of these is worth while.
+    """
+
+    def __init__(self, query_BD: Tensor, gallery_CD: Tensor, single: tuple[Tensor, Tensor] | None) -> None:
+        self.query_BD, self.gallery_CD, self.slack = query_BD, gallery_CD, 0.0
         if single is not None:
-            self.cosine_BN = _product(single[0][start : start + size], single[1])
+            self.cosine_BC = _product(*single)
             # Sums of parts and of their sums; unit rows have products whose absolute values sum to 1 at most.
-            self.slack = (_WIDTH + -(-width // _WIDTH) + 8) * _UNIT
-            own_B = cosines(query_BD, gallery_ND[start : start + size])
+            self.slack = (_WIDTH + -(-query_BD.shape[1] // _WIDTH) + 8) * _UNIT
+            pairs = slice(0, min(len(query_BD), len(gallery_CD)), _PROBED)
+            exact_P = cosines(query_BD[pairs], gallery_CD[pairs])
             # Settings of torch may let float32 products be less than that.
-            if (self.cosine_BN.diagonal(offset=start) - own_B).abs().max() > self.slack:
+            if (self.cosine_BC.diagonal()[::_PROBED] - exact_P).abs().max() > self.slack:
                 self.slack = 0.0
-        if not self.slack:
-            self.cosine_BN = (query_BD @ gallery_ND.T).float()
 
-    def met(self, least: Tensor, other_BN: Tensor | None) -> Tensor:
-        """Which pairs reach a cosine, bool (B, N).
+    def count(self, tallies: Sequence[_Tally], sides: tuple[slice, slice]) -> None:
+        """Add what this tile, whose rows and columns are given, holds to all counts."""
+        if not self.slack or not self._counted(tallies, sides):
+            exact_BC = (self.query_BD @ self.gallery_CD.T).float()
+            for tally in tallies:
+                met_BC = exact_BC >= tally.least(sides)
+                if tally.label_N is not None:
+                    met_BC &= _differ(tally.label_N[sides[0], None], tally.label_N[sides[1]])
+                tally.count_N[sides[tally.axis]] += met_BC.sum(1 - tally.axis)
 
-        Args:
-            least: The cosine, of each query (B, 1) or of each gallery item (1, N).
-            other_BN: Which pairs count at all.
-        """
-        if not self.slack:
-            met_BN = self.cosine_BN >= least
-            return met_BN if other_BN is None else met_BN & other_BN
-        met_BN = self.cosine_BN > least + self.slack
-        near_BN = (self.cosine_BN >= least - self.slack) ^ met_BN
-        if other_BN is not None:
-            met_BN &= other_BN
-            near_BN &= other_BN
-        if int(near_BN.sum()) > _ASKED_AGAIN * near_BN.numel():
-            return met_BN | (near_BN & ((self.query_BD @ self.gallery_ND.T).float() >= least))
-        rows, columns = near_BN.nonzero(as_tuple=True)
-        least = least.expand(near_BN.shape)
-        for part in range(0, len(rows), step := max(_GATHERED // self.query_BD.shape[1], 1)):
-            row_P, column_P = rows[part : part + step], columns[part : part + step]
-            exact_P = cosines(self.query_BD[row_P], self.gallery_ND[column_P])
-            met_BN[row_P, column_P] = exact_P >= least[row_P, column_P]
-        return met_BN
+    def _counted(self, tallies: Sequence[_Tally], sides: tuple[slice, slice]) -> bool:
+        """Count by the float32 product, unless it cannot tell too many pairs."""
+        # Comparisons whose result is a float, and sums of these, are several times as fast as with booleans.
+        near_BC, above_BC, reached_BC = torch.zeros(3, *self.cosine_BC.shape)
+        aboves = []
+        for tally in tallies:
+            least = tally.least(sides)
+            torch.gt(self.cosine_BC, least + self.slack, out=above_BC)
+            torch.ge(self.cosine_BC, least - self.slack, out=reached_BC)
+            near_BC += reached_BC.sub_(above_BC)
+            aboves.append(tally.above(above_BC, sides))
+        near_B = near_BC.sum(1)
+        if near_B.sum() > _ASKED_AGAIN * near_BC.numel():
+            return False
+        for tally, above in zip(tallies, aboves, strict=True):
+            tally.count_N[sides[tally.axis]] += above
+        some_S = near_B.nonzero()[:, 0]
+        in_some_P, column_P = near_BC[some_S].nonzero(as_tuple=True)
+        self._ask_again(tallies, sides, some_S[in_some_P], column_P)
+        return True
+
+    def _ask_again(
+        self, tallies: Sequence[_Tally], sides: tuple[slice, slice], row_P: Tensor, column_P: Tensor
+    ) -> None:
+        step = max(_GATHERED // self.query_BD.shape[1], 1)
+        for row_Q, column_Q in zip(torch.split(row_P, step), torch.split(column_P, step), strict=True):
+            exact_Q = cosines(self.query_BD[row_Q], self.gallery_CD[column_Q])
+            cosine_Q, ends = self.cosine_BC[row_Q, column_Q], (row_Q, column_Q)
+            places = (row_Q + sides[0].start, column_Q + sides[1].start)
+            for tally in tallies:
+                least_Q = tally.least(sides).flatten()[ends[tally.axis]]
+                is_near_Q = (cosine_Q >= least_Q - self.slack) & (cosine_Q <= least_Q + self.slack)
+                tally.add_pairs(exact_Q, is_near_Q, *places)
 
 
-def _product(query_BD: Tensor, gallery_ND: Tensor) -> Tensor:
+def _product(query_BD: Tensor, gallery_CD: Tensor) -> Tensor:
     """The float32 product, in parts of few features each."""
-    cosine_BN = query_BD.new_zeros(len(query_BD), len(gallery_ND))
+    cosine_BC = query_BD.new_zeros(len(query_BD), len(gallery_CD))
     with torch.autocast("cpu", enabled=False):
         for start in range(0, query_BD.shape[1], _WIDTH):
             part = slice(start, start + _WIDTH)
-            cosine_BN.addmm_(query_BD[:, part], gallery_ND[:, part].T)
-    return cosine_BN
+            cosine_BC.addmm_(query_BD[:, part], gallery_CD[:, part].T)
+    return cosine_BC

@@ -10,6 +10,7 @@ Metrics for Generative Models*, arXiv:2002.09797, section 3). Balls are closed: 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -17,7 +18,8 @@ from torch import Tensor
 
 from sound2scene.types import DivergedError, InputError
 
-_CHUNK = 512
+_CHUNK = 512  # pictures at a time, fewer where there are many
+_PAIRS = 2**19  # pairs at a time
 # Squared distances come from a product, whose rounding must not push a point on the edge of a ball outside.
 _ROUNDING = 1e-12
 
@@ -60,17 +62,22 @@ def prdc(real_ND: Tensor, fake_MD: Tensor, k: int = 5) -> Prdc:
     real_ND, fake_MD = _centred(real_ND, fake_MD)
     real_N, fake_M = real_ND.square().sum(1), fake_MD.square().sum(1)
     reach_N, reach_M = _reach(real_ND, real_N, k), _reach(fake_MD, fake_M, k)
-    inside_M, recall, coverage = fake_MD.new_zeros(len(fake_MD)), [], []
-    for start in range(0, len(real_ND), _CHUNK):
-        rows = slice(start, start + _CHUNK)
+    inside_M = fake_MD.new_zeros(len(fake_MD))
+    recall_N, coverage_N = fake_MD.new_zeros(2, len(real_ND))
+    for rows in _parts(len(real_ND), len(fake_MD)):
         distance_BM, slack_BM = _squared(real_ND[rows], fake_MD, real_N[rows], fake_M)
         of_real_BM = distance_BM <= reach_N[rows, None] + slack_BM
         inside_M += of_real_BM.sum(0)
-        coverage.append(of_real_BM.any(1))
-        recall.append((distance_BM <= reach_M + slack_BM).any(1))
-    return Prdc(
-        (inside_M > 0).double(), inside_M / k, torch.cat(recall).double(), torch.cat(coverage).double()
-    )
+        coverage_N[rows] = of_real_BM.any(1).double()
+        recall_N[rows] = (distance_BM <= reach_M + slack_BM).any(1).double()
+    return Prdc((inside_M > 0).double(), inside_M / k, recall_N, coverage_N)
+
+
+def _parts(items: int, others: int) -> Iterator[slice]:
+    """Items so few at a time that their distances to all others take no more memory the more there are."""
+    step = max(min(_CHUNK, _PAIRS // others), 1)
+    for start in range(0, items, step):
+        yield slice(start, start + step)
 
 
 def _centred(real_ND: Tensor, fake_MD: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,13 +91,12 @@ def _centred(real_ND: Tensor, fake_MD: Tensor) -> tuple[Tensor, Tensor]:
 
 def _reach(feature_ND: Tensor, square_N: Tensor, k: int) -> Tensor:
     """Squared distance of each to its k-th nearest neighbour, which it is not itself."""
-    reach = []
-    for start in range(0, len(feature_ND), _CHUNK):
-        rows = slice(start, start + _CHUNK)
+    reach_N = torch.empty_like(square_N)  # parts that are kept would lie in the way of reusing memory
+    for rows in _parts(len(feature_ND), len(feature_ND)):
         distance_BN, _ = _squared(feature_ND[rows], feature_ND, square_N[rows], square_N)
-        distance_BN.diagonal(offset=start).fill_(torch.inf)
-        reach.append(distance_BN.kthvalue(k, dim=1).values)
-    return torch.cat(reach)
+        distance_BN.diagonal(offset=rows.start).fill_(torch.inf)
+        reach_N[rows] = distance_BN.kthvalue(k, dim=1).values
+    return reach_N
 
 
 def _squared(one_BD: Tensor, other_ND: Tensor, square_B: Tensor, square_N: Tensor) -> tuple[Tensor, Tensor]:

@@ -37,17 +37,10 @@ def write_hub_folder(
     network = artifacts.load(artifact, fold=False)  # nothing damaged goes out
     count = sum(parameter.numel() for parameter in network.parameters())
     card, source = artifacts.read_card(artifact), defaults.located(artifact)
-    partial = files.partial_name(target)
-    try:
-        with files.writing(target):
-            files.make_folder(target.parent)
-            partial.mkdir()
-            shutil.copyfile(artifacts.weights_of(source), partial / hub.WEIGHTS)
-            files.write(partial / hub.CARD, card.to_json(), sync=True)
-            files.write(partial / PAGE, _page(card, target.name, count, figures), sync=True)
-            files.exchange(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with files.writing(target), files.replacing_folder(target) as partial:
+        shutil.copyfile(artifacts.weights_of(source), partial / hub.WEIGHTS)
+        files.write(partial / hub.CARD, card.to_json(), sync=True)
+        files.write(partial / PAGE, _page(card, target.name, count, figures), sync=True)
     return target
 
 

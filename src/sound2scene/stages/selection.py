@@ -19,6 +19,30 @@ class Found(NamedTuple):
     found: Choice | Refused
 
 
+class Chooser:
+    """Scores every step of a video and keeps the best, in whatever process it is called.
+
+    Args:
+        scorer: Scores a video's steps.
+        top_k: Moments to keep.
+    """
+
+    def __init__(self, scorer: Scorer, top_k: int) -> None:
+        self.scorer, self.top_k = scorer, top_k
+
+    def __call__(self, footage: Footage) -> Found | InputError:
+        """The choice for one video, or what is wrong with the scorer: a value can leave a process, whole."""
+        if isinstance(footage.found, Refused):
+            return Found(footage.key, footage.found)
+        try:
+            found = best_moments(self.scorer, footage.found, footage.duration_s, self.top_k)
+        except TooManyFramesError as error:
+            return Found(footage.key, Refused(error.kind, str(error)))
+        except InputError as error:
+            return error
+        return Found(footage.key, found)
+
+
 class SelectionStage(pl.LightningModule):
     """Scores every step of every video and keeps the best; it only predicts.
 
@@ -39,16 +63,18 @@ class SelectionStage(pl.LightningModule):
             scorer.to(memory_format=torch.channels_last) if isinstance(scorer, Localizer) else scorer
         )
         self.top_k = top_k
+        self.choose = Chooser(self.scorer, top_k)
 
-    def predict_step(self, footage: Footage, batch_index: int) -> Found:
-        """The choice for one video."""
-        if isinstance(footage.found, Refused):
-            return Found(footage.key, footage.found)
-        try:
-            found = best_moments(self.scorer, footage.found, footage.duration_s, self.top_k)
-        except TooManyFramesError as error:
-            return Found(footage.key, Refused(error.kind, str(error)))
-        return Found(footage.key, found)
+    def predict_step(self, footage: Footage | Found | InputError, batch_index: int) -> Found:
+        """The choice for one video, unless the process that decoded it has chosen already.
+
+        Raises:
+            InputError: If the scorer does not give one finite score for each step.
+        """
+        found = self.choose(footage) if isinstance(footage, Footage) else footage
+        if isinstance(found, InputError):
+            raise found
+        return found
 
 
 def best_moments(scorer: Scorer, moments: Moments, duration_s: float, top_k: int) -> Choice:

@@ -70,3 +70,16 @@ def test_ranks_share_the_videos_without_doubles_or_losses(
         found.append([key for key, _ in dataset.videos])
     assert sorted(key for share in found for key in share) == ["00", "01", "02", "03"]
     assert max(map(len, found)) - min(map(len, found)) <= 1
+
+
+def key_and_length(footage: Footage) -> tuple[str, float]:
+    return footage.key, footage.duration_s
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_is_made_of_a_video_is_made_where_it_is_decoded(videos: dict[str, Path], workers: int) -> None:
+    plain = [key_and_length(one) for one in whole(FootageModule(videos, 24, workers))]
+    made = FootageModule(videos, 24, workers, key_and_length)
+    found = list(made.predict_dataloader())
+    assert found == plain
+    assert made.transfer_batch_to_device(found[0], torch.device("cpu"), 0) is found[0]

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from forked import Forked, run
 from sound2scene.data.shards.read import ShardDataset
 from sound2scene.data.shards.verify import verify
 from sound2scene.data.shards.write import Plan, write_dataset
+from sound2scene.distributed import everyone
 from sound2scene.files import PARTIAL, partial_name
-from sound2scene.types import InputError
+from sound2scene.types import Clip, InputError, Rejected
+from two_ranks import on_two_ranks
 
 PLAN = Plan("drawn", ["bell", "drum"], clips_per_shard=2, workers=2)
 Jobs = dict[str, list[dict[str, Any]]]
@@ -36,6 +39,58 @@ def test_the_bytes_do_not_depend_on_the_number_of_processes(dataset: Path, tmp_p
     plan = Plan("drawn", clips_per_shard=4, workers=1, notes={"why": "tests"})
     write_dataset(tmp_path, drawn_clips.jobs(), drawn_clips.draw, plan)
     assert content(tmp_path) == content(dataset)
+
+
+NOTED: list[str] = []
+
+
+def draw_noted(job: dict[str, Any]) -> Clip | Rejected:
+    NOTED.append(job["key"])
+    return drawn_clips.draw_some(job)
+
+
+def written_by_one_of_two(rank: int, folder: Path) -> list[str]:
+    """Keys of the clips that one of two machines has drawn, each with one process."""
+    write_dataset(folder, few(train=23, val=5), draw_noted, replace(PLAN, workers=1, team=everyone()))
+    return NOTED
+
+
+@pytest.mark.slow
+def test_two_machines_write_what_one_does_and_no_clip_twice(tmp_path: Path) -> None:
+    one, two, jobs = tmp_path / "one", tmp_path / "two", few(train=23, val=5)
+    shares = on_two_ranks(partial(written_by_one_of_two, folder=two), tmp_path)
+    assert sorted(shares[0] + shares[1]) == sorted(job["key"] for found in jobs.values() for job in found)
+    assert min(map(len, shares)) > 10
+    write_dataset(one, jobs, drawn_clips.draw_some, PLAN)
+    assert content(two) == content(one)
+
+
+def refusal_of_one_of_two(rank: int, folder: Path) -> str:
+    """What a machine says that sees another number of clips than the other one."""
+    with pytest.raises(InputError) as caught:
+        write_dataset(folder, few(train=4 + rank), drawn_clips.draw, replace(PLAN, team=everyone()))
+    return str(caught.value)
+
+
+def write_on_the_first(rank: int, folder: Path) -> bool:
+    """Write on one process of a group that is there for something else, as a fit does that lacks its data."""
+    if rank == 0:
+        write_dataset(folder, few(), drawn_clips.draw, replace(PLAN, workers=1))
+    return rank == 0
+
+
+@pytest.mark.slow
+def test_a_process_of_a_group_that_writes_alone_waits_for_nobody(tmp_path: Path) -> None:
+    assert on_two_ranks(partial(write_on_the_first, folder=tmp_path / "shards"), tmp_path) == [True, False]
+    assert verify(tmp_path / "shards") == []
+
+
+@pytest.mark.slow
+def test_machines_that_see_different_files_are_refused_and_write_nothing(tmp_path: Path) -> None:
+    refusals = on_two_ranks(partial(refusal_of_one_of_two, folder=tmp_path / "shards"), tmp_path)
+    assert refusals[0] == refusals[1]
+    assert "the same command, and a source on a disk that they share" in refusals[0]
+    assert not (tmp_path / "shards").exists()
 
 
 def killed_in_the_middle(folder: Path, jobs: Jobs) -> Path:

@@ -2,7 +2,9 @@
 
 A job describes one clip (its files, a moment, what is known of it); the caller's function turns it into a
 :class:`~sound2scene.types.Clip`. Shard i holds jobs [i * n, (i + 1) * n), whichever process writes it, so the
-bytes do not depend on the number of workers and a killed run goes on at the first unfinished shard.
+bytes do not depend on the number of workers and a killed run goes on at the first unfinished shard. Where
+several machines work together, the r-th of n writes shards r, r + n, ... of all, and the first one writes the
+rest.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
@@ -29,6 +32,7 @@ from sound2scene.data.shards.card import (
 from sound2scene.data.shards.index import Index, Location
 from sound2scene.data.shards.report import count_kinds, report_files
 from sound2scene.data.shards.shard import JobT, MakeClip, Sidecar, write_shard
+from sound2scene.distributed import ALONE, Team
 from sound2scene.files import alone, make_folder, sweep, write
 from sound2scene.processes import spread
 from sound2scene.progress import Bar
@@ -48,6 +52,7 @@ class Plan:
         notes: Anything to stamp into `dataset.json` (coverage, the choice of moments ...).
         missing: Keys that each split of the source should hold and does not, for the report.
         strays: Files of the source that are no clips of it, by kind, for the report.
+        team: Who shares the work: every one of them calls :func:`write_dataset`, with the same jobs.
     """
 
     name: str
@@ -57,6 +62,7 @@ class Plan:
     notes: Mapping[str, Any] = field(default_factory=dict)
     missing: Mapping[str, Sequence[str]] = field(default_factory=dict)
     strays: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    team: Team = ALONE
 
 
 def write_dataset(
@@ -72,27 +78,38 @@ def write_dataset(
         plan: Name, classes and sizes of the dataset.
 
     Returns:
-        The target folder.
+        The target folder. The dataset is whole when the first of a team returns; the others may be earlier.
 
     Raises:
-        InputError: If the folder holds a dataset of other jobs, finished or not, a key stands twice, or a
-            label is not among the classes.
+        InputError: If the folder holds a dataset of other jobs, finished or not, a key stands twice, a label
+            is not among the classes, or a team was given different jobs or loses one of its processes.
     """
     root = Path(folder)
     digest = _digest(splits, plan)
+    _refuse_unequal(root, digest, plan.team)
     _refuse_others(root, digest, splits, plan)
-    if not (root / "dataset.json").exists():
+    if not _is_done(root, plan.team):
         _refuse_doubles(root, (job["key"] for jobs in splits.values() for job in jobs))
-        with alone(root / "dataset.json"):
+        with alone(root / "dataset.json") if plan.team.is_first else nullcontext():
             _refuse_others(root, digest, splits, plan)
-            if not (root / "dataset.json").exists():  # another process may have been at work meanwhile
-                sidecars = _write_shards(root, splits, make_clip, plan, digest)
-                _refuse_doubles(root, (location["key"] for location in _locations(sidecars)))
-                _close(root, sidecars, plan, digest)
-            _clear(root, splits)
-    else:
+            if not _is_done(root, plan.team):  # another process may have been at work meanwhile
+                _close(root, _write_shards(root, splits, make_clip, plan, digest), plan, digest)
+    if plan.team.is_first:
         _clear(root, splits)
     return root
+
+
+def _is_done(root: Path, team: Team) -> bool:
+    """Whether the dataset is there, as the first one sees it: others may see a shared disk a bit later."""
+    return team.of_first((root / "dataset.json").exists())
+
+
+def _refuse_unequal(root: Path, digest: str, team: Team) -> None:
+    if len(set(team.gather([digest]))) > 1:
+        raise InputError(
+            f"{root}: the machines were told to write different clips, or see different files; give all of "
+            "them the same command, and a source on a disk that they share"
+        )
 
 
 def _clear(root: Path, splits: Iterable[str]) -> None:
@@ -104,6 +121,9 @@ def _clear(root: Path, splits: Iterable[str]) -> None:
 
 
 def _close(root: Path, sidecars: Mapping[str, list[Sidecar]], plan: Plan, digest: str) -> None:
+    _refuse_doubles(root, (location["key"] for location in _locations(sidecars)))
+    if not plan.team.is_first:
+        return
     labels = {label for location in _locations(sidecars) if (label := location["label"]) is not None}
     classes = sorted(labels) if plan.classes is None else list(plan.classes)
     if unknown := labels - set(classes):
@@ -173,19 +193,24 @@ def _write_shards(
         for split, jobs in splits.items()
         for number, start in enumerate(range(0, len(jobs), plan.clips_per_shard))
     ]
+    own = chunks[plan.team.rank :: plan.team.ranks]
     for split in splits:
         make_folder(root / split)
-    sidecars: dict[str, list[Sidecar]] = {split: [] for split in splits}
-    total = sum(map(len, splits.values()))
+    found: dict[Path, Sidecar] = {}
+    total = sum(len(jobs) for _, _, jobs in own)
     with (
-        spread(min(plan.workers, len(chunks)), [make_clip.__module__]) as each,
+        spread(min(plan.workers, len(own)), [make_clip.__module__]) as each,
         Bar(total, f"shards of {plan.name}", "clip") as bar,
     ):
-        _, paths, parts = zip(*chunks, strict=True) if chunks else ((), (), ())
+        _, paths, parts = zip(*own, strict=True) if own else ((), (), ())
         written = each(write_shard, paths, parts, repeat(make_clip), repeat(digest))
-        for (split, _, jobs), sidecar in zip(chunks, written, strict=True):
-            sidecars[split].append(sidecar)
+        for (_, path, jobs), sidecar in zip(own, written, strict=True):
+            found[path] = sidecar
             bar.update(len(jobs))
+    found = dict(plan.team.gather(list(found.items())))
+    sidecars: dict[str, list[Sidecar]] = {split: [] for split in splits}
+    for split, path, _ in chunks:
+        sidecars[split].append(found[path])
     return sidecars
 
 
