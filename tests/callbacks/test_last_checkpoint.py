@@ -119,3 +119,22 @@ def test_ctrl_c_within_validation_ends_a_run_at_once(tmp_path: Path) -> None:
 def test_ctrl_c_is_answered_as_before_when_the_run_is_over(tmp_path: Path) -> None:
     fitted(tmp_path, Stage(), 100)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+class Alone(pl.Trainer):
+    """A trainer of a process whose others no longer answer."""
+
+    @property
+    def log_dir(self) -> str | None:
+        raise AssertionError("a broadcast, for which nobody waits")
+
+
+def test_a_process_that_is_stopped_says_how_to_go_on_without_the_others(tmp_path: Path) -> None:
+    writer, stopped = LastCheckpoint(1), KeyboardInterrupt()
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / LAST).touch()
+    trainer = pl.Trainer(default_root_dir=tmp_path, accelerator="cpu", logger=CSVLogger(tmp_path, "", ""))
+    writer.on_fit_start(trainer, Stage())
+    trainer.__class__ = Alone
+    writer.on_exception(trainer, Stage(), stopped)
+    assert str(stopped) == f"go on with `sound2scene fit --resume {trainer.logger.log_dir}`"  # type: ignore

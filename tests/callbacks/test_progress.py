@@ -2,8 +2,10 @@ import re
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 from pytorch_lightning.loggers import CSVLogger
 
+from ranks import Rank
 from scripted import ScriptedStage, fit, scripted_trainer
 from sound2scene.callbacks import progress
 from sound2scene.callbacks.improvement import Best
@@ -76,3 +78,10 @@ def test_a_prediction_is_counted(capsys: pytest.CaptureFixture[str], monkeypatch
         spy.on_predict_batch_end(trainer, ScriptedStage([]))
     spy.on_predict_end(trainer, ScriptedStage([]))
     assert seen == [1, 2, 3]
+
+
+def test_no_process_waits_alone_for_the_folder(tmp_path: Path) -> None:
+    ranks = [Rank(tmp_path, number) for number in range(2)]
+    for rank in ranks:
+        Progress("encoder/scripted", None).on_train_start(rank, pl.LightningModule())
+    assert [rank.asked for rank in ranks] == [1, 1]

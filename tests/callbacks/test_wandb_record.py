@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from PIL import Image
 from pytorch_lightning.loggers import CSVLogger, WandbLogger
+from pytorch_lightning.trainer.states import TrainerFn
 
+from ranks import Rank
 from scripted import ScriptedStage, fit
 from sound2scene.callbacks.export import ExportArtifact
 from sound2scene.callbacks.improvement import Best
@@ -80,3 +82,24 @@ def test_an_offline_run_holds_config_pictures_table_and_artifact(
     assert artifact.name.partition(":")[0] == "scripted-image-encoder"
     assert set(artifact.manifest.entries) == {"card.json", "weights.safetensors"}
     assert artifact.metadata["metrics"]["val/score"] == 0.5
+
+
+def test_no_process_waits_alone_for_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Run:
+        """Takes pictures, and keeps none."""
+
+        def log(self, data: dict[str, Any]) -> None: ...
+
+    monkeypatch.setattr(WandbLogger, "experiment", Run())
+    loggers = [CSVLogger(tmp_path, "", "run"), WandbLogger(project="tests", save_dir=tmp_path)]
+    asked = []
+    for number in range(2):
+        rank = Rank(tmp_path, number, logger=loggers)
+        rank.state.fn = TrainerFn.FITTING
+        for hook in (
+            (record := WandbRecord(Origins(RECIPE, "1234567", {}))).on_validation_end,
+            record.on_fit_end,
+        ):
+            hook(rank, ScriptedStage([]))
+        asked.append(rank.asked)
+    assert asked == [2, 2]

@@ -33,9 +33,12 @@ class LastCheckpoint(Checkpoint):
         self._asked = False
         self._is_new = False
         self._before: Any = None
+        self._folder: str | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Answer Ctrl-C from here on."""
+        """Learn where the run writes, and answer Ctrl-C from here on."""
+        # A broadcast: every rank has to ask, here and not where one of them is stopped.
+        self._folder = trainer.log_dir
         if trainer.world_size > 1 or threading.current_thread() is not threading.main_thread():
             return
         before = signal.getsignal(signal.SIGINT)
@@ -81,8 +84,8 @@ class LastCheckpoint(Checkpoint):
         """Say how to go on."""
         self._give_back()
         is_stopped = isinstance(exception, (KeyboardInterrupt, SystemExit))
-        if is_stopped and (Path(trainer.log_dir or "") / "checkpoints" / LAST).exists():
-            exception.args = (f"go on with `sound2scene fit --resume {trainer.log_dir}`",)
+        if is_stopped and (Path(self._folder or "") / "checkpoints" / LAST).exists():
+            exception.args = (f"go on with `sound2scene fit --resume {self._folder}`",)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Answer Ctrl-C as before."""
@@ -104,7 +107,7 @@ class LastCheckpoint(Checkpoint):
             raise KeyboardInterrupt
 
     def _write(self, trainer: pl.Trainer) -> None:
-        if trainer.log_dir is None or is_dry_run(trainer):  # a broadcast: every rank has to ask
+        if self._folder is None or is_dry_run(trainer):
             return
         self._written, self._is_new = batches_trained(trainer), True
-        trainer.save_checkpoint(Path(trainer.log_dir) / "checkpoints" / LAST, weights_only=False)
+        trainer.save_checkpoint(Path(self._folder) / "checkpoints" / LAST, weights_only=False)

@@ -35,12 +35,13 @@ class Progress(pl.Callback):
         """Say what begins."""
         self._begun = self._told = monotonic()
         self._first, total = batches_trained(trainer), self._total(trainer)
+        log_dir = trainer.log_dir  # a broadcast: every rank has to ask
         if not trainer.is_global_zero:
             return
         epochs = f"{trainer.max_epochs} epochs of " if (trainer.max_epochs or -1) > 0 else ""
         steps = f"{trainer.num_training_batches:.0f} batches" if epochs else f"{total} batches"
         going_on = f", going on behind {self._first}" if self._first else ""
-        print(f"{self.name}: {epochs}{steps}{going_on}; {trainer.log_dir}", flush=True)
+        print(f"{self.name}: {epochs}{steps}{going_on}; {log_dir}", flush=True)
         if is_terminal() and total:
             self._bar = Bar(total, "training", "batch", done=self._first)
 

@@ -34,17 +34,19 @@ class WandbRecord(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Pictures that are new or were drawn again."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
-            self._show(trainer)
+            run, log_dir = _run(trainer), trainer.log_dir  # a broadcast: every rank has to ask
+            if run is not None and log_dir is not None:
+                self._show(run, Path(log_dir))
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Last pictures, the table, and the artifact with its card."""
-        run, log_dir = _run(trainer), trainer.log_dir
+        run, log_dir = _run(trainer), trainer.log_dir  # a broadcast: every rank has to ask
         if run is None or log_dir is None:
             return
         import wandb
 
-        self._show(trainer)
         folder = Path(log_dir)
+        self._show(run, folder)
         if (folder / "table.csv").exists():
             with (folder / "table.csv").open(newline="", encoding="utf-8") as file:
                 head, *rows = csv.reader(file)
@@ -58,15 +60,12 @@ class WandbRecord(pl.Callback):
             artifact.add_dir(str(folder / ARTIFACT))
             run.log_artifact(artifact)
 
-    def _show(self, trainer: pl.Trainer) -> None:
-        run = _run(trainer)
-        if run is None or trainer.log_dir is None:
-            return
+    def _show(self, run: Any, folder: Path) -> None:
         import wandb
 
         pictures = {}
-        for path in sorted(Path(trainer.log_dir).rglob("*.png")):
-            name, written = path.relative_to(trainer.log_dir).as_posix(), path.stat().st_mtime_ns
+        for path in sorted(folder.rglob("*.png")):
+            name, written = path.relative_to(folder).as_posix(), path.stat().st_mtime_ns
             if not name.startswith("wandb/") and self._seen.get(name) != written:
                 self._seen[name] = written
                 pictures[f"pictures/{name.removesuffix('.png')}"] = wandb.Image(str(path))
