@@ -63,3 +63,26 @@ def test_a_wrong_key_of_a_recipe_gets_its_real_reason(
     assert line.startswith("sound2scene: recipe: model.")
     assert told in line
     assert ":;" not in line
+
+
+def test_a_value_of_a_wrong_type_is_told_with_the_types_that_its_key_takes() -> None:
+    message = """\
+Parser key "model":
+  Errors:
+    - Problem with given class_path 'sound2scene.stages.align.AlignStage':
+        Parser key "audio_encoder":
+          Problem with given class_path 'sound2scene.models.audio_encoder.AudioEncoder':
+            Parser key "backbone_options":
+              Does not validate against any of the Union subtypes
+              Subtypes: [dict[str, typing.Any], <class 'NoneType'>]
+              Errors:
+                - Expected a <class 'dict'>
+                - Expected a <class 'NoneType'>
+              Given value type: <class 'str'>
+              Given value: wide
+    - Expected a <class 'NoneType'>
+"""
+    assert reason(message) == (
+        "model.audio_encoder.backbone_options: wide is no dict or null; if it looks like one, set it in a "
+        "recipe file"
+    )

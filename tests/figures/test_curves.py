@@ -113,5 +113,15 @@ def test_the_legend_covers_no_curve() -> None:
     assert found.get_window_extent().y0 > axes.transData.transform((0, 1.0))[1]
 
 
+def test_no_share_is_marked_beyond_one() -> None:
+    recalls = [f"val/class/{way}/recall_at_1" for way in ("audio_to_image", "image_to_audio", "chance")]
+    figure = draw_curves({name: [(1, 0.2), (2, 1.0)] for name in recalls})
+    low, high = figure.axes[1].get_ylim()
+    shown = [tick for tick in figure.axes[1].get_yticks() if low <= tick <= high]
+    assert high > 1.05
+    assert len(shown) >= 3
+    assert max(shown) == 1
+
+
 def test_a_run_that_logged_nothing_says_so() -> None:
     assert words(draw_curves({})) == ["The run logged no figures"]

@@ -43,6 +43,14 @@ def test_a_step_between_two_sources_has_its_label_on_its_first_picture() -> None
     assert place["a"][0] < place["0.5"][0] < place["b"][0]
 
 
+def test_without_anything_above_the_draws_no_name_is_written_over_another() -> None:
+    rows = [ShownRow(name, [step("a"), step("b")]) for name in ("dog", "sea")]
+    figure = page_of_steps(rows, "Title", "axis")
+    names = [text for text in figure.axes[0].texts if text.get_rotation() == 90]
+    assert [name.get_text() for name in names] == ["draw 0, dog", "draw 1", "draw 0, sea", "draw 1"]
+    assert len({name.get_position() for name in names}) == len(names)
+
+
 def test_many_steps_are_shown_at_half_the_size() -> None:
     def width(columns: int) -> float:
         rows = [ShownRow("x", [step(str(number), draws=8) for number in range(columns)])]

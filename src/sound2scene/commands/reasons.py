@@ -9,6 +9,8 @@ _NOISE = re.compile(
     r"Does not validate|Subtypes?:|Subtype|Errors:|Given value|Expected a (<class|path)|Not a valid subclass|"
     r"Subclass types expect|a class path|a dict with"
 )
+_EXPECTED = re.compile(r"Expected a <class '([\w.]+)'>")
+_GIVEN = re.compile(r"Given value: (.*)")
 _KEY = re.compile(r'Parser key "(?P<key>[^"]+)":?')
 _CLASS = re.compile(r"Problem with given class_path '(?P<path>[^']+)':?")
 
@@ -31,6 +33,17 @@ def reason(message: str) -> str:
         if text and not _NOISE.match(text):
             # The innermost class comes last, and what follows it is the reason.
             found = f"{owner}: {text}" if owner and owner not in text else text
+    found = found or _types(message)
     where = ".".join(keys)
     found = re.sub(r" Got value: .*", "", " ".join(found.split()))
     return ": ".join(filter(None, [where, found])) or " ".join(message.split())[:300]
+
+
+def _types(message: str) -> str:
+    """Which types the last key takes, where nothing else is wrong with its value."""
+    innermost = message[[key.end() for key in _KEY.finditer(message)][-1] :] if _KEY.search(message) else ""
+    given, expected = _GIVEN.search(innermost), _EXPECTED.findall(innermost.split("Given value")[0])
+    if not given or not expected:
+        return ""
+    words = " or ".join("null" if name == "NoneType" else name for name in expected)
+    return f"{given[1]} is no {words}; if it looks like one, set it in a recipe file"

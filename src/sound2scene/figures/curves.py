@@ -117,6 +117,9 @@ def _draw(axes: Axes, title: str, unit: str, shown: Series) -> None:
     axes.grid(alpha=0.3)
     if len(shown) > 1:
         low, high = axes.get_ylim()
+        if unit == "share":
+            # The room for the legend is no place for a share.
+            axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= 1])
         axes.set_ylim(low, high + (high - low) * (0.04 + _ROW * len(shown)))
         write_legend(axes, 6)
 

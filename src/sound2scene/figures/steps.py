@@ -68,9 +68,11 @@ def page_of_steps(rows: Sequence[ShownRow], title: str, axis: str, about: str = 
     sheet.heading(0, f"{axis} →", until=columns - 1)
     for number, row in enumerate(rows):
         first = number * (head + draws)
-        sheet.name(first, row.name)
-        for draw in range(draws):
-            sheet.name(first + head + draw, f"draw {draw}")
+        names = [f"draw {draw}" for draw in range(draws)]
+        # Where nothing stands above the draws, their first line carries the row's name, too.
+        names = [row.name, *names] if head else [f"{names[0]}, {row.name}", *names[1:]]
+        for line, name in enumerate(names, first):
+            sheet.name(line, name)
         for column, step in enumerate(row.steps):
             _show(sheet, first, head, column, step)
     return sheet.finish()

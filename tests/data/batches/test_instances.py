@@ -68,6 +68,12 @@ def test_the_condition_is_the_instances_own_feature_mirrored_independently(
     assert {tuple(without[Draw(epoch, 4)].z_image_D.tolist()) for epoch in range(20)} == {(4.0, 1.0)}
 
 
+def test_without_mirroring_what_is_left_stays_left(shards: ShardDataset, around: Neighbourhood) -> None:
+    reader = InstanceReader(shards, replace(around, flipped=None))
+    shown = {reader[Draw(epoch, 4)].pixels_CHW.numpy().tobytes() for epoch in range(40)}
+    assert shown == {seen(shards, 5)[0], seen(shards, 6)[0]}
+
+
 def test_conditions_of_fakes_come_from_the_whole_split_and_differ_between_the_turns(
     shards: ShardDataset, around: Neighbourhood
 ) -> None:

@@ -71,7 +71,7 @@ class InstanceReader(Dataset[_Instance]):
         dice = torch.Generator().manual_seed(augmentation_seed(self.seed, draw))
         near_K = self.around.neighbours_NK[draw.position]
         picture = open_picture(self.split, int(near_K[_throw(len(near_K), dice)]))
-        if _throw(2, dice):
+        if self.around.flipped is not None and _throw(2, dice):
             picture = mirrored(picture)
         drawn = [self._feature(_throw(len(self), dice), dice) for _ in range(DRAWS)]
         pixels_CHW = images.square_pixels(picture, self.around.side)
