@@ -35,6 +35,7 @@ def test_bash_completes_files(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["completion", "bash"])
     script = capsys.readouterr().out
     assert "setup.cfg" in completed("sound2scene generate setup.c", script)
+    assert "setup.cfg" in completed("sound2scene prepare videos setup.c", script)
 
 
 @pytest.mark.parametrize("shell", ["zsh", "tcsh", "fish"])

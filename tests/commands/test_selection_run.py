@@ -14,6 +14,7 @@ from forked import Forked, run_pair
 from listening import Loudest, Noted
 from sound2scene import cli
 from sound2scene.callbacks import contact_sheet
+from sound2scene.commands import selection_run
 from sound2scene.commands.selection_run import scorer_of, select_moments
 from sound2scene.data.selection.file import FORMAT, Selection
 from sound2scene.data.toy import world as toy
@@ -21,6 +22,7 @@ from sound2scene.data.video.find import find_videos
 from sound2scene.models.scorers import Middle, Random
 from sound2scene.moments import Choice, Moments, Scored
 from sound2scene.types import InputError
+from tiny import tiny_localizer
 
 COUNT = 12
 PARTS = "selection.json.part-0.jsonl"
@@ -351,3 +353,21 @@ def test_devices_that_are_not_there_are_one_line_before_any_work(
     assert cli.main([*given, *kind, *machine]) == 2
     assert re.search(message, capsys.readouterr().err.splitlines()[-1])
     assert not (tmp_path / "s.json").exists()
+
+
+@pytest.mark.parametrize(("workers", "chosen_there"), [(64, True), (0, False)])
+def test_where_there_are_processes_that_decode_a_localizer_chooses_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, chosen_there: bool
+) -> None:
+    given = list[object]()
+
+    class StoppedError(Exception): ...
+
+    def noting(missing: object, side_px: int, workers: int, then: object) -> None:
+        given.append(then)
+        raise StoppedError
+
+    monkeypatch.setattr(selection_run, "FootageModule", noting)
+    with pytest.raises(StoppedError):
+        select_moments({"a": tmp_path / "a.mp4"}, tiny_localizer(), tmp_path / "b.json", workers=workers)
+    assert [then is not None for then in given] == [chosen_there]
