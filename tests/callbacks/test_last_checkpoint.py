@@ -10,6 +10,7 @@ from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+import forked
 from sound2scene.callbacks.last_checkpoint import LastCheckpoint
 from sound2scene.runs import LAST
 
@@ -19,14 +20,16 @@ BATCHES = 6
 class Stage(pl.LightningModule):
     """One weight that grows by a tenth in each step; a signal may come within a given one."""
 
-    def __init__(self, at: int | None = None, within: str = "training") -> None:
+    def __init__(
+        self, at: int | None = None, within: str = "training", number: int = signal.SIGINT, rank: int = 0
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
-        self.at, self.within = at, within
+        self.at, self.within, self.number, self.rank = at, within, number, rank
 
     def training_step(self, batch: Tensor, batch_index: int) -> Tensor:
-        if self.within == "training" and self.global_step == self.at:
-            os.kill(os.getpid(), signal.SIGINT)
+        if self.within == "training" and self.global_step == self.at and self.global_rank == self.rank:
+            os.kill(os.getpid(), self.number)
         return -self.weight.sum()
 
     def validation_step(self, batch: Tensor, batch_index: int) -> None:
@@ -138,3 +141,20 @@ def test_a_process_that_is_stopped_says_how_to_go_on_without_the_others(tmp_path
     trainer.__class__ = Alone
     writer.on_exception(trainer, Stage(), stopped)
     assert str(stopped) == f"go on with `sound2scene fit --resume {trainer.logger.log_dir}`"  # type: ignore
+
+
+def stopped_on_one_of_two(folder: Path, number: int, rank: int) -> None:
+    fitted(folder, Stage(1, number=number, rank=rank), 100, devices=2, strategy="ddp")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_of_two_processes_both_stop_behind_the_same_step_whichever_is_told_to(
+    tmp_path: Path, number: int, rank: int
+) -> None:
+    pair = forked.run_pair(stopped_on_one_of_two, tmp_path, number, rank)
+    assert all(ended.status != -number for ended in pair)
+    assert "`max_epochs=1` reached" not in pair[0].err
+    state = torch.load(tmp_path / "run" / "checkpoints" / LAST, weights_only=True)
+    assert state["global_step"] == 2

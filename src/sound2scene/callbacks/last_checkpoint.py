@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.trainer.states import RunningStage
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from sound2scene.lightning import batches_trained, is_dry_run
 from sound2scene.runs import LAST
@@ -20,8 +22,8 @@ class LastCheckpoint(Checkpoint):
     """Writes `last.ckpt` every so many batches, after each validation, at the end, and when asked to stop.
 
     Ctrl-C during training is answered after the step under way, so that nothing of it is lost; a second one,
-    or one outside of training or with several processes, stops at once. SIGTERM is Lightning's: it ends the
-    run after the step.
+    or one outside of training, stops at once. SIGTERM ends the run after the step, too. Of several processes
+    all stop behind the same step, whichever of them were told to.
 
     Args:
         every_batches: Batches between two writings.
@@ -30,26 +32,36 @@ class LastCheckpoint(Checkpoint):
     def __init__(self, every_batches: int) -> None:
         self.every_batches = every_batches
         self._written = -1
-        self._asked = False
+        self._asked = self._agreed = 0
         self._is_new = False
-        self._before: Any = None
+        self._before: dict[int, Any] = {}
         self._folder: str | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Learn where the run writes, and answer Ctrl-C from here on."""
+        """Learn where the run writes."""
         # A broadcast: every rank has to ask, here and not where one of them is stopped.
         self._folder = trainer.log_dir
-        if trainer.world_size > 1 or threading.current_thread() is not threading.main_thread():
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Answer signals from here on, when Lightning has said how it would."""
+        if threading.current_thread() is not threading.main_thread():
             return
-        before = signal.getsignal(signal.SIGINT)
+        # Lightning answers SIGTERM by a message to the other processes from wherever it is, for which they do
+        # not wait: one process may leave that to it, several may not.
+        for number in (signal.SIGINT, signal.SIGTERM) if trainer.world_size > 1 else (signal.SIGINT,):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, partial(self._answer, trainer))
 
-        def answer(number: int, frame: FrameType | None) -> None:
-            if self._asked or trainer.state.stage != RunningStage.TRAINING or not callable(before):
-                raise KeyboardInterrupt
-            self._asked = True
+    def _answer(self, trainer: pl.Trainer, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and (self._asked or trainer.state.stage != RunningStage.TRAINING):
+            raise KeyboardInterrupt
+        self._asked = number
 
-        if before is not signal.SIG_IGN:
-            self._before = signal.signal(signal.SIGINT, answer)
+    def _agree(self, trainer: pl.Trainer) -> bool:
+        """Whether this process or another one was asked to stop; all have to call."""
+        if trainer.strategy.reduce_boolean_decision(self._asked > 0, all=False):
+            self._agreed = self._asked or signal.SIGTERM
+        return self._agreed > 0
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Stop where that was asked for, now that the figures of the step before are logged."""
@@ -63,7 +75,8 @@ class LastCheckpoint(Checkpoint):
         Not behind the last batch of an epoch: who went on from there would miss the validation after it.
         """
         is_due = batches_trained(trainer) % self.every_batches == 0
-        if (is_due or self._asked or trainer.received_sigterm) and not trainer.is_last_batch:
+        is_stopping = self._agree(trainer) or trainer.received_sigterm
+        if (is_due or is_stopping) and not trainer.is_last_batch:
             self._write(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -71,6 +84,7 @@ class LastCheckpoint(Checkpoint):
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self._write(trainer)
             self._flush(trainer)
+            self._agree(trainer)
             self._stop_if_asked()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -88,13 +102,13 @@ class LastCheckpoint(Checkpoint):
             exception.args = (f"go on with `sound2scene fit --resume {self._folder}`",)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Answer Ctrl-C as before."""
+        """Answer signals as before."""
         self._give_back()
 
     def _give_back(self) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
+        for number, before in self._before.items():
+            signal.signal(number, before)
+        self._before = {}
 
     def _flush(self, trainer: pl.Trainer) -> None:
         """What was logged before the state has to be on disk with it: it does not come again."""
@@ -103,8 +117,8 @@ class LastCheckpoint(Checkpoint):
             logger.save()
 
     def _stop_if_asked(self) -> None:
-        if self._asked:
-            raise KeyboardInterrupt
+        if self._agreed:
+            raise SIGTERMException if self._agreed == signal.SIGTERM else KeyboardInterrupt
 
     def _write(self, trainer: pl.Trainer) -> None:
         if self._folder is None or is_dry_run(trainer):

@@ -41,7 +41,7 @@ def reason(message: str) -> str:
 
 def _types(message: str) -> str:
     """Which types the last key takes, where nothing else is wrong with its value."""
-    innermost = message[[key.end() for key in _KEY.finditer(message)][-1] :] if _KEY.search(message) else ""
+    innermost = _KEY.split(message)[-1]
     given, expected = _GIVEN.search(innermost), _EXPECTED.findall(innermost.split("Given value")[0])
     if not given or not expected:
         return ""
