@@ -6,18 +6,15 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from sound2scene import images
-from sound2scene.data.batches.reader import open_picture
+from sound2scene.callbacks.features import features_of
 from sound2scene.data.clips import clips_of
 from sound2scene.data.toy.scenes import scenes_of
 from sound2scene.lightning import data_of
 from sound2scene.metrics.probe import probe_r2
 from sound2scene.metrics.scenes import PLACES
-from sound2scene.protocols import Exporting, Pictures
+from sound2scene.protocols import Exporting
 from sound2scene.ranges import PLENTY, check
 from sound2scene.types import InputError
-
-BATCH = 64
 
 
 class Probe(pl.Callback):
@@ -51,19 +48,8 @@ class Probe(pl.Callback):
             positions = (split.label_N >= 0).nonzero()[:most, 0].tolist()
             scene = scenes_of(split, positions)
             place_N3 = scene.place_BK3[torch.arange(len(positions)), split.label_N[positions]]
-            found += [_features(export.network, export.preset, split, positions), place_N3]
+            feature_ND = features_of(export.network, export.preset, split, positions)
+            found += [torch.nn.functional.normalize(feature_ND, dim=1), place_N3]
         values = probe_r2(found[0], found[1], found[2], found[3])
         for place, value in zip(PLACES, values, strict=True):
             pl_module.log(f"val/probe_{place}_r2", value, rank_zero_only=False)
-
-
-@torch.no_grad()
-def _features(network: torch.nn.Module, preset: str, split: Pictures, positions: list[int]) -> Tensor:
-    chain, was_training = images.preset(preset), network.training
-    network.eval()
-    device, rows = next(network.parameters()).device, []
-    for start in range(0, len(positions), BATCH):
-        pictures = [chain(open_picture(split, one)) for one in positions[start : start + BATCH]]
-        rows.append(network(torch.stack(pictures).to(device)).float().cpu())
-    network.train(was_training)
-    return torch.nn.functional.normalize(torch.cat(rows), dim=1)

@@ -17,8 +17,8 @@ from sound2scene.lightning import scheduled
 from sound2scene.losses.swapped import SwappedPrediction
 from sound2scene.metrics.retrieval import Embeddings, neighbour_accuracy
 from sound2scene.models.heads import FeatureQueue, PrototypeHead
+from sound2scene.models.image_encoder import ImageEncoder
 from sound2scene.optimization import LARC, WarmupCosine
-from sound2scene.protocols import whole_number
 from sound2scene.ranges import COUNT, check
 from sound2scene.types import CropBatch, Export, InputError, PictureBatch
 
@@ -34,7 +34,8 @@ class EncoderStage(pl.LightningModule):
     apart.
 
     Args:
-        image_encoder: Network to train, (B, 3, H, W) to (B, D).
+        image_encoder: Network to train. Its whitening, where it has one, is not learned: the callback
+            `FitWhitening` fits it before each validation.
         image_preset: Chain that feeds it afterwards; goes on the artifact's card.
         head: Projection and prototypes for features of a given width.
         loss: Swapped prediction: temperature, epsilon, iterations.
@@ -46,7 +47,7 @@ class EncoderStage(pl.LightningModule):
 
     def __init__(
         self,
-        image_encoder: nn.Module,
+        image_encoder: ImageEncoder,
         image_preset: str,
         head: Callable[[int], PrototypeHead] = PrototypeHead,
         loss: SwappedPrediction | None = None,
@@ -61,7 +62,7 @@ class EncoderStage(pl.LightningModule):
         # change.
         self.image_encoder = image_encoder.to(memory_format=torch.channels_last)
         self.image_preset = image_preset
-        self.head = head(whole_number(image_encoder, "z_dim"))
+        self.head = head(image_encoder.pooled_dim)
         self.loss, self.queue = loss or SwappedPrediction(), queue
         if queue is not None and queue.rows_AND.shape[-1] != self.head.prototypes.in_features:
             raise InputError(
@@ -78,8 +79,8 @@ class EncoderStage(pl.LightningModule):
         pictures = len(batch.key)
         self.head.prototypes.renormalise()
         # Crops of one resolution pass the backbone together, and all of them the head and its batch norm.
-        z_image_BD = torch.cat([self.image_encoder(crops_BCHW) for crops_BCHW in batch.crops])
-        unit_BD, scores_BK = self.head(z_image_BD)
+        pooled_BP = torch.cat([self.image_encoder.pooled(crops_BCHW) for crops_BCHW in batch.crops])
+        unit_BD, scores_BK = self.head(pooled_BP)
         scores_VBK = scores_BK.view(-1, pictures, scores_BK.shape[1])
         with torch.autocast(self.device.type, enabled=False):
             codes_ABK = self._codes(unit_BD[: CODED * pictures].detach(), scores_VBK[:CODED].detach())
@@ -117,6 +118,19 @@ class EncoderStage(pl.LightningModule):
         """Drop the prototypes' gradient while they are frozen."""
         if self.global_step < self.frozen_steps:
             self.head.prototypes.weight.grad = None
+
+    def on_validation_start(self) -> None:
+        """Look whether the whitening, where there is one, was fitted to the features of now.
+
+        Raises:
+            InputError: If it never was.
+        """
+        whitening = self.image_encoder.whitening
+        if whitening is not None and not whitening.fitted:
+            raise InputError(
+                "image_encoder.whitening is set and nothing fits it; add the callback "
+                "sound2scene.callbacks.whitening.FitWhitening"
+            )
 
     def validation_step(self, batch: PictureBatch, batch_index: int) -> None:
         """Collect plain features of the held-out pictures."""
