@@ -19,6 +19,7 @@ from sound2scene.seeds import seed_of
 from sound2scene.stages.gan import GanStage
 from sound2scene.stages.gan_phases import Phases
 from sound2scene.types import DataFacts, DivergedError, InputError
+from spying import spied
 from tiny import Z_DIM, tiny_dataset, tiny_features
 
 
@@ -167,6 +168,46 @@ def test_options_change_the_discriminators_step(
         one_batch(tmp_path, one, data)
         found.append(weights(one.discriminator))
     assert any(not torch.equal(found[0][name], found[1][name]) for name in found[0])
+
+
+def plain_gan(phases: dict[str, Any]) -> GanStage:
+    """A GAN whose weights stay what they are: gradients are there to be looked at."""
+    still_there = partial(torch.optim.SGD, lr=0.0)
+    return tiny_gan(phases, generator_optimizer=still_there, discriminator_optimizer=still_there)
+
+
+def test_before_the_adversarial_start_a_generator_learns_from_the_pixels_of_its_instances_alone(
+    data: ClipDataModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, twin = plain_gan({"pixel_weight": 3.0, "adversarial_start_kimg": 0.01}), tiny_gan().generator
+    seen = spied(monkeypatch, GanStage, "_generator_phase")
+    judged = weights(one.discriminator)
+    one_batch(tmp_path, one, data)
+    (batch,) = seen
+    dice = torch.Generator().manual_seed(seed_of(torch.initial_seed(), 0, 1, 0))
+    z_BD = torch.nn.functional.normalize(batch.z_image_BD, dim=1)
+    drawn_BCHW = twin.train()(torch.randn(6, one.noise_dim, generator=dice), z_BD)
+    (3.0 * (drawn_BCHW - batch.image_BCHW).abs().mean()).backward()
+    for name, parameter in twin.named_parameters():
+        found = one.generator.get_parameter(name).grad
+        torch.testing.assert_close(found, parameter.grad, rtol=1e-3, atol=1e-6)
+    assert all(torch.equal(judged[name], tensor) for name, tensor in weights(one.discriminator).items())
+    assert "train/discriminator_loss" not in one.trainer.callback_metrics
+
+
+def test_from_the_adversarial_start_on_the_discriminator_counts_beside_the_pixels(
+    data: ClipDataModule, tmp_path: Path
+) -> None:
+    gradients = []
+    for phases in ({"pixel_weight": 3.0, "adversarial_start_kimg": 0.01}, {"pixel_weight": 3.0}):
+        one = plain_gan(phases)
+        one_batch(tmp_path, one, data)
+        gradients.append(one.generator.output_layer[2].weight.grad)
+    assert not torch.allclose(gradients[0], gradients[1], rtol=1e-2)
+    one = plain_gan({"pixel_weight": 3.0, "adversarial_start_kimg": 0.006})
+    tiny_trainer(tmp_path, limit_train_batches=2, limit_val_batches=0).fit(one, data)
+    # The first six pictures are at the start, the next six beyond it.
+    assert one.discriminator.linear.weight.grad is not None
 
 
 def test_a_loss_that_is_not_finite_stops_with_step_loss_and_clips_before_any_weight_moves(

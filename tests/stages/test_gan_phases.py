@@ -19,6 +19,8 @@ def test_the_published_phases_are_accepted() -> None:
         ({"accumulate": -1}, "phases.accumulate is -1; set it to at least 1"),
         ({"r1_every": 0}, "phases.r1_every is 0"),
         ({"ema_decay": 1.0}, "phases.ema_decay is 1.0; set it to at least 0 and below 1"),
+        ({"pixel_weight": -1.0}, "phases.pixel_weight is -1.0; set it to at least 0"),
+        ({"adversarial_start_kimg": 9.0}, "nothing would be learned before; set a pixel_weight"),
         ({"augment": ["zoom"]}, "augment 'zoom' is unknown"),
     ],
 )

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import l1_loss, normalize
 
 from sound2scene.distributed import world
 from sound2scene.divergence import finite
@@ -132,13 +132,18 @@ class GanStage(pl.LightningModule):
             )
         generator_turn = (int(self.batches) + 1) % self.phases.discriminator_steps == 0
         self.images += len(batch.image_BCHW) * world()[1]
-        self._discriminator_phase(batch)
+        if self._adversarial:
+            self._discriminator_phase(batch)
         if generator_turn:
             self._generator_phase(batch)
             started = int(self.images) / 1000 >= self.phases.ema_start_kimg
             self.average.update(self.generator, started)
         self.batches += 1
         self.log("progress/kimg", int(self.images) / 1000)
+
+    @property
+    def _adversarial(self) -> bool:
+        return int(self.images) / 1000 > self.phases.adversarial_start_kimg
 
     def _discriminator_phase(self, batch: InstanceBatch) -> None:
         optimizer = plain_optimizers(self)[1]
@@ -170,15 +175,25 @@ class GanStage(pl.LightningModule):
         optimizer.zero_grad(set_to_none=True)
         self._only(self.generator)
         parts = self.phases.accumulate
-        total = torch.zeros((), device=self.device)
-        for part, (_, _, z_fake_BD) in enumerate(_parts(batch, 1, parts)):
+        total, apart = torch.zeros(2, device=self.device)
+        weight = self.phases.pixel_weight
+        for part, (image_BCHW, z_real_BD, z_drawn_BD) in enumerate(_parts(batch, 1, parts)):
+            z_fake_BD = z_real_BD if weight else z_drawn_BD
             fake_BCHW = self.generator(self._noise(z_fake_BD, 2 * part + 1), z_fake_BD)
-            fake_B = self.discriminator(self._augmented(fake_BCHW, 2 * part + 1), z_fake_BD)
-            loss = self._finite(self.loss.generator(fake_B), "generator loss", batch)
+            loss = torch.zeros((), device=self.device)
+            if self._adversarial:
+                fake_B = self.discriminator(self._augmented(fake_BCHW, 2 * part + 1), z_fake_BD)
+                loss = self._finite(self.loss.generator(fake_B), "generator loss", batch)
+            if weight:
+                distance = self._finite(l1_loss(fake_BCHW, image_BCHW), "pixel distance", batch)
+                apart = apart + distance.detach() / parts
+                loss = loss + weight * distance
             self.manual_backward(loss / parts)
-            total += loss.detach() / parts
+            total = total + loss.detach() / parts
         optimizer.step()
         self.log("train/generator_loss", total, prog_bar=True)
+        if weight:
+            self.log("train/pixel_distance", apart)
 
     def _slope_penalty(self, image_BCHW: Tensor, z_real_BD: Tensor) -> Tensor:
         phases = self.phases

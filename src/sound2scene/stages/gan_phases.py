@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from sound2scene.models.diff_augment import check_policies
 from sound2scene.ranges import PLENTY, RATE, SHARE, check
+from sound2scene.types import InputError
 
 
 @dataclass
@@ -19,6 +20,11 @@ class Phases:
         ema_start_kimg: Until then the average equals the live generator.
         r1_weight: Weight of the slope penalty at real pictures; 0 leaves it out.
         r1_every: Discriminator steps between two penalties, each weighted by their number.
+        pixel_weight: Weight of the mean absolute difference between a drawn picture and the instance's real
+            one (pix2pix, arXiv:1611.07004, equation 3); IC-GAN has none. With it, the generator is shown the
+            batch's own instances.
+        adversarial_start_kimg: Until then the generator learns from the pixels alone, and the discriminator
+            rests: pixels teach what lies where in a fraction of the steps that a discriminator needs.
         augment: Policies of DiffAugment, of `colour`, `translation`, `cutout`.
         synchronise_norms: Batch norms take their statistics over all processes (published: each over its
             own).
@@ -33,6 +39,8 @@ class Phases:
     ema_start_kimg: float = 0.0
     r1_weight: float = 0.0
     r1_every: int = 16
+    pixel_weight: float = 0.0
+    adversarial_start_kimg: float = 0.0
     augment: list[str] = field(default_factory=list)
     synchronise_norms: bool = False
     compile: bool = False
@@ -42,11 +50,17 @@ class Phases:
         """Itself.
 
         Raises:
-            InputError: If a number makes no sense.
+            InputError: If a number makes no sense, or one without another.
         """
         check_policies(self.augment)
         for name in ("discriminator_steps", "accumulate", "r1_every"):
             check("phases", PLENTY, **{name: getattr(self, name)})
         check("phases", SHARE, ema_decay=self.ema_decay)
-        check("phases", RATE, ema_start_kimg=self.ema_start_kimg, r1_weight=self.r1_weight)
+        for name in ("ema_start_kimg", "r1_weight", "pixel_weight", "adversarial_start_kimg"):
+            check("phases", RATE, **{name: getattr(self, name)})
+        if self.adversarial_start_kimg and not self.pixel_weight:
+            raise InputError(
+                f"phases.adversarial_start_kimg is {self.adversarial_start_kimg} and pixel_weight 0, so "
+                "nothing would be learned before; set a pixel_weight"
+            )
         return self
