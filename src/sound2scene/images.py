@@ -195,6 +195,11 @@ PRESETS: dict[str, Callable[[Image.Image], Tensor]] = {
 }
 
 
+def normal_of(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation, of values in [0, 1], by which a preset that normalises does so."""
+    return (SIGNED, SIGNED) if name == "centre_crop_signed" else (MEAN, STD)
+
+
 def preset(name: str) -> Callable[[Image.Image], Tensor]:
     """A preprocessing preset by name: RGB picture to normalised float32 (3, H, W), 224 px except `small64`.
 

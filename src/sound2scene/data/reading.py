@@ -128,7 +128,7 @@ class ReadCrops(Reading):
     """
 
     def __init__(self, preset: str, crops: MultiCrop | None = None) -> None:
-        if preset.endswith("_signed"):
+        if images.normal_of(preset) != (images.MEAN, images.STD):
             raise InputError(f"read.preset {preset!r}: crops are normalised as ImageNet's; take centre_crop")
         self.chain, self.crops = images.preset(preset), crops or MultiCrop()
 

@@ -21,10 +21,7 @@ from sound2scene.types import InputError
 from sound2scene.weights import fill, state_of
 
 _SIDE = 224
-_PRESETS = {
-    "centre_crop": (images.MEAN, images.STD),
-    "centre_crop_signed": (images.SIGNED, images.SIGNED),
-}
+_PRESETS = ("centre_crop", "centre_crop_signed")
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def _preset_of(name: str, facts: Any) -> str:
     told = []
     if size != (3, _SIDE, _SIDE):
         told.append(f"pictures of {' x '.join(map(str, size))} and not 3 x {_SIDE} x {_SIDE}")
-    fitting = [preset for preset, normal in _PRESETS.items() if normal == (mean, std)]
+    fitting = [preset for preset in _PRESETS if images.normal_of(preset) == (mean, std)]
     if not fitting:
         told.append(f"mean {mean} and deviation {std}, which no preset has")
     if told:
