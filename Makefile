@@ -74,7 +74,7 @@ data-toy-large: $(LARGE) ## A larger toy world, from which its image encoder, ju
 train-localizer: $(INSTALLED) ## Make the toy localizer anew, which chooses the moments (4 minutes on 2 cores)
 	$(FIT) -c experiments/localizer/toy.yaml
 
-train-encoder: $(LARGE) ## Make the toy image encoder anew (SwAV; 3 minutes on 2 cores; the generator then has to follow)
+train-encoder: $(LARGE) ## Make the toy image encoder anew (SwAV; over half an hour on 2 cores; the generator then has to follow)
 	$(FIT) -c experiments/encoder/toy.yaml
 
 train-judge: $(LARGE) ## Make the toy judge anew, whose features FID and IS use (1 minute)
@@ -83,7 +83,7 @@ train-judge: $(LARGE) ## Make the toy judge anew, whose features FID and IS use 
 train-reader: $(LARGE) ## Make the toy reader anew, which tells what pictures show
 	$(FIT) -c experiments/reader/toy.yaml
 
-train-gan: $(LARGE) $(TOY)/image-encoder/card.json $(TOY)/judge/card.json $(TOY)/reader/card.json ## Make the toy generator anew (30 minutes)
+train-gan: $(LARGE) $(TOY)/image-encoder/card.json $(TOY)/judge/card.json $(TOY)/reader/card.json ## Make the toy generator anew (hours on 2 cores)
 	$(FIT) -c experiments/gan/toy.yaml
 
 train-align: $(SHARDS) $(TOY)/generator/card.json ## The main job: train the audio encoder on the toy world, and draw

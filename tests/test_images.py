@@ -95,6 +95,9 @@ def torchvision_chain(name: str, image: Image.Image) -> Tensor:
     if name == "squeeze":
         chain = transforms.Compose([transforms.Resize((256, 256), bilinear), *TO_INPUT])
         return interpolate(chain(image)[None], (224, 224), mode="bicubic", align_corners=True)[0]
+    if name == "centre_crop_signed":
+        signed = [transforms.ToTensor(), transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))]
+        return transforms.Compose([square, transforms.Resize((224, 224), bilinear), *signed])(image)
     side = {"centre_crop": 224, "small64": 64, "icgan64": 64, "icgan128": 128, "icgan256": 256}[name]
     chain = transforms.Compose([square, transforms.Resize((side, side), bilinear), *TO_INPUT])
     if name in ("centre_crop", "small64"):
@@ -137,7 +140,7 @@ def test_a_square_picture_stays_whole_and_a_long_one_keeps_its_middle() -> None:
 
 
 def test_an_unknown_preset_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(InputError, match=r"'squeze' is unknown; choose one of squeeze, centre_crop, icgan64"):
+    with pytest.raises(InputError, match="'squeze' is unknown; choose one of squeeze, centre_crop, centre"):
         preset("squeze")
 
 

@@ -2,9 +2,9 @@
 
 A picture is in *pixel* range (uint8, 0 to 255, as in files and metrics) or in *model* range (float32, -1 to
 1, as a generator draws it). An image encoder takes neither: it takes the output of a preset, normalised with
-ImageNet's mean and standard deviation. The published code uses several (Sound2Scene `a2s_dataloader.py`,
-`inference/generate_images.py`, IC-GAN `make_hdf5.py`, SwAV `eval_linear.py`); an artifact's card names its
-own.
+ImageNet's mean and standard deviation unless its name says otherwise. The published code uses several
+(Sound2Scene `a2s_dataloader.py`, `inference/generate_images.py`, IC-GAN `make_hdf5.py`, SwAV
+`eval_linear.py`); an artifact's card names its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -26,6 +26,8 @@ from sound2scene.types import InputError
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
+# Both the mean and the deviation of what has values from -1 to 1.
+SIGNED = (0.5, 0.5, 0.5)
 
 # Pillow's other readers are no use here, and some start programs (EPS starts Ghostscript).
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
@@ -139,10 +141,10 @@ def encode_jpeg(image: Image.Image | NDArray[np.uint8], quality: int = 95) -> by
     return buffer.getvalue()
 
 
-def normalise(image: Image.Image) -> Tensor:
-    """An RGB picture as float32 CHW, normalised with ImageNet's mean and standard deviation."""
+def normalise(image: Image.Image, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> Tensor:
+    """An RGB picture as float32 CHW, normalised with a mean and standard deviation of values in [0, 1]."""
     pixels_HWC = torch.from_numpy(np.array(image, dtype=np.float32))
-    return ((pixels_HWC / 255 - torch.tensor(MEAN)) / torch.tensor(STD)).permute(2, 0, 1).contiguous()
+    return ((pixels_HWC / 255 - torch.tensor(mean)) / torch.tensor(std)).permute(2, 0, 1).contiguous()
 
 
 def centre_square(image: Image.Image) -> Image.Image:
@@ -166,8 +168,10 @@ def _squeeze(image: Image.Image) -> Tensor:
     return _bicubic(normalise(image.resize((256, 256), _BILINEAR)), 224, align_corners=True)
 
 
-def _centre(image: Image.Image, side: int = 224) -> Tensor:
-    return normalise(centre_square(image).resize((side, side), _BILINEAR))
+def _centre(
+    image: Image.Image, side: int = 224, mean: Sequence[float] = MEAN, std: Sequence[float] = STD
+) -> Tensor:
+    return normalise(centre_square(image).resize((side, side), _BILINEAR), mean, std)
 
 
 def _icgan(image: Image.Image, side: int) -> Tensor:
@@ -180,6 +184,8 @@ PRESETS: dict[str, Callable[[Image.Image], Tensor]] = {
     "squeeze": _squeeze,
     # Sound2Scene's feature helper: centre square at 224.
     "centre_crop": _centre,
+    # The same from -1 to 1, as many of timm's weights expect it.
+    "centre_crop_signed": partial(_centre, mean=SIGNED, std=SIGNED),
     # IC-GAN's training features: centre square at the generator's resolution, then bicubic to 224.
     "icgan64": partial(_icgan, side=64),
     "icgan128": partial(_icgan, side=128),
@@ -187,6 +193,11 @@ PRESETS: dict[str, Callable[[Image.Image], Tensor]] = {
     # Small encoders of small pictures: centre square at 64, no upsampling.
     "small64": partial(_centre, side=64),
 }
+
+
+def normal_of(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation, of values in [0, 1], by which a preset that normalises does so."""
+    return (SIGNED, SIGNED) if name == "centre_crop_signed" else (MEAN, STD)
 
 
 def preset(name: str) -> Callable[[Image.Image], Tensor]:

@@ -94,12 +94,9 @@ def test_no_process_waits_alone_for_the_folder(tmp_path: Path, monkeypatch: pyte
     loggers = [CSVLogger(tmp_path, "", "run"), WandbLogger(project="tests", save_dir=tmp_path)]
     asked = []
     for number in range(2):
-        rank = Rank(tmp_path, number, logger=loggers)
+        rank, record = Rank(tmp_path, number, logger=loggers), WandbRecord(Origins(RECIPE, "1234567", {}))
         rank.state.fn = TrainerFn.FITTING
-        for hook in (
-            (record := WandbRecord(Origins(RECIPE, "1234567", {}))).on_validation_end,
-            record.on_fit_end,
-        ):
-            hook(rank, ScriptedStage([]))
+        record.on_validation_end(rank, ScriptedStage([]))
+        record.on_fit_end(rank, ScriptedStage([]))
         asked.append(rank.asked)
     assert asked == [2, 2]

@@ -149,6 +149,11 @@ def test_crops_are_the_published_ones_by_default_and_whole_pictures_in_evaluatio
     assert torch.equal(whole.image_BCHW, pictures(shards, [4, 0], "small64"))
 
 
+def test_crops_are_not_mixed_with_pictures_of_another_normalisation() -> None:
+    with pytest.raises(InputError, match="'centre_crop_signed': crops are normalised as ImageNet's; take"):
+        ReadCrops("centre_crop_signed")
+
+
 def test_instances_come_with_a_near_picture_and_features_of_both_ways_round(
     shards: ShardDataset, features: FrozenFeatures
 ) -> None:

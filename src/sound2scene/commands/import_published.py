@@ -34,6 +34,20 @@ def swav(source: str, *, folder: Output, preset: str = "squeeze") -> None:
     _report(checkpoint.import_swav(source, folder, preset))
 
 
+def timm(name: str, *, folder: Output, weights: Path | None = None, preset: str | None = None) -> None:
+    """Import a network of timm as an image encoder.
+
+    Args:
+        name: What timm calls it, with or without the tag of some weights.
+        folder: Folder of the artifact.
+        weights: File of weights, safetensors or a checkpoint of torch; without it they come from timm's hub.
+        preset: Image chain for its card; by default the one that normalises as its weights expect it.
+    """
+    from sound2scene.published import timm_weights
+
+    _report(timm_weights.import_timm(name, folder, weights, preset))
+
+
 def icgan(source: str, *, folder: Output, image_encoder: str | None = None) -> None:
     """Import a generator of IC-GAN.
 
@@ -72,7 +86,13 @@ def _report(artifact: Path) -> None:
     from sound2scene import artifacts
 
     card = artifacts.read_card(artifact)
-    print(f"{artifact}: {card.class_path}\nlicence: {card.licence}")
+    print(f"{artifact}: {card.class_path}\nlicence: {card.licence or 'unknown'}")
 
 
-COMMAND: Command = {"audio-encoder": audio_encoder, "swav": swav, "icgan": icgan, "judge": judge}
+COMMAND: Command = {
+    "audio-encoder": audio_encoder,
+    "swav": swav,
+    "timm": timm,
+    "icgan": icgan,
+    "judge": judge,
+}

@@ -35,8 +35,9 @@ def _normalised(image_BCHW: Tensor) -> Tensor:
     return ((image_BCHW + 1) / 2 - mean_CHW) / std_CHW
 
 
-def _plain(image_BCHW: Tensor, side: int) -> Tensor:
-    return _normalised(_resized(image_BCHW, side))
+def _plain(image_BCHW: Tensor, side: int, signed: bool = False) -> Tensor:
+    seen_BCHW = _resized(image_BCHW, side)
+    return seen_BCHW if signed else _normalised(seen_BCHW)
 
 
 def _enlarged(image_BCHW: Tensor, side: int, align_corners: bool) -> Tensor:
@@ -47,6 +48,7 @@ def _enlarged(image_BCHW: Tensor, side: int, align_corners: bool) -> Tensor:
 VIEWS: dict[str, View] = {
     "squeeze": partial(_enlarged, side=256, align_corners=True),
     "centre_crop": partial(_plain, side=_SIDE),
+    "centre_crop_signed": partial(_plain, side=_SIDE, signed=True),
     "icgan64": partial(_enlarged, side=64, align_corners=False),
     "icgan128": partial(_enlarged, side=128, align_corners=False),
     "icgan256": partial(_enlarged, side=256, align_corners=False),

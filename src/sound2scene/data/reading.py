@@ -122,9 +122,14 @@ class ReadCrops(Reading):
     Args:
         preset: Chain from picture to tensor in evaluation.
         crops: Crops of each picture in training; SwAV's published ones by default.
+
+    Raises:
+        InputError: If the preset normalises pictures in another way than the crops.
     """
 
     def __init__(self, preset: str, crops: MultiCrop | None = None) -> None:
+        if images.normal_of(preset) != (images.MEAN, images.STD):
+            raise InputError(f"read.preset {preset!r}: crops are normalised as ImageNet's; take centre_crop")
         self.chain, self.crops = images.preset(preset), crops or MultiCrop()
 
     def training(self, split: Pictures, features: FrozenFeatures | None, seed: int) -> CropReader:

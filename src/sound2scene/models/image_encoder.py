@@ -54,8 +54,8 @@ class ImageEncoder(nn.Module):
         """z_image, (B, z_dim), not normalised to unit length.
 
         Args:
-            image_BCHW: Pictures of any size from a preset of `sound2scene.images`, normalised with ImageNet's
-                mean and standard deviation.
+            image_BCHW: Pictures of any size from a preset of `sound2scene.images`, normalised as that does
+                it.
         """
         z_image_BD = self.pooled(image_BCHW)
         return z_image_BD if self.whitening is None else self.whitening(z_image_BD)

@@ -61,6 +61,11 @@ def obtained(source: str | os.PathLike[str], published: Published) -> Iterator[t
             if not path.is_file():
                 raise InputError(f"{path}: no such file; give a checkpoint, its http address, or 'published'")
             address = path.name
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        yield path, {"address": address, "sha256": digest, "bytes": path.stat().st_size}
+        yield path, described(path, address)
+
+
+def described(path: Path, address: str) -> dict[str, Any]:
+    """A file as a card tells where weights are from: its address or name, sha256 and bytes."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"address": address, "sha256": digest, "bytes": path.stat().st_size}
