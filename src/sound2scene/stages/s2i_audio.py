@@ -45,7 +45,7 @@ class S2IAudioStage(MeasuredModule):
         sound_BCHW = self.autoencoder.hear(batch.waveform_BT)
         chance_BZ = chance_of_turn(len(sound_BCHW), self.autoencoder.dropout_dim, self.global_step)
         again_BCHW = self.autoencoder(sound_BCHW, chance_BZ.to(self.device))
-        loss = mse_loss(again_BCHW.float(), sound_BCHW)
+        loss = mse_loss(again_BCHW.to(sound_BCHW.dtype), sound_BCHW)
         mean = gather(loss.detach()[None]).mean()
         finite(mean, "reconstruction loss", batch.key, self.global_step)
         self.log("train/loss", mean, prog_bar=True)
