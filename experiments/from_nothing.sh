@@ -101,7 +101,8 @@ train reader/toy "$toy/reader" 16 ${few[@]+"${few[@]}"}
 
 say 8 "What does a picture look like whose features are known? The generator (an instance-conditioned GAN)" \
     experiments/gan/README.md
-train gan/toy "$toy/generator" 30 ${few[@]+"${few[@]}"}
+train gan/toy "$toy/generator" 40 ${few[@]+"${few[@]}"} --data.init_args.batch_size 16 \
+    --model.init_args.phases.adversarial_start_kimg 10 --model.init_args.phases.ema_decay 0.99
 
 say 9 "Where among the pictures does a sound belong? The audio encoder: the paper's own step" \
     experiments/align/README.md

@@ -81,6 +81,9 @@ def test_the_toy_chain_rebuilt_at_reduced_length_learns_at_every_stage(tmp_path:
     fit(tmp_path, "gan/toy.yaml", *few, *one_step, "--trainer.check_val_every_n_epoch", "1")
     untrained = figure(tmp_path, "runs/gan/untrained/version_0/artifact", "val/fid/")
     assert figure(tmp_path, f"{TOY}/generator", "val/fid/") < untrained / 2
+    for learned in ("height", "diameter"):
+        assert figure(tmp_path, f"{TOY}/generator", f"val/{learned}_rank/") >= 0.3
+        assert figure(tmp_path, "artifacts/toy/audio-encoder", f"val/{learned}_rank/") >= 0.2
     assert "class, audio to image" in done.stdout
     assert figure(tmp_path, "artifacts/toy/audio-encoder", "val/class/audio_to_image/recall_at_1") >= 3 / 8
     hearing = artifacts.read_card(tmp_path / "artifacts/toy/audio-encoder").origin.notes
@@ -131,13 +134,17 @@ def test_the_artifacts_in_git_fit_together_and_are_small() -> None:
     encoder, generator = artifacts.read_card(toy / "image-encoder"), artifacts.read_card(toy / "generator")
     artifacts.check_pair(generator, encoder.fingerprint, toy / "generator")
     assert artifacts.load(toy / "image-encoder").z_dim == artifacts.load(toy / "generator").z_image_dim
-    assert figure(toy, "image-encoder", "val/neighbour_accuracy") >= 0.95
+    assert figure(toy, "image-encoder", "val/neighbour_accuracy") >= 0.9  # of 320, a fifth with two sources
     assert figure(toy, "judge", "val/accuracy") >= 0.97
     assert figure(toy, "generator", "val/fid/") <= figure(toy, "generator", "val/fid_of_class_means/") / 2
     assert figure(toy, "generator", "val/inception_score/") > 0.6 * 8
     assert figure(toy, "localizer", "val/top1_inside") >= 0.9
-    assert figure(toy, "localizer", "val/ciou_at_50") >= 0.6
-    for name in ("image-encoder", "generator", "judge", "localizer"):
+    assert figure(toy, "localizer", "val/ciou_at_50") >= 0.55  # sources are as small as 0.22
+    assert figure(toy, "generator", "val/height_rank/") >= 0.8
+    assert figure(toy, "generator", "val/diameter_rank/") >= 0.75
+    assert figure(toy, "reader", "val/kinds_right") >= 0.98
+    assert figure(toy, "audio-encoder", "val/class/audio_to_image/recall_at_1") >= 0.95
+    for name in ("image-encoder", "generator", "judge", "localizer", "reader", "audio-encoder"):
         assert sum(path.stat().st_size for path in (toy / name).iterdir()) < 5_000_000
         assert artifacts.load(toy / name) is not None  # weights and card belong together
 

@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import pytest
 
-from sound2scene import cli
+from sound2scene import artifacts, cli
+from sound2scene.models.image_encoder import ImageEncoder
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "src" / "sound2scene"
-TOY = REPOSITORY / "experiments" / "artifacts" / "toy"
+VIDEOS_CARD = {"kind": "image-encoder", "preset": "small64"}
 BLOCK = re.compile(r"```(?:python|yaml)\n(# (mine/\S+)\n.*?)```", re.DOTALL)
 COMMAND = re.compile(r"^    (PYTHONPATH=\. )?\.venv/bin/(sound2scene|python) (.*)$", re.MULTILINE)
 # A run is made short, and nothing else of what a page says is changed.
@@ -68,13 +69,19 @@ def folder(tmp_path: Path, tiny_shards: Path, monkeypatch: pytest.MonkeyPatch) -
     """Where a reader of the pages stands: shards and an image encoder where `align/videos` looks for them."""
     for shards in ("data/videos/shards", "data/mine/shards"):
         shutil.copytree(tiny_shards, tmp_path / shards)
-    shutil.copytree(TOY / "image-encoder", tmp_path / "artifacts" / "videos" / "image-encoder")
+    artifacts.save(of_videos(), tmp_path / "artifacts/videos/image-encoder", card=VIDEOS_CARD)
     shutil.copy(REPOSITORY / "experiments" / "sounds" / "bell.flac", tmp_path)
     (tmp_path / "selection.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     for name in [name for name in sys.modules if name.partition(".")[0] == "mine"]:
         del sys.modules[name]
+
+
+def of_videos() -> ImageEncoder:
+    """An untrained encoder of the size that `encoder/videos` makes."""
+    small = {"channels": [32, 64, 128, 256], "layers": [1, 1, 1, 1], "stem_type": "deep", "stem_width": 16}
+    return ImageEncoder(backbone="resnet18", backbone_options=small)
 
 
 def followed(text: str, folder: Path, *more: str) -> None:

@@ -13,6 +13,6 @@ def test_a_key_is_listed_with_type_value_of_the_recipe_and_meaning() -> None:
     assert known[rate] == known[rate]._replace(value="0.001")
     assert known["data.init_args.batch_size"].value == "32"
     assert known["data.init_args.features.image_encoder"].value == "experiments/artifacts/toy/image-encoder"
-    assert known["trainer.max_epochs"].value == "4"
+    assert known["trainer.max_epochs"].value == "3"
     assert all(key.meaning for key in known.values())
     assert "data.init_args.seed" not in known  # follows seed_everything
