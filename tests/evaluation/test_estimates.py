@@ -35,6 +35,16 @@ def test_a_figure_of_a_set_has_its_deviation_over_resamples_around_itself() -> N
     assert (found.better, found.items) == ("lower", 8)
 
 
+def test_the_interval_of_a_correlation_stays_within_its_bounds() -> None:
+    found_R = torch.tensor([1.0, 1.0, -1.0, 1.0])
+    found = Dice(4, 0, 5, 4).correlation("height", "reader", Whole(0.9, found_R, 8))
+    assert found.low is not None
+    assert found.high is not None
+    assert (-1 <= found.low < 0.9, found.high) == (True, 1)
+    assert found.resampled == (1, 1, -1, 1)
+    assert Dice(4, 0, 5, 4).correlation("height", "reader", Whole(0.9, found_R[:1], 8)).low is None
+
+
 def test_without_resamples_a_figure_of_a_set_has_no_interval() -> None:
     dice = Dice(4, 0, 5, 0)
     found_R = dice.resampled(lambda rows: pytest.fail("asked"), torch.ones(4, dtype=torch.bool), 1)

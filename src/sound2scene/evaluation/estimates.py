@@ -90,6 +90,19 @@ class Dice:
         estimate = interval(float(value_N[known_N].mean()), torch.tensor(found), items)
         return Figure(name, network, better, *estimate, tuple(found))
 
+    def correlation(self, name: str, network: str, whole: Whole) -> Figure:
+        """A correlation over the clips, with the interval of its percentiles, which stay within [-1, 1].
+
+        Args:
+            name: What it is.
+            network: By what network.
+            whole: The figure, and the same of each resample of the clips.
+        """
+        value, found_R, items = whole
+        if len(found_R) < 2:
+            return Figure(name, network, "higher", value, None, None, items, ())
+        return Figure(name, network, "higher", *interval(value, found_R, items), tuple(found_R.tolist()))
+
     def whole(self, name: str, network: str, whole: Whole, better: Better = "higher") -> Figure:
         """A figure of a set of pictures, with an interval of 1.96 standard deviations over resamples.
 

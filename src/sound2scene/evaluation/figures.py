@@ -182,7 +182,7 @@ def _scenes(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None
     for place in _PLACES:
         found_R = asked.dice.resampled(partial(_ranks, read_M, wanted_M, place), single_N, draws)
         whole = Whole(_rank(read_M, wanted_M, place), found_R, len(read_M.background_B))
-        yield asked.dice.whole(f"{place}, rank correlation", network, whole)
+        yield asked.dice.correlation(f"{place}, rank correlation", network, whole)
 
 
 def _share(right_NJ: Tensor, left_out_N: Tensor) -> Tensor:
