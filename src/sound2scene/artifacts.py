@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -143,9 +144,9 @@ def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = T
     Args:
         folder: Folder of the artifact.
         kind: Kind that the card must state, such as "generator"; any by default.
-        fold: Fold a network that can be folded, such as a generator. It is then faster and fit for inference
-            only, and its tensors and fingerprint are no longer those of the card. Give False to train it
-            further.
+        fold: Make it fast and fit for inference only: tensors in channels-last order, and what can be folded,
+            such as a generator, folded; its tensors and fingerprint are then no longer those of the card.
+            Give False to train it further.
 
     Raises:
         InputError: If the artifact is missing, damaged or of another kind, its weights and card do not
@@ -164,7 +165,10 @@ def load(folder: str | os.PathLike[str], kind: str | None = None, fold: bool = T
         if read_card(folder) == card:
             raise
         return load(folder, kind, fold)  # it was replaced while it was read
-    return network.folded() if fold and isinstance(network, Foldable) else network
+    if not fold:
+        return network
+    folded = network.folded() if isinstance(network, Foldable) else network
+    return folded.to(memory_format=torch.channels_last)  # convolutions of a processor take half the time
 
 
 def _network(folder: Path, card: Card) -> nn.Module:
