@@ -145,6 +145,7 @@ def networks(work: Path) -> None:
     encoder("artifacts/swav-icgan128", "icgan128")
     encoder("artifacts/pairs/image-encoder", "small64")
     encoder("artifacts/videos/image-encoder", "small64")
+    encoder("artifacts/lite0", "centre_crop_signed")
     notes = {"image_encoder": encoder("experiments/artifacts/toy/image-encoder", "small64")}
     generator = Generator(resolution=64, channels=1, attention=[], z_dim=10, feature_dim=4, z_image_dim=8)
     _saved(
