@@ -21,17 +21,22 @@ sound2scene=${SOUND2SCENE:-$here/.venv/bin/sound2scene}
 length=${LENGTH:-full}
 folder=${1:-runs/from_nothing}
 
-world=() large=(--train 4096 --test 512) few=()
+world=() large=(--train 4096 --test 512) few=() pictures=()
 case $length in
 full) ;;
-short) world=(--train 384 --val 64 --test 32) few=(--data.init_args.train_clips 384) ;;
-step) world=(--train 64 --val 32 --test 32) few=(--data.init_args.train_clips 64) ;;
+short)
+    world=(--train 384 --val 64 --test 32) few=(--data.init_args.train_clips 384)
+    large=(--train 1024 --val 256 --test 32) pictures=(--data.init_args.train_clips 1024)
+    ;;
+step)
+    world=(--train 64 --val 32 --test 32) few=(--data.init_args.train_clips 64)
+    large=("${world[@]}") pictures=("${few[@]}")
+    ;;
 *)
     echo "$0: LENGTH=$length is none of full, short, step" >&2
     exit 2
     ;;
 esac
-if [[ $length != full ]]; then large=("${world[@]}"); fi
 
 if ! sound2scene=$(command -v "$sound2scene"); then
     echo "$0: no program sound2scene; run \`make install\`, or name one by SOUND2SCENE" >&2
@@ -90,18 +95,18 @@ say 4 "What do pictures have in common? A larger world, for the networks that le
 prepare data/toy-large/shards-true --videos data/toy-large/videos --frame true ${large[@]+"${large[@]}"}
 
 say 5 "Which features tell pictures apart, without labels? The image encoder (SwAV)" experiments/encoder/README.md
-train encoder/toy "$toy/image-encoder" 24 ${few[@]+"${few[@]}"}
+train encoder/toy "$toy/image-encoder" 24 ${pictures[@]+"${pictures[@]}"}
 
 say 6 "What kind of source does a picture show? The judge, whose features FID and inception score use" \
     experiments/judge/README.md
-train judge/toy "$toy/judge" 20 ${few[@]+"${few[@]}"}
+train judge/toy "$toy/judge" 20 ${pictures[@]+"${pictures[@]}"}
 
 say 7 "How many sources, where and how large? The reader, which measures control" experiments/reader/README.md
-train reader/toy "$toy/reader" 16 ${few[@]+"${few[@]}"}
+train reader/toy "$toy/reader" 16 ${pictures[@]+"${pictures[@]}"}
 
 say 8 "What does a picture look like whose features are known? The generator (an instance-conditioned GAN)" \
     experiments/gan/README.md
-train gan/toy "$toy/generator" 40 ${few[@]+"${few[@]}"} --data.init_args.batch_size 16 \
+train gan/toy "$toy/generator" 20 ${pictures[@]+"${pictures[@]}"} --data.init_args.batch_size 16 \
     --model.init_args.phases.adversarial_start_kimg 10 --model.init_args.phases.ema_decay 0.99
 
 say 9 "Where among the pictures does a sound belong? The audio encoder: the paper's own step" \

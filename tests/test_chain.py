@@ -79,7 +79,7 @@ def test_the_toy_chain_rebuilt_at_reduced_length_learns_at_every_stage(tmp_path:
     assert figure(tmp_path, f"{TOY}/image-encoder", "val/probe_height_r2") >= 0.3
     assert figure(tmp_path, f"{TOY}/image-encoder", "val/probe_diameter_r2") >= 0.3
     assert figure(tmp_path, f"{TOY}/judge", "val/accuracy") >= 6 / 8
-    few = ["--data.init_args.train_clips", "384", "--run.name", "gan/untrained", "--run.publish", "null"]
+    few = ["--data.init_args.train_clips", "1024", "--run.name", "gan/untrained", "--run.publish", "null"]
     one_step = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1"]
     fit(tmp_path, "gan/toy.yaml", *few, *one_step, "--trainer.check_val_every_n_epoch", "1")
     untrained = figure(tmp_path, "runs/gan/untrained/version_0/artifact", "val/fid/")
