@@ -113,6 +113,18 @@ def test_the_legend_covers_no_curve() -> None:
     assert found.get_window_extent().y0 > axes.transData.transform((0, 1.0))[1]
 
 
+def test_ceilings_of_one_panel_have_the_colours_of_their_figures_and_one_entry() -> None:
+    ends = ("", "_from_z_image")
+    names = [f"val/{place}_rank{end}/n8_val_reader" for place in ("height", "diameter") for end in ends]
+    figure = draw_curves({name: [(1, 0.2), (2, 0.4)] for name in names})
+    (axes,) = figure.axes[1:]
+    solid = [line for line in axes.get_lines() if line.get_linestyle() == "-"]
+    dotted = [line for line in axes.get_lines() if line.get_linestyle() == ":"]
+    assert [line.get_color() for line in dotted] == [line.get_color() for line in solid]
+    assert solid[0].get_color() != solid[1].get_color()
+    assert legend(axes) == ["diameter rank", "height rank", "the same, of pictures from the true z_image"]
+
+
 def test_no_share_is_marked_beyond_one() -> None:
     recalls = [f"val/class/{way}/recall_at_1" for way in ("audio_to_image", "image_to_audio", "chance")]
     figure = draw_curves({name: [(1, 0.2), (2, 1.0)] for name in recalls})

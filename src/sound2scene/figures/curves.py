@@ -20,7 +20,10 @@ Series = Mapping[str, Sequence[tuple[float, float]]]
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 WIDTH, HEIGHT, ACROSS = 640, 420, 3
 _LEFT, _ABOVE, _BELOW = 90, 64, 70
-_ROW = 0.09  # of a panel's height, that an entry of the legend takes above the curves
+_ROW = 0.11  # of a panel's height, that an entry of the legend takes above the curves
+_UP_TO_ONE = ("share", "correlation", "R²")
+_CEILING = "_from_z_image"
+_CEILINGS = "the same, of pictures from the true z_image"
 _PROTOCOL = re.compile(r"/(n[0-9]+_.*)$")
 
 
@@ -50,6 +53,9 @@ KINDS = (
     Kind(r"val/kid.*", "KID (smaller is better), held out", "KID"),
     Kind(r"val/inception_score.*", "inception score, held out", "score"),
     Kind(r"val/(accuracy|chance|neighbour_accuracy|judged_as_label.*)", "labels found, held out", "share"),
+    Kind(r"val/((kinds|number|background)_right|both_shown).*", "what pictures show, held out", "share"),
+    Kind(r"val/(diameter|height|left_right)_rank.*", "rank of read and true, held out", "correlation"),
+    Kind(r"val/(diameter|height|left_right)_r2.*", "R² of read and true, held out", "R²"),
     Kind(r"val/(.+)", r"\1, held out", "value"),
     Kind(r"train/batch_recall_at_1", "recall at 1 within a batch, training", "share"),
     Kind(r"speed/clips_per_s", "speed", "clips per second"),
@@ -101,12 +107,19 @@ def draw_curves(series: Series, about: str = "") -> Figure:
 def _draw(axes: Axes, title: str, unit: str, shown: Series) -> None:
     protocols = sorted({found[1] for name in shown if (found := _PROTOCOL.search(name))})
     colours = iter(COLOURS * (1 + len(shown) // len(COLOURS)))
+    ceilings = [name for name in shown if _CEILING in name]
+    taken: dict[str, str] = {}
+    entries = 0
     for name, pairs in shown.items():
         steps, values = np.array(pairs).T
         style = _style(name)
         marker = "o" if len(pairs) < 30 and style == "-" else ""
-        colour = "0.35" if style != "-" else next(colours)
+        colour = taken[name] = "0.35" if style != "-" else next(colours)
         label = _label(name)
+        if len(ceilings) > 1 and name in ceilings:  # one entry for all, each in its figure's colour
+            colour = taken.get(name.replace(_CEILING, ""), colour)
+            label = _CEILINGS if name == ceilings[0] else ""
+        entries += label != ""
         axes.plot(
             steps, values, style, label=label, color=colour, marker=marker, markersize=2.5, linewidth=1.2
         )
@@ -117,10 +130,10 @@ def _draw(axes: Axes, title: str, unit: str, shown: Series) -> None:
     axes.grid(alpha=0.3)
     if len(shown) > 1:
         low, high = axes.get_ylim()
-        if unit == "share":
+        if unit in _UP_TO_ONE:
             # The room for the legend is no place for a share.
             axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= 1])
-        axes.set_ylim(low, high + (high - low) * (0.04 + _ROW * len(shown)))
+        axes.set_ylim(low, high + (high - low) * (0.04 + _ROW * entries))
         write_legend(axes, 6)
 
 
@@ -143,7 +156,7 @@ def _order(name: str) -> tuple[int, str]:
 def _style(name: str) -> str:
     if "chance" in name or "_of_class_means" in name:
         return "--"
-    return ":" if name == "train/floor" or "_from_z_image" in name else "-"
+    return ":" if name == "train/floor" or _CEILING in name else "-"
 
 
 def _label(name: str) -> str:
@@ -152,5 +165,5 @@ def _label(name: str) -> str:
         return "training" if name.startswith("train") else "held out"
     words = _PROTOCOL.sub("", name).removeprefix("train/").removeprefix("val/")
     words = re.sub(r"^(class|instance)/|/recall_at_1$|_at_1$", "", words)
-    words = words.replace("_from_z_image", " of pictures from the true z_image")
+    words = words.replace(_CEILING, " of pictures from the true z_image")
     return words.replace("_", " ").replace("z image", "z_image").replace("/", ", ").replace("fid", "FID")
