@@ -158,6 +158,13 @@ def test_a_reader_tells_kinds_number_both_of_a_mixture_size_and_height() -> None
     assert found["kinds right"].value == pytest.approx((N - 11) / N)
     assert found["number right"].value == pytest.approx((N - 10) / N)
     assert found["height, rank correlation"].value == pytest.approx(-1)
+    half = true.place_BK3.clone()
+    half[::2] = 1 - half[::2]
+    read_NJM = rows_of(Scene(true.present_BK, half, true.background_B))[:, None]
+    some = by_name(figures_of(order, rows(judge_feature=read_NJM), ALL_N))["height, rank correlation"]
+    low, high = torch.tensor(some.resampled).quantile(torch.tensor([0.025, 0.975])).tolist()
+    assert (some.low, some.high) == pytest.approx((low, high))
+    assert low < some.value < high
 
 
 def test_the_classes_of_a_mixture_are_looked_for_among_as_many_best_scores() -> None:

@@ -123,6 +123,10 @@ def test_ceilings_of_one_panel_have_the_colours_of_their_figures_and_one_entry()
     assert [line.get_color() for line in dotted] == [line.get_color() for line in solid]
     assert solid[0].get_color() != solid[1].get_color()
     assert legend(axes) == ["diameter rank", "height rank", "the same, of pictures from the true z_image"]
+    figure.canvas.draw()
+    found = axes.get_legend()
+    assert found is not None
+    assert found.get_window_extent().y0 > axes.transData.transform((0, 0.4))[1]
 
 
 def test_no_share_is_marked_beyond_one() -> None:
