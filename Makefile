@@ -83,7 +83,7 @@ train-judge: $(LARGE) ## Make the toy judge anew, whose features FID and IS use 
 train-reader: $(LARGE) ## Make the toy reader anew, which tells what pictures show
 	$(FIT) -c experiments/reader/toy.yaml
 
-train-gan: $(LARGE) $(TOY)/image-encoder/card.json $(TOY)/judge/card.json $(TOY)/reader/card.json ## Make the toy generator anew (hours on 2 cores)
+train-gan: $(LARGE) $(TOY)/image-encoder/card.json $(TOY)/judge/card.json $(TOY)/reader/card.json ## Make the toy generator anew (about 5 hours on 2 cores)
 	$(FIT) -c experiments/gan/toy.yaml
 
 train-align: $(SHARDS) $(TOY)/generator/card.json ## The main job: train the audio encoder on the toy world, and draw
