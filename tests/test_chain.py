@@ -134,12 +134,12 @@ def test_the_artifacts_in_git_fit_together_and_are_small() -> None:
     encoder, generator = artifacts.read_card(toy / "image-encoder"), artifacts.read_card(toy / "generator")
     artifacts.check_pair(generator, encoder.fingerprint, toy / "generator")
     assert artifacts.load(toy / "image-encoder").z_dim == artifacts.load(toy / "generator").z_image_dim
-    assert figure(toy, "image-encoder", "val/neighbour_accuracy") >= 0.9  # of 320, a fifth with two sources
+    assert figure(toy, "image-encoder", "val/neighbour_accuracy") >= 0.9  # 0.95 is wanted, below
     assert figure(toy, "judge", "val/accuracy") >= 0.97
     assert figure(toy, "generator", "val/fid/") <= figure(toy, "generator", "val/fid_of_class_means/") / 2
     assert figure(toy, "generator", "val/inception_score/") > 0.6 * 8
     assert figure(toy, "localizer", "val/top1_inside") >= 0.9
-    assert figure(toy, "localizer", "val/ciou_at_50") >= 0.55  # sources are as small as 0.22
+    assert figure(toy, "localizer", "val/ciou_at_50") >= 0.55  # 0.6 is wanted, below
     assert figure(toy, "generator", "val/height_rank/") >= 0.8
     assert figure(toy, "generator", "val/diameter_rank/") >= 0.75
     assert figure(toy, "reader", "val/kinds_right") >= 0.98
@@ -147,6 +147,20 @@ def test_the_artifacts_in_git_fit_together_and_are_small() -> None:
     for name in ("image-encoder", "generator", "judge", "localizer", "reader", "audio-encoder"):
         assert sum(path.stat().st_size for path in (toy / name).iterdir()) < 5_000_000
         assert artifacts.load(toy / name) is not None  # weights and card belong together
+
+
+# Both held on version 1 of the toy world, where clips were of one source and nothing was smaller than 0.25.
+@pytest.mark.xfail(
+    strict=True, reason="not reached on version 3 of the toy world; the networks are to be bettered"
+)
+@pytest.mark.parametrize(
+    ("name", "metric", "wanted"),
+    [("image-encoder", "val/neighbour_accuracy", 0.95), ("localizer", "val/ciou_at_50", 0.6)],
+)
+def test_the_networks_in_git_tell_kinds_and_find_sources_as_they_should(
+    name: str, metric: str, wanted: float
+) -> None:
+    assert figure(EXPERIMENTS / "artifacts" / "toy", name, metric) >= wanted
 
 
 @pytest.mark.slow
