@@ -51,6 +51,12 @@ def test_the_object_is_seen_only_around_its_sound() -> None:
             assert (image_HWC != still_HWC).any() == is_seen(truth, index / 10)
 
 
+def test_two_sources_together_stay_below_full_scale() -> None:
+    for index in range(8):
+        _, waveform_T = toy.render(toy.draw_truth(SEED, "test", index, sources=2))
+        assert np.abs(waveform_T).max() < 1
+
+
 def test_some_of_the_loudest_clips_and_no_others_touch_full_scale() -> None:
     peaks = {truth.sources[0].loudness_db: np.abs(toy.render(truth)[1]).max() for truth in singles(128)}
     assert max(peak for loudness_db, peak in peaks.items() if loudness_db < -8) < 1
