@@ -52,9 +52,11 @@ def pair_data(shards: Path, encoder: Path, cache: Path, **settings: Any) -> Clip
     return ClipDataModule(str(shards), features=tiny_features(encoder, cache), **settings)
 
 
-def instance_data(shards: Path, encoder: Path, cache: Path, **settings: Any) -> ClipDataModule:
+def instance_data(
+    shards: Path, encoder: Path, cache: Path, *, own: bool = False, **settings: Any
+) -> ClipDataModule:
     """Instances of 32 px, each with three neighbours, in batches of six."""
-    return pair_data(shards, encoder, cache, read=ReadInstances(32, neighbours=3), **settings)
+    return pair_data(shards, encoder, cache, read=ReadInstances(32, neighbours=3, own=own), **settings)
 
 
 def tiny_trainer(folder: Path, **settings: Any) -> pl.Trainer:

@@ -196,14 +196,15 @@ class InstanceBatch(NamedTuple):
         key: Names of the B clips.
         image_BCHW: For each instance one of its neighbours, float32 in [-1, 1].
         z_image_BD: Features of the instances, float32.
-        z_drawn_JBD: Features of J times B clips drawn at random from the whole split, float32: what fakes are
-            for.
+        z_drawn_JBD: Features of J times B clips drawn at random from the split, float32: what fakes are for.
+        own_BCHW: The instances' own pictures, float32 in [-1, 1]; None where they are not asked for.
     """
 
     key: list[str]
     image_BCHW: Tensor
     z_image_BD: Tensor
     z_drawn_JBD: Tensor
+    own_BCHW: Tensor | None = None
 
 
 class FeatureBatch(NamedTuple):

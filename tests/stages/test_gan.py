@@ -37,6 +37,11 @@ def data(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> ClipDat
     return instance_data(tiny_shards, tiny_image_encoder, tmp_path / "features")
 
 
+@pytest.fixture
+def own_data(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> ClipDataModule:
+    return instance_data(tiny_shards, tiny_image_encoder, tmp_path / "features", own=True)
+
+
 def one_batch(folder: Path, stage: GanStage, data: ClipDataModule) -> None:
     """Train on a single batch."""
     tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(stage, data)
@@ -177,17 +182,17 @@ def plain_gan(phases: dict[str, Any]) -> GanStage:
 
 
 def test_before_the_adversarial_start_a_generator_learns_from_the_pixels_of_its_instances_alone(
-    data: ClipDataModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_data: ClipDataModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, twin = plain_gan({"pixel_weight": 3.0, "adversarial_start_kimg": 0.01}), tiny_gan().generator
     seen = spied(monkeypatch, GanStage, "_generator_phase")
     judged = weights(one.discriminator)
-    one_batch(tmp_path, one, data)
+    one_batch(tmp_path, one, own_data)
     (batch,) = seen
     dice = torch.Generator().manual_seed(seed_of(torch.initial_seed(), 0, 1, 0))
     z_BD = torch.nn.functional.normalize(batch.z_image_BD, dim=1)
     drawn_BCHW = twin.train()(torch.randn(6, one.noise_dim, generator=dice), z_BD)
-    (3.0 * (drawn_BCHW - batch.image_BCHW).abs().mean()).backward()
+    (3.0 * (drawn_BCHW - batch.own_BCHW).abs().mean()).backward()
     for name, parameter in twin.named_parameters():
         found = one.generator.get_parameter(name).grad
         torch.testing.assert_close(found, parameter.grad, rtol=1e-3, atol=1e-6)
@@ -196,18 +201,26 @@ def test_before_the_adversarial_start_a_generator_learns_from_the_pixels_of_its_
 
 
 def test_from_the_adversarial_start_on_the_discriminator_counts_beside_the_pixels(
-    data: ClipDataModule, tmp_path: Path
+    own_data: ClipDataModule, tmp_path: Path
 ) -> None:
     gradients = []
     for phases in ({"pixel_weight": 3.0, "adversarial_start_kimg": 0.01}, {"pixel_weight": 3.0}):
         one = plain_gan(phases)
-        one_batch(tmp_path, one, data)
+        one_batch(tmp_path, one, own_data)
         gradients.append(one.generator.output_layer[2].weight.grad)
     assert not torch.allclose(gradients[0], gradients[1], rtol=1e-2)
     one = plain_gan({"pixel_weight": 3.0, "adversarial_start_kimg": 0.006})
-    tiny_trainer(tmp_path, limit_train_batches=2, limit_val_batches=0).fit(one, data)
+    tiny_trainer(tmp_path, limit_train_batches=2, limit_val_batches=0).fit(one, own_data)
     # The first six pictures are at the start, the next six beyond it.
     assert one.discriminator.linear.weight.grad is not None
+
+
+def test_a_weight_of_pixels_without_the_instances_own_pictures_says_what_to_set(
+    data: ClipDataModule, tmp_path: Path
+) -> None:
+    told = r"^phases\.pixel_weight compares .*; set data\.init_args\.read\.init_args\.own to true, or"
+    with pytest.raises(InputError, match=told):
+        one_batch(tmp_path, tiny_gan({"pixel_weight": 1.0}), data)
 
 
 def test_a_loss_that_is_not_finite_stops_with_step_loss_and_clips_before_any_weight_moves(

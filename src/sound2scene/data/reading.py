@@ -149,21 +149,22 @@ class ReadInstances(Reading):
         neighbours: Nearest pictures among which an instance's real one is drawn.
         mirror: Mirror pictures and features at random, independently, as published. Without it, what is left
             in a picture is drawn left.
+        own: Read each instance's own picture, too: what `phases.pixel_weight` compares drawn ones with.
 
     Raises:
         InputError: If a number is below 1.
     """
 
-    def __init__(self, side: int, neighbours: int = 50, mirror: bool = True) -> None:
+    def __init__(self, side: int, neighbours: int = 50, mirror: bool = True, own: bool = False) -> None:
         if side < 1 or neighbours < 1:
             raise InputError(f"read.side is {side} and read.neighbours {neighbours}; set both to at least 1")
-        self.side, self.neighbours, self.mirror = side, neighbours, mirror
+        self.side, self.neighbours, self.mirror, self.own = side, neighbours, mirror, own
 
     def training(self, split: Pictures, features: FrozenFeatures | None, seed: int) -> InstanceReader:
         """Reader of instances; features of mirrored pictures and neighbours are found the first time."""
         known = _given(features, self)
         plain, flipped = known.of(split), known.of(split, flip=True) if self.mirror else None
-        around = Neighbourhood(self.side, cached_nearest(plain, self.neighbours), plain, flipped)
+        around = Neighbourhood(self.side, cached_nearest(plain, self.neighbours), plain, flipped, self.own)
         return InstanceReader(split, around, seed)
 
     def evaluation(self, split: Pictures, features: FrozenFeatures | None) -> FeatureReader:

@@ -177,15 +177,17 @@ class GanStage(pl.LightningModule):
         parts = self.phases.accumulate
         total, apart = torch.zeros(2, device=self.device)
         weight = self.phases.pixel_weight
-        for part, (image_BCHW, z_real_BD, z_drawn_BD) in enumerate(_parts(batch, 1, parts)):
+        own = _own(batch, parts) if weight else [None] * parts
+        for part, (_, z_real_BD, z_drawn_BD) in enumerate(_parts(batch, 1, parts)):
             z_fake_BD = z_real_BD if weight else z_drawn_BD
             fake_BCHW = self.generator(self._noise(z_fake_BD, 2 * part + 1), z_fake_BD)
             loss = torch.zeros((), device=self.device)
             if self._adversarial:
                 fake_B = self.discriminator(self._augmented(fake_BCHW, 2 * part + 1), z_fake_BD)
                 loss = self._finite(self.loss.generator(fake_B), "generator loss", batch)
-            if weight:
-                distance = self._finite(l1_loss(fake_BCHW, image_BCHW), "pixel distance", batch)
+            own_BCHW = own[part]
+            if own_BCHW is not None:
+                distance = self._finite(l1_loss(fake_BCHW, own_BCHW), "pixel distance", batch)
                 apart = apart + distance.detach() / parts
                 loss = loss + weight * distance
             self.manual_backward(loss / parts)
@@ -251,6 +253,16 @@ class GanStage(pl.LightningModule):
         return Export(
             self.average.module, "generator", encoder.preset, {"image_encoder": encoder.fingerprint}
         )
+
+
+def _own(batch: InstanceBatch, parts: int) -> Sequence[Tensor]:
+    """The instances' own pictures in equal parts."""
+    if batch.own_BCHW is None:
+        raise InputError(
+            "phases.pixel_weight compares with each instance's own picture; set "
+            "data.init_args.read.init_args.own to true, or the weight to 0"
+        )
+    return batch.own_BCHW.chunk(parts)
 
 
 def _parts(batch: InstanceBatch, turn: int, parts: int) -> list[tuple[Tensor, Tensor, Tensor]]:

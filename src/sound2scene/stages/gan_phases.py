@@ -20,10 +20,9 @@ class Phases:
         ema_start_kimg: Until then the average equals the live generator.
         r1_weight: Weight of the slope penalty at real pictures; 0 leaves it out.
         r1_every: Discriminator steps between two penalties, each weighted by their number.
-        pixel_weight: Weight of the mean absolute difference between a drawn picture and the real one of its
-            instance (pix2pix, arXiv:1611.07004, equation 3), which is one of the instance's neighbours, as it
-            is for the discriminator. IC-GAN has no such term. With it, the generator is shown the batch's
-            own instances.
+        pixel_weight: Weight of the mean absolute difference between a drawn picture and its instance's own
+            (pix2pix, arXiv:1611.07004, equation 3), which the data brings with `read.own`. IC-GAN has no
+            such term. With it, the generator is shown the batch's own instances.
         adversarial_start_kimg: Until then the generator learns from the pixels alone, and the discriminator
             rests: pixels teach what lies where in a fraction of the steps that a discriminator needs.
         augment: Policies of DiffAugment, of `colour`, `translation`, `cutout`.

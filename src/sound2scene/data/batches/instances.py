@@ -3,7 +3,7 @@
 For an instance i: the features h_i as the condition, and as the real picture one of the k nearest neighbours
 of i, never i itself. For the fakes: features of instances drawn from the whole split, a fresh set for the
 discriminator's and for the generator's turn. Pictures and features are mirrored at random, independently of
-each other.
+each other. A loss of pixels also needs the picture of i itself, mirrored as its features are.
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ class Neighbourhood:
         neighbours_NK: Positions of each clip's neighbours.
         features: Features of the pictures.
         flipped: Features of the mirrored pictures; None where features are never mirrored.
+        own: Whether the instance's own picture is read, too.
     """
 
     side: int
     neighbours_NK: NDArray[np.int32]
     features: FeatureCache
     flipped: FeatureCache | None
+    own: bool = False
 
 
 class _Instance(NamedTuple):
@@ -50,6 +52,7 @@ class _Instance(NamedTuple):
     pixels_CHW: Tensor
     z_image_D: Tensor
     z_drawn_JD: Tensor
+    own_CHW: Tensor | None
 
 
 class InstanceReader(Dataset[_Instance]):
@@ -70,28 +73,34 @@ class InstanceReader(Dataset[_Instance]):
     def __getitem__(self, draw: Draw) -> _Instance:
         dice = torch.Generator().manual_seed(augmentation_seed(self.seed, draw))
         near_K = self.around.neighbours_NK[draw.position]
-        picture = open_picture(self.split, int(near_K[_throw(len(near_K), dice)]))
-        if self.around.flipped is not None and _throw(2, dice):
-            picture = mirrored(picture)
-        drawn = [self._feature(_throw(len(self), dice), dice) for _ in range(DRAWS)]
-        pixels_CHW = images.square_pixels(picture, self.around.side)
-        return _Instance(draw.position, pixels_CHW, self._feature(draw.position, dice), torch.stack(drawn))
+        pixels_CHW = self._pixels(int(near_K[_throw(len(near_K), dice)]), self._mirror(dice))
+        drawn = [self._feature(_throw(len(self), dice), self._mirror(dice)) for _ in range(DRAWS)]
+        mirror = self._mirror(dice)
+        own_CHW = self._pixels(draw.position, mirror) if self.around.own else None
+        feature_D = self._feature(draw.position, mirror)
+        return _Instance(draw.position, pixels_CHW, feature_D, torch.stack(drawn), own_CHW)
 
     def collate(self, items: list[_Instance]) -> InstanceBatch:
         """Clips to a batch: real pictures in [-1, 1], (B, 3, side, side), and draws first, (2, B, D)."""
-        position, pixels, z_image, z_drawn = zip(*items, strict=True)
+        position, pixels, z_image, z_drawn, own = zip(*items, strict=True)
         return InstanceBatch(
             [self.split.key(number) for number in position],
             images.to_model(shared_stack(pixels)),
             torch.stack(z_image),
             torch.stack(z_drawn, dim=1),
+            images.to_model(shared_stack(own)) if self.around.own else None,
         )
 
-    def _feature(self, position: int, dice: torch.Generator) -> Tensor:
-        cache = self.around.features
-        if self.around.flipped is not None and _throw(2, dice):
-            cache = self.around.flipped
-        return feature(cache, position)
+    def _mirror(self, dice: torch.Generator) -> bool:
+        return self.around.flipped is not None and bool(_throw(2, dice))
+
+    def _pixels(self, position: int, mirror: bool) -> Tensor:
+        picture = open_picture(self.split, position)
+        return images.square_pixels(mirrored(picture) if mirror else picture, self.around.side)
+
+    def _feature(self, position: int, mirror: bool) -> Tensor:
+        flipped = self.around.flipped
+        return feature(flipped if mirror and flipped is not None else self.around.features, position)
 
 
 def _throw(sides: int, dice: torch.Generator) -> int:
