@@ -148,6 +148,16 @@ def _begin() -> None:
     _end_with_parent()
 
 
+def leave_stopping_to_parent(_worker: int) -> None:
+    """Let a process that reads for another ignore Ctrl-C and the first SIGTERM: a `worker_init_fn`.
+
+    Both reach a whole group at once, from a terminal or a scheduler. A reader that obeyed would take the
+    batch with it, and the run would fail before it could stop behind a step. A second SIGTERM ends it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+
+
 def _end_with_parent() -> None:
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()

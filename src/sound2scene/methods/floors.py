@@ -19,6 +19,7 @@ from sound2scene.data.batches.sampler import Draw
 from sound2scene.distributed import barrier, world
 from sound2scene.methods.oracles import LookedUp, repeated
 from sound2scene.methods.parts import check_asked
+from sound2scene.processes import leave_stopping_to_parent
 from sound2scene.progress import tracked
 from sound2scene.protocols import Method, Pictures, Sounds
 from sound2scene.records import DAMAGES_OF_ARRAYS
@@ -208,6 +209,7 @@ def class_means(training: Pictures, side: int, workers: int = 0) -> Tensor:
         reader,  # type: ignore[arg-type]  # collate makes a batch of its items
         batch_sampler=batches,
         num_workers=workers,
+        worker_init_fn=leave_stopping_to_parent,
         collate_fn=reader.collate,
     )
     for batch in tracked(loader, len(batches), "mean pictures of classes", "batch"):

@@ -1,3 +1,6 @@
+import multiprocessing
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -41,6 +44,24 @@ def test_workers_live_from_epoch_to_epoch_and_change_nothing(workers: int) -> No
     loader = data._loader(Numbers(10), WholeSplitSampler(10, 0, 1))
     assert loader.persistent_workers == (workers > 0)
     assert [draw.position for batch in loader for draw in batch] == list(range(10))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_whole_group_costs_no_batch_and_a_second_one_ends_a_worker(number: int) -> None:
+    data = ResumableDataModule(batch_size=1, workers=1, seed=1)
+    batches = iter(data._loader(Numbers(40), WholeSplitSampler(40, 0, 1)))
+    read = [next(batches)]
+    (worker,) = multiprocessing.active_children()
+    os.kill(worker.pid or 0, number)
+    read += batches
+    assert [draw.position for batch in read for draw in batch] == list(range(40))
+    assert worker.is_alive()
+    for _ in range(2):
+        worker.terminate()
+        worker.join(2)
+    worker.join()
+    assert worker.exitcode == -signal.SIGTERM
 
 
 @pytest.mark.parametrize(("batch_size", "workers"), [(0, 0), (1, -1)])

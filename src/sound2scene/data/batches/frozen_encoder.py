@@ -17,6 +17,7 @@ from sound2scene.data.batches.features import Encode, FeatureCache
 from sound2scene.data.batches.reader import Chain, PictureReader
 from sound2scene.data.batches.sampler import Draw
 from sound2scene.distributed import barrier, world
+from sound2scene.processes import leave_stopping_to_parent
 from sound2scene.protocols import Pictures, whole_number
 from sound2scene.types import EncoderFacts, InputError, PictureBatch
 
@@ -147,6 +148,7 @@ def _fill(
         reader,  # type: ignore[arg-type]  # collate makes a batch of its items
         batch_sampler=batches,
         num_workers=workers,
+        worker_init_fn=leave_stopping_to_parent,
         collate_fn=reader.collate,
     )
     cache.fill((batch.image_BCHW for batch in loader), blocks, encode)

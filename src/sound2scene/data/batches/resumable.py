@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from sound2scene.data.batches.sampler import Draw, EpochSampler, Progress, WholeSplitSampler
 from sound2scene.distributed import world
 from sound2scene.lightning import batches_trained
+from sound2scene.processes import leave_stopping_to_parent
 from sound2scene.ranges import BATCH, SEED, WORKERS, check
 
 Item = TypeVar("Item")
@@ -85,6 +86,7 @@ class ResumableDataModule(pl.LightningDataModule):
             or self.batch_size,  # by name: Lightning makes the loader of `predict` anew by name
             sampler=sampler,
             num_workers=self.workers,
+            worker_init_fn=leave_stopping_to_parent,
             collate_fn=reader.collate,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.workers > 0,

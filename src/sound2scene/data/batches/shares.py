@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader, Dataset
 
 from sound2scene.distributed import world
+from sound2scene.processes import leave_stopping_to_parent
 
 Name = TypeVar("Name")
 Item = TypeVar("Item")
@@ -43,7 +44,13 @@ class ShareModule(pl.LightningDataModule, Generic[Name, Item]):
         """This process's share, one item at a time."""
         rank, ranks = world()
         share = self.dataset(self.items[rank::ranks])
-        return DataLoader(share, batch_size=1, num_workers=self.workers, collate_fn=_single)
+        return DataLoader(
+            share,
+            batch_size=1,
+            num_workers=self.workers,
+            worker_init_fn=leave_stopping_to_parent,
+            collate_fn=_single,
+        )
 
 
 def _single(items: list[Item]) -> Item:
