@@ -51,8 +51,11 @@ def small(**changes: object) -> Generator:
 
 
 @pytest.mark.parametrize("resolution", [32, 64])
-def test_pictures_are_in_range_and_depend_on_every_chunk_of_noise_and_on_the_feature(resolution: int) -> None:
-    network = small(resolution=resolution).eval()
+@pytest.mark.parametrize("feature_at_start", [False, True])
+def test_pictures_are_in_range_and_depend_on_every_chunk_of_noise_and_on_the_feature(
+    resolution: int, feature_at_start: bool
+) -> None:
+    network = small(resolution=resolution, feature_at_start=feature_at_start).eval()
     z, h = torch.randn(1, network.z_dim), normalize(torch.rand(1, 5), dim=1)
     picture = network(z, h)
     assert picture.shape == (1, 3, resolution, resolution)
@@ -62,6 +65,17 @@ def test_pictures_are_in_range_and_depend_on_every_chunk_of_noise_and_on_the_fea
         other[0, place] += 1
         assert not torch.allclose(network(other, h), picture, atol=1e-5), place
     assert not torch.allclose(network(z, h.flip(1)), picture, atol=1e-5)
+
+
+def test_with_the_feature_at_the_start_it_reaches_the_first_layer_beside_the_noise() -> None:
+    z, h = torch.randn(2, 8), normalize(torch.rand(2, 5), dim=1)
+    for at_start, width in ((False, 2), (True, 8)):
+        network, seen = small(feature_at_start=at_start).eval(), []
+        network.linear.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
+        network(z, h)
+        assert seen[0].shape == (2, width)
+        assert torch.equal(seen[0][:, :2], z[:, :2])
+        assert torch.equal(seen[0][:, 2:], network.shared_feat(h)[:, : width - 2])
 
 
 def test_noise_is_rounded_down_to_equal_chunks_and_the_card_builds_the_network_again() -> None:

@@ -69,6 +69,8 @@ class Generator(nn.Module):
         z_dim: Desired width of the noise, rounded down to a multiple of the number of chunks.
         feature_dim: Width of the embedded feature.
         z_image_dim: Width of the image feature.
+        feature_at_start: The first layer sees the embedded feature beside its noise, as in BigGAN-deep
+            (arXiv:1809.11096, appendix B), so that it lays out what lies where; IC-GAN's sees noise alone.
 
     Attributes:
         z_dim: Width of the noise that `forward` takes.
@@ -91,6 +93,7 @@ class Generator(nn.Module):
         z_dim: int = 120,
         feature_dim: int = 512,
         z_image_dim: int = 2048,
+        feature_at_start: bool = False,
     ) -> None:
         super().__init__()
         check("generator", CHANNELS, channels=channels)
@@ -111,10 +114,14 @@ class Generator(nn.Module):
             "feature_dim": feature_dim,
             "z_image_dim": z_image_dim,
         }
+        if feature_at_start:  # what fingerprints were taken before it came must go on to hold
+            self.arguments["feature_at_start"] = True
         self.resolution, self.z_image_dim, self._chunk = resolution, z_image_dim, z_dim // len(widths)
+        self.feature_at_start = feature_at_start
         self.z_dim = self._chunk * len(widths)
         self.shared_feat = SNLinear(z_image_dim, feature_dim)
-        self.linear = SNLinear(self._chunk, widths[0] * _START**2)
+        seen = self._chunk + (feature_dim if feature_at_start else 0)
+        self.linear = SNLinear(seen, widths[0] * _START**2)
         self.blocks = nn.ModuleList()
         for before, after, size in zip(widths, widths[1:], sizes, strict=False):
             block = nn.ModuleList([GeneratorBlock(before, after, feature_dim + self._chunk)])
@@ -131,6 +138,8 @@ class Generator(nn.Module):
         assert z_BZ.shape[1:] == (self.z_dim,), f"noise is {tuple(z_BZ.shape)}, not (B, {self.z_dim})"
         feature_BD = self.shared_feat(z_image_BD)
         first_BZ, *chunks = torch.split(z_BZ, self._chunk, dim=1)
+        if self.feature_at_start:
+            first_BZ = torch.cat([first_BZ.to(feature_BD.dtype), feature_BD], dim=1)
         image_BCHW = self.linear(first_BZ).unflatten(1, (-1, _START, _START))
         for block, chunk_BZ in zip(self.blocks, chunks, strict=True):
             first, *rest = block.children()
