@@ -22,29 +22,21 @@ from sound2scene.models.discriminator import Discriminator
 
 
 def make_step(
-    options: argparse.Namespace, bf16: bool, channels_last: bool, compiled: bool
+    generator: Generator, discriminator: Discriminator, batch: int, bf16: bool = False
 ) -> Callable[[], None]:
-    """Both steps, with networks and optimizers of their own."""
-    torch.manual_seed(0)
-    device, width = torch.device(options.device), 256
-    generator = Generator(options.resolution, options.channels, [], 40, 64, width).to(device)
-    discriminator = Discriminator(options.resolution, 2 * options.channels, [], width).to(device)
-    if channels_last:
-        generator.to(memory_format=torch.channels_last)
-        discriminator.to(memory_format=torch.channels_last)
-    if compiled:
-        generator.compile()
-        discriminator.compile()
+    """One step of the discriminator and one of the generator, on a batch that stays on their device."""
+    device = next(generator.parameters()).device
     optimizers = [
         torch.optim.Adam(network.parameters(), lr=4e-4, betas=(0.0, 0.99))
         for network in (generator, discriminator)
     ]
-    image_BCHW = torch.rand(options.batch, 3, options.resolution, options.resolution, device=device) * 2 - 1
-    z_image_BD = normalize(torch.rand(options.batch, width, device=device), dim=1)
+    side, width = generator.resolution, generator.z_image_dim
+    image_BCHW = torch.rand(batch, 3, side, side, device=device) * 2 - 1
+    z_image_BD = normalize(torch.rand(batch, width, device=device), dim=1)
     loss = HingeLoss()
 
     def step() -> None:
-        noise_BZ = torch.randn(options.batch, generator.z_dim, device=device)
+        noise_BZ = torch.randn(batch, generator.z_dim, device=device)
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
@@ -68,6 +60,31 @@ def make_step(
     return step
 
 
+def networks(
+    options: argparse.Namespace, channels_last: bool = False, compiled: bool = False
+) -> tuple[Generator, Discriminator]:
+    """Both networks of the size that is asked for."""
+    torch.manual_seed(0)
+    pair = (
+        Generator(options.resolution, options.channels, [], 40, 64, 256),
+        Discriminator(options.resolution, 2 * options.channels, [], 256),
+    )
+    return prepared(*pair, options.device, channels_last, compiled)
+
+
+def prepared(
+    generator: Generator, discriminator: Discriminator, device: str, channels_last: bool, compiled: bool
+) -> tuple[Generator, Discriminator]:
+    """Both networks on their device, in the layout that is asked for, compiled or not."""
+    for network in (generator, discriminator):
+        network.to(device)
+        if channels_last:
+            network.to(memory_format=torch.channels_last)
+        if compiled:
+            network.compile()
+    return generator, discriminator
+
+
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -79,14 +96,17 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--repeats", type=int, default=11)
     options = parser.parse_args()
-    plain = make_step(options, bf16=False, channels_last=False, compiled=False)
+    plain = make_step(*networks(options), options.batch)
     kinds = {
         "channels last": (False, True, False),
         "bf16": (True, False, False),
         "bf16, channels last": (True, True, False),
         "bf16, channels last, compiled": (True, True, True),
     }
-    rows = {name: compare(make_step(options, *kind), plain, options.repeats) for name, kind in kinds.items()}
+    rows = {
+        name: compare(make_step(*networks(options, *kind), options.batch, bf16), plain, options.repeats)
+        for name, (bf16, *kind) in kinds.items()
+    }
     print(
         f"{options.resolution} px, channels {options.channels}, batch {options.batch}, {options.device}; "
         "other: float32"
