@@ -139,7 +139,7 @@ def test_the_artifacts_in_git_fit_together_and_are_small() -> None:
     assert figure(toy, "generator", "val/fid/") <= figure(toy, "generator", "val/fid_of_class_means/") / 2
     assert figure(toy, "generator", "val/inception_score/") > 0.6 * 8
     assert figure(toy, "localizer", "val/top1_inside") >= 0.9
-    assert figure(toy, "localizer", "val/ciou_at_50") >= 0.55  # 0.6 is wanted, below
+    assert figure(toy, "localizer", "val/ciou_at_50") >= 0.6
     assert figure(toy, "generator", "val/height_rank/") >= 0.8
     assert figure(toy, "generator", "val/diameter_rank/") >= 0.75
     assert figure(toy, "reader", "val/kinds_right") >= 0.98
@@ -149,18 +149,13 @@ def test_the_artifacts_in_git_fit_together_and_are_small() -> None:
         assert artifacts.load(toy / name) is not None  # weights and card belong together
 
 
-# Both held on version 1 of the toy world, where clips were of one source and nothing was smaller than 0.25.
+# It held on version 1 of the toy world, where clips were of one source and nothing was smaller than 0.25.
 @pytest.mark.xfail(
-    strict=True, reason="not reached on version 3 of the toy world; the networks are to be bettered"
+    strict=True,
+    reason="not reached on version 3 of the toy world; `encoder/toy_long` does, and waits for its generator",
 )
-@pytest.mark.parametrize(
-    ("name", "metric", "wanted"),
-    [("image-encoder", "val/neighbour_accuracy", 0.95), ("localizer", "val/ciou_at_50", 0.6)],
-)
-def test_the_networks_in_git_tell_kinds_and_find_sources_as_they_should(
-    name: str, metric: str, wanted: float
-) -> None:
-    assert figure(EXPERIMENTS / "artifacts" / "toy", name, metric) >= wanted
+def test_the_image_encoder_in_git_tells_kinds_as_it_should() -> None:
+    assert figure(EXPERIMENTS / "artifacts" / "toy", "image-encoder", "val/neighbour_accuracy") >= 0.95
 
 
 @pytest.mark.slow
