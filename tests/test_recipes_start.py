@@ -117,6 +117,8 @@ def sizes(path: Path, folder: Path, inception: Path) -> Path:
         network["judge"]["init_args"] |= {"classes": 8 if path.stem == "toy" else len(fabricated.CLASSES)}
     if name_of(path) == "localizer/vggsound":
         network["localizer"]["init_args"] |= {"classes": len(fabricated.CLASSES)}
+    if "whitening" in path.read_text():
+        network["image_encoder"]["init_args"] = network["image_encoder"]["init_args"] | {"whitening": 4}
     if name_of(path) == "encoder/imagenet_400ep_bs256":
         network["queue"] = {"init_args": {"length": 8, "dim": 4}}
     trainer: dict[str, Any] = {

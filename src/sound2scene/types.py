@@ -30,11 +30,7 @@ if TYPE_CHECKING:  # torch takes seconds, and half of the commands only want wor
     from torch import Tensor, nn
 
 SAMPLE_RATE_HZ = 16_000
-
-
 CLIP_S = 10.0
-
-
 CLIP_SAMPLES = 160_000
 
 
