@@ -38,6 +38,16 @@ if __name__ == "__main__":
         list(pool.map(write, range(10_000)))
 """
 
+DEAF_ONCE = """
+import sys
+from sound2scene.processes import leave_stopping_to_parent
+
+leave_stopping_to_parent(0)
+print("ready", flush=True)
+for line in sys.stdin:
+    print("heard", line, end="", flush=True)
+"""
+
 
 def nap(_: int) -> int:
     time.sleep(0.2)
@@ -90,6 +100,22 @@ def hold(path: Path) -> None:
     path.write_text(f"{os.getpid()} {other.pid}\n")
     while True:
         time.sleep(1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_reader_outlives_ctrl_c_and_the_first_sigterm_but_not_the_second() -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", DEAF_ONCE], stdin=pipe, stdout=pipe, text=True) as reader:
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "ready\n"
+        for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
+            reader.send_signal(number)
+            reader.stdin.write("on\n")
+            reader.stdin.flush()
+            assert reader.stdout.readline() == "heard on\n"
+        reader.send_signal(signal.SIGTERM)
+        assert reader.wait() == -signal.SIGTERM
 
 
 def test_a_job_that_ends_in_time_gives_its_answer_from_another_process() -> None:

@@ -48,7 +48,7 @@ def test_workers_live_from_epoch_to_epoch_and_change_nothing(workers: int) -> No
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_the_whole_group_costs_no_batch_and_a_second_one_ends_a_worker(number: int) -> None:
+def test_a_signal_to_the_whole_group_costs_no_batch(number: int) -> None:
     data = ResumableDataModule(batch_size=1, workers=1, seed=1)
     batches = iter(data._loader(Numbers(40), WholeSplitSampler(40, 0, 1)))
     read = [next(batches)]
@@ -57,11 +57,6 @@ def test_a_signal_to_the_whole_group_costs_no_batch_and_a_second_one_ends_a_work
     read += batches
     assert [draw.position for batch in read for draw in batch] == list(range(40))
     assert worker.is_alive()
-    for _ in range(2):
-        worker.terminate()
-        worker.join(2)
-    worker.join()
-    assert worker.exitcode == -signal.SIGTERM
 
 
 @pytest.mark.parametrize(("batch_size", "workers"), [(0, 0), (1, -1)])
