@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from packaging.requirements import Requirement
 
 Law = Callable[[ast.Module], Iterator[str]]
+LEFT_TO_PARENT = "worker_init_fn=leave_stopping_to_parent"
 
 MODULE_LINES, FUNCTION_LINES, LINE_LENGTH, CONSTRUCTOR_ARGUMENTS, NESTING = 299, 49, 110, 8, 3
 EMPTY_WORDS = {"util", "utils", "helper", "helpers", "common", "base", "misc", "manager"}
@@ -133,6 +134,15 @@ def moves_or_writes(node: ast.Call) -> bool:
     a_path = len(node.args) == 1 and not node.keywords
     written = node.func.attr in {"savefig", "write_text", "write_bytes"}
     return written or (node.func.attr in {"replace", "rename"} and a_path)
+
+
+def loaders_that_die_first(tree: ast.Module) -> Iterator[str]:
+    """Loaders whose workers obey a SIGTERM that their run answers behind a step."""
+    for node in ast.walk(tree):
+        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        given = {f"{key.arg}={ast.unparse(key.value)}" for key in getattr(node, "keywords", [])}
+        if called.endswith(("DataLoader", "ResumableLoader")) and LEFT_TO_PARENT not in given:
+            yield f"{node.lineno}: a loader without {LEFT_TO_PARENT}"
 
 
 def empty_class_names(tree: ast.Module) -> Iterator[str]:

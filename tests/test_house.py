@@ -144,6 +144,11 @@ CASES: list[tuple[Law, str, str]] = [
     (laws.other_writers, "name.replace('a', 'b')", "partial.replace(path)"),
     (laws.other_writers, "dataclasses.replace(x, y=1)", "os.replace(partial, path)"),
     (laws.other_writers, "columns.rename(columns=c)", "folder.rename(old)"),
+    (
+        laws.loaders_that_die_first,
+        "DataLoader(x, worker_init_fn=leave_stopping_to_parent)",
+        "DataLoader(x, num_workers=2)",
+    ),
     (laws.empty_class_names, "class DatabaseReader: ...", "class CacheManager: ..."),
 ]
 
