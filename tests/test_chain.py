@@ -150,10 +150,7 @@ def test_the_artifacts_in_git_fit_together_and_are_small() -> None:
 
 
 # It held on version 1 of the toy world, where clips were of one source and nothing was smaller than 0.25.
-@pytest.mark.xfail(
-    strict=True,
-    reason="not reached on version 3 of the toy world; `encoder/toy_long` does, and waits for its generator",
-)
+@pytest.mark.xfail(strict=True, reason="0.918; `encoder/toy_long` reaches it, and waits for its generator")
 def test_the_image_encoder_in_git_tells_kinds_as_it_should() -> None:
     assert figure(EXPERIMENTS / "artifacts" / "toy", "image-encoder", "val/neighbour_accuracy") >= 0.95
 
