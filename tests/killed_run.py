@@ -63,10 +63,11 @@ def run_killed_and_on(recipe: Path, saved: Path, batches: int) -> None:
     go_on(saved.parents[1])
 
 
-def run_interrupted(recipe: Path, **when: Any) -> forked.Ended:
+def run_interrupted(recipe: Path, *more: str, **when: Any) -> forked.Ended:
     """Start a run that gets a signal; see `Interrupted`."""
-    more = [f"--trainer.callbacks.{name}={value}" for name, value in when.items()]
-    return forked.run(forked.command, *fit(recipe, "--trainer.callbacks+=killed_run.Interrupted", *more))
+    named = [f"--trainer.callbacks.{name}={value}" for name, value in when.items()]
+    interrupted = "--trainer.callbacks+=killed_run.Interrupted"
+    return forked.run(forked.command, *fit(recipe, *more, interrupted, *named))
 
 
 def go_on(folder: Path) -> None:

@@ -1,14 +1,17 @@
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sound2scene.processes import process_pool, run_within
+from sound2scene.processes import leave_stopping_to_parent, process_pool, run_within
 
 # Each test that looks at what a fork server has loaded runs in a process of its own: a server begins once.
 LOADED = """
@@ -36,6 +39,26 @@ def write(number):
 if __name__ == "__main__":
     with process_pool(2) as pool:
         list(pool.map(write, range(10_000)))
+"""
+
+KEEP_READING = """
+import os, sys, time
+from torch.utils.data import DataLoader, Dataset
+from sound2scene.processes import leave_stopping_to_parent
+
+class Slow(Dataset):
+    def __len__(self):
+        return 10_000
+
+    def __getitem__(self, number):
+        with open(sys.argv[1], "a") as file:
+            file.write(f"{os.getpid()}\\n")
+        time.sleep(0.05)
+        return number
+
+if __name__ == "__main__":
+    options = {"multiprocessing_context": "forkserver", "worker_init_fn": leave_stopping_to_parent}
+    list(DataLoader(Slow(), num_workers=2, **options))
 """
 
 DEAF_ONCE = """
@@ -71,9 +94,10 @@ def test_the_modules_of_the_first_pool_are_loaded_once_for_all_and_one_that_is_n
     assert done.stdout.splitlines() == ["[True, False]"] * 2
 
 
-def test_no_process_outlives_a_killed_parent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", [KEEP_WRITING, KEEP_READING], ids=["pool", "loader"])
+def test_no_process_outlives_a_killed_parent(program: str, tmp_path: Path) -> None:
     script, trace = tmp_path / "write.py", tmp_path / "trace"
-    script.write_text(KEEP_WRITING)
+    script.write_text(program)
     parent = subprocess.Popen([sys.executable, str(script), str(trace)], stderr=subprocess.DEVNULL)
     while not (trace.exists() and len(set(trace.read_text().split())) == 2):
         assert parent.poll() is None, "the script ended"
@@ -114,8 +138,29 @@ def test_a_reader_outlives_ctrl_c_and_the_first_sigterm_but_not_the_second() -> 
             reader.stdin.write("on\n")
             reader.stdin.flush()
             assert reader.stdout.readline() == "heard on\n"
-        reader.send_signal(signal.SIGTERM)
+        while reader.poll() is None:  # two that come at once may count as one
+            reader.send_signal(signal.SIGTERM)
+            time.sleep(0.05)
         assert reader.wait() == -signal.SIGTERM
+
+
+def read_for_another(ready: Connection) -> None:
+    leave_stopping_to_parent(0)
+    ready.send(None)
+    time.sleep(600)
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="does not tell who sent a signal")
+@pytest.mark.parametrize("method", ["fork", "forkserver"])
+def test_a_reader_obeys_its_parent_at_once_who_waits_for_its_end(method: str) -> None:
+    context: Any = multiprocessing.get_context(method)
+    receiver, sender = context.Pipe(duplex=False)
+    reader = context.Process(target=read_for_another, args=(sender,), daemon=True)
+    reader.start()
+    receiver.recv()
+    reader.terminate()
+    reader.join(60)
+    assert reader.exitcode == 0
 
 
 def test_a_job_that_ends_in_time_gives_its_answer_from_another_process() -> None:

@@ -152,10 +152,29 @@ def leave_stopping_to_parent(_worker: int) -> None:
     """Let a process that reads for another ignore Ctrl-C and the first SIGTERM: a `worker_init_fn`.
 
     Both reach a whole group at once, from a terminal or a scheduler. A reader that obeyed would take the
-    batch with it, and the run would fail before it could stop behind a step. A second SIGTERM ends it.
+    batch with it, and the run would fail before it could stop behind a step. A second SIGTERM ends it, one
+    from its parent at once (which has no more use for it, and waits), and so does the parent's death.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    if sys.platform in ("win32", "darwin"):  # which do not tell who sent a signal
+        signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    else:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # threads that start later inherit it
+        threading.Thread(target=_end_when_told, daemon=True).start()
+    _end_with_parent()
+
+
+def _end_when_told() -> None:
+    """End by a SIGTERM of the parent, or by the second one of anybody."""
+    assert sys.platform not in ("win32", "darwin"), "the caller knows"
+    parent = multiprocessing.parent_process()
+    for _ in range(2):
+        sender = signal.sigwaitinfo({signal.SIGTERM}).si_pid
+        if parent is not None and sender == parent.pid:
+            os._exit(0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _end_with_parent() -> None:

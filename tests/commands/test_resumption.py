@@ -60,12 +60,15 @@ def check_equals(whole: Path, stopped: Path, ended: Ended, number: signal.Signal
     assert {path.name for path in (folder / "checkpoints").iterdir()} == {"last.ckpt"}
 
 
-@pytest.mark.parametrize("number", first([signal.SIGINT, signal.SIGTERM]))
+@pytest.mark.parametrize(
+    ("number", "workers"),
+    first([(signal.SIGINT, 1), (signal.SIGTERM, 0), (signal.SIGTERM, 1), (signal.SIGINT, 0)]),
+)
 def test_a_run_that_is_asked_to_stop_goes_on_as_if_it_never_had(
-    whole: Path, shards: Path, tmp_path: Path, number: signal.Signals
+    whole: Path, shards: Path, tmp_path: Path, number: signal.Signals, workers: int
 ) -> None:
     recipe = judge_recipe(tmp_path / "run", shards, batch_size=4)
-    ended = run_interrupted(recipe, after=8, number=int(number))
+    ended = run_interrupted(recipe, f"--data.init_args.workers={workers}", after=8, number=int(number))
     state = torch.load(recipe.parent / "runs/judge/tiny/version_0/checkpoints/last.ckpt", weights_only=True)
     assert state["global_step"] == 8  # the step under way was finished
     check_equals(whole, recipe.parent, ended, number)
@@ -80,7 +83,11 @@ def test_a_run_that_is_stopped_at_any_moment_goes_on_as_if_it_never_had(
     recipe = judge_recipe(tmp_path / "run", shards, batch_size=4)
     dice = random.Random(moment)
     ended = run_interrupted(
-        recipe, after=dice.randint(6, BATCHES - 3), number=int(number), delay_s=dice.uniform(0, 0.03)
+        recipe,
+        f"--data.init_args.workers={moment % 3}",
+        after=dice.randint(6, BATCHES - 3),
+        number=int(number),
+        delay_s=dice.uniform(0, 0.03),
     )
     check_equals(whole, recipe.parent, ended, number)
 

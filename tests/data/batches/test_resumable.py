@@ -7,7 +7,7 @@ import pytest
 import pytorch_lightning as pl
 
 from sound2scene.data.batches.resumable import ResumableDataModule
-from sound2scene.data.batches.sampler import Draw, WholeSplitSampler
+from sound2scene.data.batches.sampler import Draw, EpochSampler, WholeSplitSampler
 from sound2scene.types import InputError
 
 
@@ -44,6 +44,16 @@ def test_workers_live_from_epoch_to_epoch_and_change_nothing(workers: int) -> No
     loader = data._loader(Numbers(10), WholeSplitSampler(10, 0, 1))
     assert loader.persistent_workers == (workers > 0)
     assert [draw.position for batch in loader for draw in batch] == list(range(10))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_iterator_made_before_the_state_is_restored_still_begins_there(workers: int) -> None:
+    data = ResumableDataModule(batch_size=3, workers=workers, seed=1)
+    stands = [(0, 0)]
+    sampler = EpochSampler(12, 3, 1, 0, 1, where=lambda: stands[-1])
+    batches = iter(data._loader(Numbers(12), sampler))
+    stands.append((5, 2))
+    assert [{draw.epoch for draw in batch} for batch in batches] == [{5}, {5}]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar, cast
 
 import pytorch_lightning as pl
@@ -18,7 +19,14 @@ Item = TypeVar("Item")
 
 
 class _ResumableLoader(DataLoader[Any]):
-    """Tells Lightning that the DataModule takes care of a restart; it would warn of lost clips otherwise."""
+    """Asks at the first batch where to begin, and tells Lightning that the DataModule sees to a restart.
+
+    Lightning makes the iterator before it has restored its counters, and a loader with workers would have its
+    first batches chosen there and then. Without the two states it would warn of lost clips.
+    """
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        yield from super().__iter__()
 
     def state_dict(self) -> dict[str, Any]:
         return {}
