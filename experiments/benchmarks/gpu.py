@@ -19,6 +19,7 @@ from gan_step import make_step, prepared
 from torch.nn.functional import normalize
 from torch.utils.flop_counter import FlopCounterMode
 
+from sound2scene.devices import training_layout
 from sound2scene.losses.infonce import L2InfoNCE
 from sound2scene.metrics.generation import GenerationScores
 from sound2scene.models.audio_encoder import AudioEncoder
@@ -137,7 +138,7 @@ def align_step(
     encoder: AudioEncoder, sound_BT: torch.Tensor, z_image_BD: torch.Tensor, bf16: bool = False
 ) -> Callable[[], torch.Tensor]:
     """One step of the stage `align` on sounds and features that wait on their device; it returns its loss."""
-    encoder.to(memory_format=torch.channels_last)
+    encoder.to(memory_format=training_layout(encoder))
     chain, loss = spectrogram("paper").to(sound_BT.device), L2InfoNCE()
     optimizer = torch.optim.Adam(encoder.parameters(), lr=1e-3, weight_decay=1e-5)
 
