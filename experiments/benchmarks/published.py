@@ -6,7 +6,7 @@ both sides, and their results are compared before they are timed. Times are medi
 processor's time is that of this process, without the workers of loaders.
 
 Run `python experiments/benchmarks/published.py CHECKOUT` (`--rows align generator` for some of the table,
-`--small` to see whether all of it runs); all of it takes about half an hour on two cores.
+`--small` to see whether all of it runs); all of it takes about an hour on two busy cores.
 """
 
 from __future__ import annotations
@@ -51,12 +51,14 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1, help="threads of either side")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--sounds", type=int, default=16, help="sounds of the row `generate`")
     parser.add_argument("--small", action="store_true", help="small networks and few clips")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     device = torch.device(options.device)
-    bench = Bench(PublishedCode(options.checkout, device), device, options.small, options.repeats)
+    published = PublishedCode(options.checkout, device)
+    bench = Bench(published, device, options.small, options.repeats, options.sounds)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     print(f"{name}, {options.threads} threads, torch {torch.__version__}\n")
     print("| work | published, ms an item | ours | times as fast | in processor time | limit |")

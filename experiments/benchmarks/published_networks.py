@@ -37,12 +37,14 @@ class Bench:
         device: Where networks work.
         small: Small networks and few clips, to see whether all of it runs.
         repeats: Timed calls of each side; work that takes seconds has half as many.
+        sounds: Sounds of which both sides draw pictures.
     """
 
     published: PublishedCode
     device: torch.device
     small: bool
     repeats: int
+    sounds: int = 16
 
     def compare(self, ours: Work, theirs: Work, long: bool = False) -> Comparison:
         """Time both in turn, the end of each awaited."""
