@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch._dynamo  # reads, at its first import, what tests here replace
 from torch import nn
 
 from sound2scene import cli
