@@ -450,6 +450,15 @@ def test_hostile_sounds_of_no_use_are_refused_by_name(real_data: Path, name: str
         load(path)
 
 
+def test_one_channel_comes_back_bit_for_bit_and_is_not_the_array_that_was_given() -> None:
+    samples_TC = np.random.default_rng(0).uniform(-1.2, 1.2, (CLIP_SAMPLES, 1)).astype(np.float32)
+    before_TC = samples_TC.copy()
+    waveform_T = to_clip(samples_TC, 16_000)
+    assert np.array_equal(waveform_T, before_TC.mean(1, dtype=np.float32).clip(-1, 1))
+    waveform_T[:] = 0
+    assert np.array_equal(samples_TC, before_TC)
+
+
 def test_fit_length_repeats_then_cuts() -> None:
     three_T = np.array([1, 2, 3], np.float32)
     assert fit_length(three_T, 7).tolist() == [1, 2, 3, 1, 2, 3, 1]

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch._dynamo  # reads, at its first import, what tests here replace
+from torch import nn
 
 from sound2scene import cli
-from sound2scene.devices import available, device_named
+from sound2scene.devices import available, device_named, training_layout
 from sound2scene.types import InputError
 
 
@@ -32,3 +34,29 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(
         device_named(name)
     assert cli.main(["generate", "a.wav", "-o", str(tmp_path / "out"), "--device", name]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("channels", "processor", "has_gpu", "layout"),
+    [
+        (64, "AVX2", False, torch.contiguous_format),
+        (64, "AVX512", False, torch.channels_last),
+        (64, "AVX2", True, torch.channels_last),
+        (8, "AVX2", False, torch.channels_last),
+    ],
+)
+def test_wide_networks_train_channels_first_on_processors_of_avx2_alone(
+    channels: int,
+    processor: str,
+    has_gpu: bool,
+    layout: torch.memory_format,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    network = nn.Sequential(nn.Conv2d(1, channels, 3), nn.Conv2d(channels, 8, 3))
+    assert training_layout(network) == layout
+
+
+def test_a_network_without_convolutions_has_a_layout() -> None:
+    assert training_layout(nn.Linear(2, 2)) == torch.channels_last

@@ -19,6 +19,7 @@ from gan_step import make_step, prepared
 from torch.nn.functional import normalize
 from torch.utils.flop_counter import FlopCounterMode
 
+from sound2scene.devices import training_layout
 from sound2scene.losses.infonce import L2InfoNCE
 from sound2scene.metrics.generation import GenerationScores
 from sound2scene.models.audio_encoder import AudioEncoder
@@ -133,6 +134,28 @@ def drawing(table: Table, small: bool) -> None:
             table.row(f"drawing, {network.resolution} px, batch {batch}, {name}", draw, batch)
 
 
+def align_step(
+    encoder: AudioEncoder, sound_BT: torch.Tensor, z_image_BD: torch.Tensor, bf16: bool = False
+) -> Callable[[], torch.Tensor]:
+    """One step of the stage `align` on sounds and features that wait on their device; it returns its loss."""
+    encoder.to(memory_format=training_layout(encoder))
+    chain, loss = spectrogram("paper").to(sound_BT.device), L2InfoNCE()
+    optimizer = torch.optim.Adam(encoder.parameters(), lr=1e-3, weight_decay=1e-5)
+
+    def step() -> torch.Tensor:
+        optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            spectrogram_BFT = chain(sound_BT)
+        with torch.autocast(sound_BT.device.type, torch.bfloat16, enabled=bf16):
+            z_audio_BD = encoder(spectrogram_BFT)
+        value: torch.Tensor = loss(z_audio_BD.float(), z_image_BD)
+        value.backward()
+        optimizer.step()
+        return value.detach()
+
+    return step
+
+
 def alignment(table: Table, small: bool) -> None:
     """Spectrogram, audio encoder, InfoNCE and Adam on sounds and features that wait on the device."""
     batch = 4 if small else 64
@@ -141,24 +164,9 @@ def alignment(table: Table, small: bool) -> None:
     for name, bf16 in (("TF32", False), ("bf16", True)):
         allow_tf32(True)
         encoder = AudioEncoder(64, backbone_options=SMALL) if small else AudioEncoder()
-        encoder.to(table.device).to(memory_format=torch.channels_last)
-        optimizer, loss = torch.optim.Adam(encoder.parameters(), lr=1e-4), L2InfoNCE()
+        encoder.to(table.device)
         z_image_BD = torch.rand(batch, 64 if small else 2048, device=table.device)
-
-        def step(
-            encoder: AudioEncoder = encoder,
-            optimizer: torch.optim.Optimizer = optimizer,
-            loss: L2InfoNCE = loss,
-            z_image_BD: torch.Tensor = z_image_BD,
-            bf16: bool = bf16,
-        ) -> None:
-            optimizer.zero_grad(set_to_none=True)
-            spectrogram_BFT = chain(sound_BT)
-            with torch.autocast(table.device.type, torch.bfloat16, enabled=bf16):
-                z_audio_BD = encoder(spectrogram_BFT)
-            loss(z_audio_BD.float(), z_image_BD).backward()
-            optimizer.step()
-
+        step = align_step(encoder, sound_BT, z_image_BD, bf16)
         table.row(f"alignment step, batch {batch}, {name}", step, batch, counted(step))
     with torch.inference_mode():
         table.row(f"spectrogram of {batch} sounds of 10 s", lambda: chain(sound_BT), batch)

@@ -105,7 +105,8 @@ def to_clip(
             f"{name}: holds {count} sample{'s' * (count > 1)} ({count / sample_rate_hz:.5f} s); "
             f"give a file with at least {SHORTEST_S:g} s of sound"
         )
-    waveform_T = samples_TC.mean(1, dtype=np.float32)
+    # The mean of one channel would be the same, in half the time of all that is done here.
+    waveform_T = samples_TC[:, 0] if samples_TC.shape[1] == 1 else samples_TC.mean(1, dtype=np.float32)
     finite_T = np.isfinite(samples_TC).all(1)
     if not finite_T.all():
         first = int(finite_T.argmin())

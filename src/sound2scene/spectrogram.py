@@ -70,7 +70,9 @@ class Spectrogram(nn.Module, ABC):
                 chunk_BFT = self._log_density(chunk_BT, standardise)
                 if number == 0:
                     log_BFT = chunk_BFT.new_empty(len(waveform_BT), *chunk_BFT.shape[1:])
-                log_BFT[number * clips : (number + 1) * clips] = chunk_BFT
+                # One by one, since torch transposes in blocks that fit a cache only where there are two axes.
+                for clip in range(len(chunk_BFT)):
+                    log_BFT[number * clips + clip] = chunk_BFT[clip]
         return log_BFT
 
     def _log_density(self, waveform_BT: Tensor, standardise: bool) -> Tensor:
@@ -83,10 +85,10 @@ class Spectrogram(nn.Module, ABC):
             log_BFT = log_BFT / (log_BFT.square().mean((1, 2), keepdim=True).sqrt() + 1e-9)
         return log_BFT
 
-    def _transform(self, segments_BTS: Tensor) -> tuple[Tensor, Tensor]:
-        """Real and imaginary part, (B, T, F) each, of the transform of windowed segments (B, T, samples)."""
-        real_BTF, imaginary_BTF = torch.view_as_real(torch.fft.rfft(segments_BTS * self._window)).unbind(-1)
-        return real_BTF, imaginary_BTF
+    def _power(self, windowed_BTS: Tensor) -> Tensor:
+        """Squared magnitude (B, T, F) of the transform of windowed segments (B, T, samples)."""
+        squared_BTF2 = torch.view_as_real(torch.fft.rfft(windowed_BTS)).square_()
+        return squared_BTF2[..., 0] + squared_BTF2[..., 1]
 
     @abstractmethod
     def _density_in_floors(self, waveform_BT: Tensor) -> Tensor:
@@ -104,27 +106,20 @@ class PaperSpectrogram(Spectrogram):
     name = "paper"
     shape = (257, 1004)
     _SEGMENT, _HOP = 512, 512 - 353
-    _window_transform: Tensor
 
     def __init__(self, density_floor: float = DENSITY_FLOOR) -> None:
         samples = torch.arange(self._SEGMENT, dtype=torch.float64)
         ramp = torch.minimum(samples, self._SEGMENT - samples).clamp(max=self._SEGMENT / 8)
         super().__init__(0.5 - 0.5 * torch.cos(ramp * torch.pi / (self._SEGMENT / 8)), density_floor)
-        # A periodic window is even around sample 0, so its transform is real.
-        self.register_buffer(
-            "_window_transform", torch.fft.rfft(self._window.double()).real.float(), persistent=False
-        )
 
     def _density_in_floors(self, waveform_BT: Tensor) -> Tensor:
         # Removing the clip's mean changes nothing, as each segment loses its own below, but it saves digits.
         waveform_BT = waveform_BT - waveform_BT.mean(1, keepdim=True)
         segments_BTS = waveform_BT.unfold(1, self._SEGMENT, self._HOP)
         mean_BT1 = segments_BTS.mean(2, keepdim=True)
-        real_BTF, imaginary_BTF = self._transform(segments_BTS)
-        # The transform of w * (x - mean) is that of w * x less mean times that of w: segments need no copy.
-        real_BTF = torch.addcmul(real_BTF, mean_BT1, self._window_transform, value=-1)
-        density_BTF = real_BTF.square().addcmul_(imaginary_BTF, imaginary_BTF)
-        density_BTF[..., [0, -1]] *= 0.5
+        windowed_BTS = (segments_BTS * self._window).addcmul_(mean_BT1, self._window, value=-1)
+        density_BTF = self._power(windowed_BTS)
+        density_BTF[..., :: self._SEGMENT // 2] *= 0.5
         return density_BTF.mT
 
 
@@ -159,9 +154,7 @@ class LogMelSpectrogram(Spectrogram):
     def _density_in_floors(self, waveform_BT: Tensor) -> Tensor:
         half = self._SEGMENT // 2
         segments_BTS = pad(waveform_BT, (half, half), mode="reflect").unfold(1, self._SEGMENT, self._HOP)
-        real_BTF, imaginary_BTF = self._transform(segments_BTS)
-        density_BTF = real_BTF.square().addcmul_(imaginary_BTF, imaginary_BTF)
-        return (density_BTF @ self._bands_FM).mT
+        return (self._power(segments_BTS * self._window) @ self._bands_FM).mT
 
 
 PRESETS: dict[str, Callable[[], Spectrogram]] = {"paper": PaperSpectrogram, "log_mel": LogMelSpectrogram}

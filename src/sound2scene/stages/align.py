@@ -10,6 +10,7 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from sound2scene import artifacts
+from sound2scene.devices import training_layout
 from sound2scene.distributed import gather
 from sound2scene.divergence import finite
 from sound2scene.lightning import facts_of, scheduled
@@ -57,9 +58,7 @@ class AlignStage(MeasuredModule):
         schedule: WarmupCosine | None = None,
     ) -> None:
         super().__init__()
-        # On CPUs and with bf16 on GPUs convolutions are about twice as fast with channels last; values do not
-        # change.
-        self.audio_encoder = audio_encoder.to(memory_format=torch.channels_last)
+        self.audio_encoder = audio_encoder.to(memory_format=training_layout(audio_encoder))
         chosen: Any = L2InfoNCE() if loss is None else loss  # a loss is any module of that protocol
         self.loss: nn.Module = chosen
         self.preset, self.spectrogram = spectrogram, spectrogram_preset(spectrogram)
