@@ -145,14 +145,6 @@ def test_a_split_is_pictures_with_sounds(dataset: Path) -> None:
     assert isinstance(shards, Sounds)
 
 
-def test_a_process_that_was_forked_opens_the_file_system_anew(dataset: Path) -> None:
-    folder = Folder(dataset)
-    before, folder._process = folder._filesystem, -1
-    folder._filesystem = None
-    assert folder.read("dataset.json") == (dataset / "dataset.json").read_bytes()
-    assert type(folder._filesystem) is type(before)
-
-
 def test_memory_of_an_index_is_arrays_alone(dataset: Path) -> None:
     shards = ShardDataset(dataset, "train")
     for array in vars(shards.index).values():

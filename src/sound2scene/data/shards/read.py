@@ -14,26 +14,23 @@ sampler's business alone, and any WebDataset reader still streams the same tars.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import numpy as np
 import torch
-from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from sound2scene import audio
 from sound2scene.data.shards.ahead import AT_ONCE, Part, ReadAhead
 from sound2scene.data.shards.card import REMEDY, SplitCard, read_card
+from sound2scene.data.shards.filesystem import FileSystem
 from sound2scene.data.shards.index import ABOUT, MEMBERS, Index
 from sound2scene.data.shards.report import covered
-from sound2scene.data.shards.signed import SignedReads
 from sound2scene.types import About, Clip, InputError
 
 
@@ -60,7 +57,7 @@ class Folder:
     def __init__(self, address: str | Path) -> None:
         self.address = str(address)
         try:
-            self._open_filesystem()
+            self._files = FileSystem(address)
             data = self.read("dataset.json")
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(
@@ -74,24 +71,10 @@ class Folder:
             raise InputError(f"{self.address}: cannot be opened ({reason}); check the address") from None
         self.card = read_card(data, f"{self.address}/dataset.json")
 
-    def _open_filesystem(self) -> None:
-        self._filesystem, self._root = fsspec.core.url_to_fs(self.address)
-        self._signed = SignedReads(self._filesystem)
-        self._process = os.getpid()
-
-    def _opened(self) -> Any:
-        if self._process != os.getpid():
-            # Remote file systems hold event loops, which do not survive a fork.
-            self._open_filesystem()
-        return self._filesystem
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"address": self.address, "card": self.card, "_process": None}
-
     @property
     def is_local(self) -> bool:
         """Whether its files lie on this machine's disks."""
-        return isinstance(self._opened(), LocalFileSystem)
+        return self._files.is_local
 
     @property
     def classes(self) -> list[str]:
@@ -130,9 +113,7 @@ class Folder:
             UnreadableError: If it cannot be read, or not as many bytes come as were asked for.
         """
         with self._told(name):
-            filesystem, path = self._opened(), f"{self._root}/{name}"
-            part = None if start is None or end is None else self._signed.read(path, start, end)
-            data: bytes = filesystem.cat_file(path, start=start, end=end) if part is None else part
+            data = self._files.read(name, start, end)
         if start is not None and end is not None and len(data) != end - start:
             remedy = "it has changed, or its server gives no parts of files (ranges): copy the dataset"
             raise UnreadableError(
@@ -148,7 +129,7 @@ class Folder:
             UnreadableError: If it cannot be asked for.
         """
         with self._told(name):
-            found: int | None = self._opened().size(f"{self._root}/{name}")
+            found: int | None = self._files.opened.size(self._files.path(name))
         return found
 
     def sizes(self, names: Sequence[str]) -> Iterator[int | None]:
@@ -162,7 +143,7 @@ class Folder:
     def listed(self, name: str = "") -> list[tuple[str, bool]]:
         """Names in a folder, and whether each is a folder; none where nobody tells."""
         try:
-            found = self._opened().ls(f"{self._root}/{name}".rstrip("/"), detail=True)
+            found = self._files.opened.ls(self._files.path(name), detail=True)
             return [(one["name"].rstrip("/").rpartition("/")[2], one["type"] == "directory") for one in found]
         except Exception:  # many servers list nothing, each in its own way
             return []
