@@ -2,11 +2,13 @@ import pickle
 import random
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import pytest
 
 from forked import run
-from sound2scene.data.shards.ahead import AT_ONCE, Part, ReadAhead, join
+from sound2scene.data.shards.ahead import Part, ReadAhead, join
+from sound2scene.data.shards.signed import AT_ONCE
 
 CONTENT = bytes(random.Random(0).randbytes(1_000_000))
 FAR = 200_000  # too far to be joined
@@ -27,6 +29,9 @@ class Noted:
         if name == "missing":
             raise FileNotFoundError(name)
         return CONTENT[start:end]
+
+    def begin(self, name: str, start: int, end: int) -> Future[bytes] | None:
+        return None
 
 
 def parts(seed: int, count: int = 60) -> list[Part]:
@@ -105,7 +110,30 @@ def test_an_error_comes_where_the_part_is_read_and_as_it_was() -> None:
         ahead.read(wanted[0])
 
 
+@pytest.mark.parametrize("fault", ["", "error", "short", "given up"])
+def test_a_part_that_was_begun_in_vain_is_read_anew(fault: str) -> None:
+    class Beginning(Noted):
+        def begin(self, name: str, start: int, end: int) -> Future[bytes]:
+            begun: Future[bytes] = Future()
+            if fault == "error":
+                begun.set_exception(OSError("gone"))
+            elif fault == "given up":
+                begun.cancel()
+            else:
+                begun.set_result(CONTENT[start : end - len(fault)])
+            return begun
+
+    source, part = Beginning(), Part("a", 5, 50)
+    ahead = ReadAhead(source)
+    ahead.expect([part])
+    assert ahead.read(part) == CONTENT[5:50]
+    assert source.asked == ([part] if fault else [])
+
+
 class Silent:
+    def begin(self, name: str, start: int, end: int) -> Future[bytes] | None:
+        return None
+
     def read(self, name: str, start: int | None = None, end: int | None = None) -> bytes:
         return CONTENT[start:end]
 

@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,31 @@ def test_a_failure_between_reads_that_work_costs_that_read_alone(content: bytes,
         assert reads.read("a", 0, 9) == content[:9]
 
 
+def test_parts_are_begun_once_reading_has_worked_and_16_are_on_their_way(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with folder_server(tmp_path) as web:
+        reads = SignedReads(Store(web))
+        assert reads.begin("a", 0, 9) is None
+        reads.read("a", 0, 9)
+        begun = [reads.begin("a", number, number + 5) for number in range(40)]
+        assert [one.result(20) for one in begun if one] == [content[n : n + 5] for n in range(40)]
+        under_way, most = 0, 0
+
+        async def waiting(address: str, start: int, end: int) -> bytes:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.01)
+            under_way -= 1
+            return content[start:end]
+
+        monkeypatch.setattr(reads._http, "_cat_file", waiting)
+        begun = [reads.begin("a", number, number + 5) for number in range(40)]
+        assert [one.result(20) for one in begun if one] == [content[n : n + 5] for n in range(40)]
+        assert most == 16
+
+
 def test_file_systems_that_sign_nothing_are_left_alone() -> None:
     class Http(Store):
         protocol = ("http", "https")  # type: ignore[assignment]
@@ -121,6 +147,7 @@ def test_clips_of_a_store_that_signs_are_the_same_and_its_errors_name_no_signatu
         far, near = ShardDataset("signing://drawn", "train"), ShardDataset(dataset, "train")
         web.behaviour = behaviour
         for position in range(COUNTS["train"]):
+            far.expect([(position, "flac"), (position, "jpg")])
             assert far.member(position, "flac") == near.member(position, "flac")
         monkeypatch.setattr(MemoryFileSystem, "cat_file", lambda *_, **__: b"")
         web.behaviour = "forbidden"

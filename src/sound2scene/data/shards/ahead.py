@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
-AT_ONCE = 16  # requests of a process
+from sound2scene.data.shards.signed import AT_ONCE
+
 _GAP = 1 << 16  # bytes that are rather read in vain than by a request of their own
 _LARGEST = 1 << 22  # bytes of a request; several parts on their way are faster than one
 
@@ -25,6 +26,10 @@ class Source(Protocol):
 
     def read(self, name: str, start: int | None = None, end: int | None = None) -> bytes:
         """Bytes [start, end) of a file."""
+        ...
+
+    def begin(self, name: str, start: int, end: int) -> Future[bytes] | None:
+        """Begin to read a part, which may fail or come short; None where a thread has to."""
         ...
 
 
@@ -55,7 +60,7 @@ class ReadAhead:
         pool = self._opened()
         for joined in join(list(parts)):
             whole = Part(joined[0].name, joined[0].start, max(part.end for part in joined))
-            future = pool.submit(self._source.read, *whole)
+            future = self._source.begin(*whole) or pool.submit(self._source.read, *whole)
             self._expected |= {part: (whole, future) for part in joined}
 
     def read(self, part: Part) -> bytes:
@@ -68,7 +73,13 @@ class ReadAhead:
         if part not in self._expected or self._process != os.getpid():
             return self._source.read(*part)
         whole, future = self._expected.pop(part)
-        return future.result()[part.start - whole.start : part.end - whole.start]
+        try:
+            data = future.result()
+        except Exception:  # asked again, it says what is wrong as it would have without
+            data = b""
+        if len(data) != whole.end - whole.start:
+            return self._source.read(*part)
+        return data[part.start - whole.start : part.end - whole.start]
 
     def _opened(self) -> ThreadPoolExecutor:
         if self._pool is None or self._process != os.getpid():  # threads do not survive a fork

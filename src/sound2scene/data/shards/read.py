@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,12 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from sound2scene import audio
-from sound2scene.data.shards.ahead import AT_ONCE, Part, ReadAhead
+from sound2scene.data.shards.ahead import Part, ReadAhead
 from sound2scene.data.shards.card import REMEDY, SplitCard, read_card
 from sound2scene.data.shards.filesystem import FileSystem
 from sound2scene.data.shards.index import ABOUT, MEMBERS, Index
 from sound2scene.data.shards.report import covered
+from sound2scene.data.shards.signed import AT_ONCE
 from sound2scene.types import About, Clip, InputError
 
 
@@ -120,6 +121,10 @@ class Folder:
                 f"{self.address}/{name}: gave {len(data)} bytes where {end - start} were asked for; {remedy}"
             )
         return data
+
+    def begin(self, name: str, start: int, end: int) -> Future[bytes] | None:
+        """Begin to read a part of a file, for `ReadAhead`; None where that is a thread's work."""
+        return self._files.begin(name, start, end)
 
     def size(self, name: str) -> int | None:
         """Bytes of a file in the folder; None where a server does not tell.
