@@ -17,10 +17,10 @@ import torch
 from alignment_epoch import write_files
 from timing import compare, print_table
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from sound2scene import images
-from sound2scene.data.batches.reader import open_picture, shared_stack
+from sound2scene.data.batches.reader import ClipReader, open_picture, shared_stack
 from sound2scene.data.batches.sampler import Draw, EpochSampler
 from sound2scene.data.prepare import prepare_folder
 from sound2scene.data.reading import Reading
@@ -28,12 +28,15 @@ from sound2scene.data.shards.read import ShardDataset
 from sound2scene.protocols import Pictures, Sounds
 
 
-class BothReader(Dataset[tuple[Tensor, Tensor]]):
+class BothReader(ClipReader[tuple[Tensor, Tensor]]):
     """Decodes the picture and the sound of each clip.
 
     Args:
         split: Clips with sounds.
     """
+
+    split: Sounds
+    kinds = ("jpg", "flac")
 
     def __init__(self, split: Sounds) -> None:
         self.split = split

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -223,6 +223,15 @@ class Sounds(Pictures, Protocol):
 
     def waveform(self, position: int) -> NDArray[np.float32]:
         """The sound, 160,000 float32 samples at 16 kHz in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Expecting(Pictures, Protocol):
+    """A split that may lie far away, and is told early what will be read."""
+
+    def expect(self, wanted: Iterable[tuple[int, str]]) -> None:
+        """Begin to read files (`jpg`, `flac` or `json`) by their position and kind."""
         ...
 
 

@@ -254,3 +254,34 @@ def test_a_block_that_goes_while_it_is_used_is_one_line(tmp_path: Path) -> None:
     (found.folder / "000002.npy").unlink()
     with pytest.raises(InputError, match=r"000002\.npy: cannot be read .*; run again, it is computed anew"):
         found.row(9)
+
+
+def test_each_block_of_a_large_cache_is_opened_once_and_none_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = cache(tmp_path, clips=4 * 400)
+    for block in range(400):
+        found.write(block, torch.full((4, 2), float(block)))
+    opened: list[object] = []
+    load = np.load
+    monkeypatch.setattr(np, "load", lambda path, **how: opened.append(path) or load(path, **how))
+    files_before = len(os.listdir("/dev/fd"))
+    for _ in range(2):
+        assert [found.row(4 * block + 1)[1] for block in range(400)] == list(range(400))
+    assert len(opened) == 400
+    assert len(os.listdir("/dev/fd")) == files_before
+
+
+def test_rows_cannot_be_changed_by_accident(tmp_path: Path) -> None:
+    found = cache(tmp_path)
+    fill(found)
+    with pytest.raises(ValueError, match="read-only"):
+        found.row(0)[0] = 1
+
+
+def test_a_block_of_other_numbers_is_one_line(tmp_path: Path) -> None:
+    found = cache(tmp_path)
+    fill(found)
+    np.save(found.folder / "000001.npy", np.ones((4, 3)))
+    with pytest.raises(InputError, match=r"000001\.npy: cannot be read \(holds float64 numbers"):
+        found.row(5)

@@ -1,4 +1,5 @@
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -91,20 +92,22 @@ def test_the_first_rank_searches_and_the_others_wait_for_its_result(
     cache: FeatureCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     searched: list[int] = []
+    nearest_of = neighbours.nearest_of
 
-    def searching(z_ND: NDArray[np.float32], k: int) -> NDArray[np.int32]:
+    def searching(query_QD: torch.Tensor, unit_ND: torch.Tensor, count: int) -> torch.Tensor:
         searched.append(neighbours.world()[0])
-        return nearest(z_ND, k)
+        return nearest_of(query_QD, unit_ND, count)
 
     def first_rank() -> None:
         monkeypatch.setattr(neighbours, "barrier", lambda: None)
         monkeypatch.setattr(neighbours, "world", lambda: (0, 2))
         cached_nearest(cache, 4)
 
-    monkeypatch.setattr(neighbours, "nearest", searching)
+    expected = nearest(features(30), 4)
+    monkeypatch.setattr(neighbours, "nearest_of", searching)
     monkeypatch.setattr(neighbours, "world", lambda: (1, 2))
     monkeypatch.setattr(neighbours, "barrier", first_rank)
-    assert np.array_equal(cached_nearest(cache, 4), nearest(features(30), 4))
+    assert np.array_equal(cached_nearest(cache, 4), expected)
     assert searched == [0]
 
 
@@ -129,3 +132,33 @@ def test_damaged_neighbours_are_named_and_computed_again(
     with pytest.warns(UserWarning, match=r"neighbours-4\.npy: damaged; it is computed again"):
         found = cached_nearest(cache, 4)
     assert np.array_equal(found, nearest(features(30), 4))
+
+
+def test_few_cosines_are_in_memory_at_a_time_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    z = features(60)
+    expected = nearest(z, 5)
+    sizes: list[int] = []
+    topk = torch.Tensor.topk
+
+    def watched(self: torch.Tensor, *rest: int, **named: int) -> tuple[torch.Tensor, torch.Tensor]:
+        sizes.append(self.numel())
+        return topk(self, *rest, **named)
+
+    monkeypatch.setattr(torch.Tensor, "topk", watched)
+    monkeypatch.setattr(neighbours, "_PRODUCTS", 7 * 60)
+    assert np.array_equal(nearest(z, 5), expected)
+    assert max(sizes) == 7 * 60
+    assert sum(sizes) == 60 * 60
+
+
+def test_neighbours_of_a_cache_need_its_features_in_memory_once(tmp_path: Path) -> None:
+    cache = FeatureCache(tmp_path, "e", "p", "d", 1000, 256)
+    for block in range(cache.blocks):
+        cache.write(block, torch.from_numpy(features(len(cache.positions(block)), 256, seed=block)))
+    expected = nearest(np.concatenate([cache.rows(block) for block in range(cache.blocks)]), 3)
+    tracemalloc.start()
+    found = cached_nearest(cache, 3)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(found, expected)
+    assert most < 1.6 * 4 * 1000 * 256

@@ -1,15 +1,20 @@
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from sound2scene import images
+from sound2scene import audio, images
 from sound2scene.data.augment import MultiCrop, SoundShift
 from sound2scene.data.batches.features import FeatureCache
+from sound2scene.data.batches.instances import InstanceReader, Neighbourhood
 from sound2scene.data.batches.reader import (
+    ClipReader,
     CropReader,
     FeatureReader,
     PairReader,
@@ -23,7 +28,15 @@ from sound2scene.data.batches.reader import (
 )
 from sound2scene.data.batches.sampler import Draw, augmentation_seed
 from sound2scene.data.shards.read import ShardDataset
-from sound2scene.types import CropBatch, FeatureBatch, InputError, PairBatch, PictureBatch, SoundPictureBatch
+from sound2scene.types import (
+    About,
+    CropBatch,
+    FeatureBatch,
+    InputError,
+    PairBatch,
+    PictureBatch,
+    SoundPictureBatch,
+)
 
 CLIPS = 18
 
@@ -182,3 +195,65 @@ def test_only_a_worker_stacks_straight_into_the_memory_that_it_hands_over(worker
     assert list(loader) == [workers > 0]
     assert shared_stack(rows).tolist() == [[1, 1, 1], [0, 0, 0]]
     assert shared_stack([torch.ones(2, dtype=torch.uint8)]).dtype == torch.uint8
+
+
+class Watched:
+    """A split that notes what it is told to expect and what is read of it."""
+
+    def __init__(self, split: ShardDataset) -> None:
+        self.__dict__.update(vars(split))
+        self._split = split
+        self.expected: list[tuple[int, str]] = []
+        self.read: list[tuple[int, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def expect(self, wanted: Iterable[tuple[int, str]]) -> None:
+        assert self.read == self.expected
+        self.expected += wanted
+
+    def key(self, position: int) -> str:
+        return self._split.key(position)
+
+    def where(self, position: int) -> str:
+        return self._split.where(position)
+
+    def member(self, position: int, kind: str) -> bytes:
+        self.read.append((position, kind))
+        return self._split.member(position, kind)
+
+    def waveform(self, position: int) -> np.ndarray:
+        return audio.load(self.member(position, "flac"))
+
+    def metadata(self, position: int) -> About:
+        self.read.append((position, "json"))
+        return self._split.metadata(position)
+
+
+READERS: dict[str, Callable[[Any, FeatureCache], ClipReader[Any]]] = {
+    "pairs": PairReader,
+    "pictures": lambda split, _: PictureReader(split, noisy),
+    "sounds and pictures": lambda split, _: SoundPictureReader(split, grey),
+    "crops": lambda split, _: CropReader(split, MultiCrop([16], [2], [(0.3, 1.0)])),
+    "instances": lambda split, cache: InstanceReader(split, Neighbourhood(8, NEAR_NK, cache, cache)),
+    "instances and their own": lambda split, cache: InstanceReader(
+        split, Neighbourhood(8, NEAR_NK, cache, cache, own=True)
+    ),
+}
+NEAR_NK = np.arange(CLIPS, dtype=np.int32)[:, None] // 2 + np.arange(1, 4, dtype=np.int32)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_split_is_told_exactly_what_a_batch_reads_and_gives_the_same_items(
+    name: str, shards: ShardDataset, cache: FeatureCache
+) -> None:
+    split = Watched(shards)
+    reader, plain = READERS[name](split, cache), READERS[name](shards, cache)
+    draws = [Draw(epoch, position) for epoch in (0, 3) for position in (4, 0, 11)]
+    loader = DataLoader(reader, sampler=draws, batch_size=3, collate_fn=lambda items: items)
+    items = [item for batch in loader for item in batch]
+    assert split.read == split.expected
+    assert len(split.read) >= len(draws)
+    for item, draw in zip(items, draws, strict=True):
+        torch.testing.assert_close(list(item), list(plain[draw]), rtol=0, atol=0)

@@ -1,4 +1,5 @@
 import itertools
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,17 @@ def test_a_pass_that_begins_at_a_batch_is_exactly_the_rest(ranks: int, batch: in
         sampler = EpochSampler(CLIPS, size, 1, rank, ranks, where=lambda: (2, batch))
         assert [draw.position for draw in sampler] == order(1, 2, rank, ranks)[batch * size :]
         assert {draw.epoch for draw in sampler} == {2}
+
+
+def test_the_first_clip_of_a_pass_comes_without_an_object_for_each_clip() -> None:
+    sampler = EpochSampler(50_000, 50, 0, 0, 1, where=lambda: (0, 1))
+    next(iter(sampler))
+    tracemalloc.start()
+    draws = iter(sampler)
+    next(draws)
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert taken < 50_000
 
 
 def test_too_few_clips_are_refused() -> None:

@@ -3,6 +3,7 @@ import pickle
 import re
 import shutil
 import tarfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,14 +143,6 @@ def test_a_split_is_pictures_with_sounds(dataset: Path) -> None:
     shards = ShardDataset(dataset, "val")
     assert isinstance(shards, Pictures)
     assert isinstance(shards, Sounds)
-
-
-def test_a_process_that_was_forked_opens_the_file_system_anew(dataset: Path) -> None:
-    folder = Folder(dataset)
-    before, folder._process = folder._filesystem, -1
-    folder._filesystem = None
-    assert folder.read("dataset.json") == (dataset / "dataset.json").read_bytes()
-    assert type(folder._filesystem) is type(before)
 
 
 def test_memory_of_an_index_is_arrays_alone(dataset: Path) -> None:
@@ -311,6 +304,39 @@ def test_a_bad_server_is_accused_in_one_line_by_reading_and_by_verify(dataset: P
     assert len(problems) == 3  # one for each split
     for problem in problems:
         assert re.fullmatch(rf"{web.address}/\w+/00000\d\.tar: {BAD_SERVERS[behaviour]}.*", problem)
+
+
+def test_expected_members_of_a_far_split_are_the_same_bytes_by_fewer_requests(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, asked = ShardDataset(dataset, "train"), []
+    with folder_server(dataset) as web:
+        far = ShardDataset(web.address, "train")
+        whole = Folder.read
+        monkeypatch.setattr(Folder, "read", lambda *range_: asked.append(range_[1:]) or whole(*range_))
+        wanted = [(position, kind) for position in (3, 1, 2) for kind in ("flac", "jpg")]
+        far.expect(wanted)
+        found = [far.member(*one) for one in wanted]
+        assert len(asked) == 1  # three clips that lie side by side
+        assert found == [near.member(*one) for one in wanted]
+        near.expect(wanted)
+        assert near._ahead._expected == {}
+
+
+def test_a_far_split_asks_for_the_sizes_of_several_shards_at_once(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = len(Folder(dataset).split("train")["shards"])
+    assert shards > 1
+    together, whole = threading.Barrier(shards, timeout=20), Folder.size
+
+    def size(folder: Folder, name: str) -> int | None:
+        together.wait()
+        return whole(folder, name)
+
+    monkeypatch.setattr(Folder, "size", size)
+    with folder_server(dataset) as web:
+        assert len(ShardDataset(web.address, "train")) == drawn_clips.COUNTS["train"]
 
 
 def test_a_server_that_is_gone_is_one_line_and_no_missing_shard(dataset: Path) -> None:

@@ -29,13 +29,20 @@ BLOCK = 128
 Encode = Callable[[Tensor], Tensor]
 
 
-@lru_cache(maxsize=256)  # each map holds a file descriptor, of which a process has 1,024
+@lru_cache(maxsize=2**14)  # two million clips; a process may have 65,530 maps
 def _block(path: Path) -> NDArray[np.float32]:
+    """A block, mapped without an open file: NumPy's maps hold one each, of which a process has 1,024."""
     try:
-        rows_BD: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except DAMAGES_OF_ARRAYS as error:
+        looked_BD: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(looked_BD, np.memmap) or looked_BD.dtype != np.float32 or looked_BD.offset % 4:
+            raise ValueError(f"holds {looked_BD.dtype} numbers, not float32")
+        before = looked_BD.offset // 4
+        mapped = torch.from_file(str(path), shared=False, size=before + looked_BD.size, dtype=torch.float32)
+    except (*DAMAGES_OF_ARRAYS, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: cannot be read ({reason}); run again, it is computed anew") from None
+    rows_BD: NDArray[np.float32] = mapped.numpy()[before:].reshape(looked_BD.shape)
+    rows_BD.flags.writeable = False
     return rows_BD
 
 

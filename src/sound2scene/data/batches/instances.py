@@ -15,12 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from sound2scene import images
 from sound2scene.data.batches.features import FeatureCache
 from sound2scene.data.batches.frozen_encoder import mirrored
-from sound2scene.data.batches.reader import feature, open_picture, shared_stack
+from sound2scene.data.batches.reader import ClipReader, feature, open_picture, shared_stack
 from sound2scene.data.batches.sampler import Draw, augmentation_seed
 from sound2scene.protocols import Pictures
 from sound2scene.types import InstanceBatch
@@ -55,7 +54,7 @@ class _Instance(NamedTuple):
     own_CHW: Tensor | None
 
 
-class InstanceReader(Dataset[_Instance]):
+class InstanceReader(ClipReader[_Instance]):
     """Reads an instance's condition, its real picture and the conditions of its fakes.
 
     Args:
@@ -71,14 +70,24 @@ class InstanceReader(Dataset[_Instance]):
         return len(self.split)
 
     def __getitem__(self, draw: Draw) -> _Instance:
-        dice = torch.Generator().manual_seed(augmentation_seed(self.seed, draw))
-        near_K = self.around.neighbours_NK[draw.position]
-        pixels_CHW = self._pixels(int(near_K[_throw(len(near_K), dice)]), self._mirror(dice))
+        dice, near = self._begin(draw)
+        pixels_CHW = self._pixels(near, self._mirror(dice))
         drawn = [self._feature(_throw(len(self), dice), self._mirror(dice)) for _ in range(DRAWS)]
         mirror = self._mirror(dice)
         own_CHW = self._pixels(draw.position, mirror) if self.around.own else None
         feature_D = self._feature(draw.position, mirror)
         return _Instance(draw.position, pixels_CHW, feature_D, torch.stack(drawn), own_CHW)
+
+    def wanted(self, draw: Draw) -> list[tuple[int, str]]:
+        """The picture of a neighbour, and the instance's own where it is read."""
+        own = [(draw.position, "jpg")] if self.around.own else []
+        return [(self._begin(draw)[1], "jpg"), *own]
+
+    def _begin(self, draw: Draw) -> tuple[torch.Generator, int]:
+        """The dice of a draw, and the neighbour that their first throw chooses."""
+        dice = torch.Generator().manual_seed(augmentation_seed(self.seed, draw))
+        near_K = self.around.neighbours_NK[draw.position]
+        return dice, int(near_K[_throw(len(near_K), dice)])
 
     def collate(self, items: list[_Instance]) -> InstanceBatch:
         """Clips to a batch: real pictures in [-1, 1], (B, 3, side, side), and draws first, (2, B, D)."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from sound2scene import files
 from sound2scene.data.batches.features import FeatureCache
@@ -17,6 +19,7 @@ from sound2scene.records import DAMAGES_OF_ARRAYS
 from sound2scene.types import InputError
 
 CHUNK = 1024
+_PRODUCTS = 2**26  # cosines at a time, however many rows there are
 
 
 _LIBRARY_ABOVE = 200_000
@@ -34,12 +37,15 @@ def nearest(z_ND: NDArray[np.float32], k: int) -> NDArray[np.int32]:
     Raises:
         InputError: If there are not more than `k` rows, or faiss is needed and absent.
     """
-    rows = len(z_ND)
+    return _nearest((z_ND,), len(z_ND), k)
+
+
+def _nearest(blocks: Iterable[NDArray[np.float32]], rows: int, k: int) -> NDArray[np.int32]:
     if not 1 <= k < rows:
         raise InputError(
             f"{rows} pictures cannot have {k} neighbours each; choose 1 to {rows - 1} for neighbours"
         )
-    unit_ND = z_ND / np.maximum(np.linalg.norm(z_ND, axis=1, keepdims=True), 1e-12)
+    unit_ND = _unit(blocks, rows)
     found_NK = _by_library(unit_ND, k + 1) if rows > _LIBRARY_ABOVE else _by_products(unit_ND, k + 1)
     # Among exact doubles the row itself need not be among the first k + 1; then the last one goes.
     own_NK = found_NK == np.arange(rows)[:, None]
@@ -48,10 +54,38 @@ def nearest(z_ND: NDArray[np.float32], k: int) -> NDArray[np.int32]:
     return others_NK
 
 
+def _unit(blocks: Iterable[NDArray[np.float32]], rows: int) -> NDArray[np.float32]:
+    """Unit rows of all blocks, which are never in memory a second time."""
+    unit_ND, start = np.empty((rows, 0), np.float32), 0
+    for block_BD in blocks:
+        if not start:
+            unit_ND = np.empty((rows, block_BD.shape[1]), np.float32)
+        for part_BD in np.split(block_BD, range(CHUNK, len(block_BD), CHUNK)):
+            length_B1 = np.maximum(np.linalg.norm(part_BD, axis=1, keepdims=True), 1e-12)
+            np.divide(part_BD, length_B1, out=unit_ND[start : start + len(part_BD)])
+            start += len(part_BD)
+    return unit_ND
+
+
+def nearest_of(query_QD: Tensor, unit_ND: Tensor, count: int) -> Tensor:
+    """The rows nearest to each query by L2 distance of unit rows, nearest first.
+
+    Args:
+        query_QD: Unit rows.
+        unit_ND: Unit rows to search.
+        count: How many to find for each.
+
+    Returns:
+        (Q, count) row numbers, int64.
+    """
+    step = min(CHUNK, max(_PRODUCTS // len(unit_ND), 1))
+    parts = [(part @ unit_ND.T).topk(count, dim=1).indices for part in torch.split(query_QD, step)]
+    return torch.cat(parts)
+
+
 def _by_products(unit_ND: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     z_ND = torch.from_numpy(unit_ND)
-    parts = [(part @ z_ND.T).topk(count, dim=1).indices for part in torch.split(z_ND, CHUNK)]
-    return torch.cat(parts).numpy()
+    return nearest_of(z_ND, z_ND, count).numpy()
 
 
 def _by_library(unit_ND: NDArray[np.float32], count: int) -> NDArray[np.int64]:
@@ -74,15 +108,18 @@ def cached_nearest(features: FeatureCache, k: int) -> NDArray[np.int32]:
         (N, k), read through the page cache.
     """
     path = features.folder / f"neighbours-{k}.npy"
-    if world()[0] == 0 and not _is_whole(path, features.clips, k):
-        z_ND = np.stack([features.row(position) for position in range(features.clips)])
-        _write(path, nearest(z_ND, k))
+    if world()[0] == 0:
+        _write_missing(path, features, k)
     barrier()
-    if not _is_whole(path, features.clips, k):  # nodes without a shared disk
-        z_ND = np.stack([features.row(position) for position in range(features.clips)])
-        _write(path, nearest(z_ND, k))
+    _write_missing(path, features, k)  # nodes without a shared disk
     found_NK: NDArray[np.int32] = np.load(path, mmap_mode="r", allow_pickle=False)
     return found_NK
+
+
+def _write_missing(path: Path, features: FeatureCache, k: int) -> None:
+    if not _is_whole(path, features.clips, k):
+        blocks = (features.rows(block) for block in range(features.blocks))
+        _write(path, _nearest(blocks, features.clips, k))
 
 
 def _is_whole(path: Path, clips: int, k: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
 
 import torch
 from PIL import Image
@@ -14,10 +14,11 @@ from torch.utils.data import Dataset, default_collate
 from sound2scene import images
 from sound2scene.data.batches.features import FeatureCache
 from sound2scene.data.batches.sampler import Draw, augmentation_seed
-from sound2scene.protocols import Pictures, Sounds
+from sound2scene.protocols import Expecting, Pictures, Sounds
 from sound2scene.types import CropBatch, FeatureBatch, PairBatch, PictureBatch, SoundPictureBatch
 
 Chain = Callable[[Image.Image], Tensor]
+Item = TypeVar("Item")
 Crops = Callable[[Image.Image], tuple[Tensor, ...]]
 
 
@@ -55,13 +56,34 @@ def heard(split: Sounds, draw: Draw, augment: nn.Module | None, seed: int) -> Te
     return changed_T
 
 
+class ClipReader(Dataset[Item]):
+    """Reads clips of a split, which is told at the beginning of a batch what will be read of it.
+
+    Attributes:
+        split: The clips.
+        kinds: Members that are read of a clip, in their order.
+    """
+
+    split: Pictures
+    kinds: ClassVar[tuple[str, ...]] = ("jpg",)
+
+    def wanted(self, draw: Draw) -> list[tuple[int, str]]:
+        """Members that a draw reads, by position and kind."""
+        return [(draw.position, kind) for kind in self.kinds]
+
+    def __getitems__(self, draws: Sequence[Draw]) -> list[Item]:
+        if isinstance(self.split, Expecting):
+            self.split.expect(member for draw in draws for member in self.wanted(draw))
+        return [self[draw] for draw in draws]
+
+
 class _Pair(NamedTuple):
     position: int
     waveform_T: Tensor
     z_image_D: Tensor
 
 
-class PairReader(Dataset[_Pair]):
+class PairReader(ClipReader[_Pair]):
     """Reads sounds, and hands over the features of their pictures.
 
     Args:
@@ -70,6 +92,9 @@ class PairReader(Dataset[_Pair]):
         augment: Random change of a waveform, or None.
         seed: With the epoch and the clip's position, seeds the random changes.
     """
+
+    split: Sounds
+    kinds = ("flac",)
 
     def __init__(
         self, split: Sounds, features: FeatureCache, augment: nn.Module | None = None, seed: int = 0
@@ -94,7 +119,7 @@ class _Picture(NamedTuple):
     image_CHW: Tensor
 
 
-class PictureReader(Dataset[_Picture]):
+class PictureReader(ClipReader[_Picture]):
     """Reads pictures.
 
     Args:
@@ -125,7 +150,7 @@ class _SoundPicture(NamedTuple):
     pixels_CHW: Tensor
 
 
-class SoundPictureReader(Dataset[_SoundPicture]):
+class SoundPictureReader(ClipReader[_SoundPicture]):
     """Reads sounds and their pictures.
 
     Args:
@@ -134,6 +159,9 @@ class SoundPictureReader(Dataset[_SoundPicture]):
         augment: Random change of a waveform, or None.
         seed: With the epoch and the clip's position, seeds the random changes.
     """
+
+    split: Sounds
+    kinds = ("flac", "jpg")
 
     def __init__(self, split: Sounds, chain: Chain, augment: nn.Module | None = None, seed: int = 0) -> None:
         self.split, self.chain, self.augment, self.seed = split, chain, augment, seed
@@ -158,7 +186,7 @@ class _Cropped(NamedTuple):
     crops: tuple[Tensor, ...]
 
 
-class CropReader(Dataset[_Cropped]):
+class CropReader(ClipReader[_Cropped]):
     """Reads random crops of pictures.
 
     Args:

@@ -69,8 +69,12 @@ class EpochSampler(DistributedSampler[Draw]):
         batches = order[: self.batches * self.batch_size * self.num_replicas].view(
             self.batches, self.num_replicas, self.batch_size
         )
-        mine = batches[first:, self.rank].flatten()
-        return (Draw(epoch, int(position)) for position in mine)
+        # To iterate a tensor would make one of each of its numbers before the first comes.
+        return (
+            Draw(epoch, position)
+            for number in range(first, self.batches)
+            for position in batches[number, self.rank].tolist()
+        )
 
 
 class WholeSplitSampler(DistributedSampler[Draw]):

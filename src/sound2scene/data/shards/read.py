@@ -14,22 +14,24 @@ sampler's business alone, and any WebDataset reader still streams the same tars.
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from sound2scene import audio
+from sound2scene.data.shards.ahead import Part, ReadAhead
 from sound2scene.data.shards.card import REMEDY, SplitCard, read_card
+from sound2scene.data.shards.filesystem import FileSystem
 from sound2scene.data.shards.index import ABOUT, MEMBERS, Index
 from sound2scene.data.shards.report import covered
+from sound2scene.data.shards.signed import AT_ONCE
 from sound2scene.types import About, Clip, InputError
 
 
@@ -56,7 +58,7 @@ class Folder:
     def __init__(self, address: str | Path) -> None:
         self.address = str(address)
         try:
-            self._open_filesystem()
+            self._files = FileSystem(address)
             data = self.read("dataset.json")
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(
@@ -70,18 +72,10 @@ class Folder:
             raise InputError(f"{self.address}: cannot be opened ({reason}); check the address") from None
         self.card = read_card(data, f"{self.address}/dataset.json")
 
-    def _open_filesystem(self) -> None:
-        self._filesystem, self._root = fsspec.core.url_to_fs(self.address)
-        self._process = os.getpid()
-
-    def _opened(self) -> Any:
-        if self._process != os.getpid():
-            # Remote file systems hold event loops, which do not survive a fork.
-            self._open_filesystem()
-        return self._filesystem
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"address": self.address, "card": self.card, "_process": None}
+    @property
+    def is_local(self) -> bool:
+        """Whether its files lie on this machine's disks."""
+        return self._files.is_local
 
     @property
     def classes(self) -> list[str]:
@@ -120,13 +114,17 @@ class Folder:
             UnreadableError: If it cannot be read, or not as many bytes come as were asked for.
         """
         with self._told(name):
-            data: bytes = self._opened().cat_file(f"{self._root}/{name}", start=start, end=end)
+            data = self._files.read(name, start, end)
         if start is not None and end is not None and len(data) != end - start:
             remedy = "it has changed, or its server gives no parts of files (ranges): copy the dataset"
             raise UnreadableError(
                 f"{self.address}/{name}: gave {len(data)} bytes where {end - start} were asked for; {remedy}"
             )
         return data
+
+    def begin(self, name: str, start: int, end: int) -> Future[bytes] | None:
+        """Begin to read a part of a file, for `ReadAhead`; None where that is a thread's work."""
+        return self._files.begin(name, start, end)
 
     def size(self, name: str) -> int | None:
         """Bytes of a file in the folder; None where a server does not tell.
@@ -136,13 +134,21 @@ class Folder:
             UnreadableError: If it cannot be asked for.
         """
         with self._told(name):
-            found: int | None = self._opened().size(f"{self._root}/{name}")
+            found: int | None = self._files.opened.size(self._files.path(name))
         return found
+
+    def sizes(self, names: Sequence[str]) -> Iterator[int | None]:
+        """As `size`, of many files, several of which are asked for at once where they lie elsewhere."""
+        if self.is_local:
+            yield from map(self.size, names)
+            return
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            yield from pool.map(self.size, names)
 
     def listed(self, name: str = "") -> list[tuple[str, bool]]:
         """Names in a folder, and whether each is a folder; none where nobody tells."""
         try:
-            found = self._opened().ls(f"{self._root}/{name}".rstrip("/"), detail=True)
+            found = self._files.opened.ls(self._files.path(name), detail=True)
             return [(one["name"].rstrip("/").rpartition("/")[2], one["type"] == "directory") for one in found]
         except Exception:  # many servers list nothing, each in its own way
             return []
@@ -196,8 +202,8 @@ class ShardDataset(Dataset[Clip]):
         self.split = split
         card = self.folder.split(split)
         self.shards = [f"{split}/{shard['name']}" for shard in card["shards"]]
-        for path, shard in zip(self.shards, card["shards"], strict=True):
-            self._check(path, shard["bytes"])
+        self._check_shards([shard["bytes"] for shard in card["shards"]])
+        self._ahead = ReadAhead(self.folder)
         self.classes = self.folder.classes
         self.index = self._read_index(card)
         self.label_N = torch.from_numpy(self.index.label_N.astype(np.int64))
@@ -215,14 +221,16 @@ class ShardDataset(Dataset[Clip]):
         index.check(bytes_S, len(self.classes), where)
         return index
 
-    def _check(self, path: str, expected: int) -> None:
-        where = f"{self.folder.address}/{path}"
-        try:
-            size = self.folder.size(path)
-        except FileNotFoundError:
-            raise InputError(f"{where}: shard is missing; {REMEDY}") from None
-        if size is not None and size != expected:
-            raise InputError(f"{where}: shard has {size} bytes instead of {expected}; {REMEDY}")
+    def _check_shards(self, expected_S: Sequence[int]) -> None:
+        sizes = self.folder.sizes(self.shards)
+        for path, expected in zip(self.shards, expected_S, strict=True):
+            where = f"{self.folder.address}/{path}"
+            try:
+                size = next(sizes)
+            except FileNotFoundError:
+                raise InputError(f"{where}: shard is missing; {REMEDY}") from None
+            if size is not None and size != expected:
+                raise InputError(f"{where}: shard has {size} bytes instead of {expected}; {REMEDY}")
 
     def __len__(self) -> int:
         return len(self.index.key_N)
@@ -233,13 +241,21 @@ class ShardDataset(Dataset[Clip]):
 
     def member(self, position: int, kind: str) -> bytes:
         """One member (`jpg`, `flac` or `json`) of a clip, as written."""
+        try:
+            return self._ahead.read(self._part(position, kind))
+        except FileNotFoundError:
+            raise InputError(f"{self.where(position)}: shard is missing; {REMEDY}") from None
+
+    def expect(self, wanted: Iterable[tuple[int, str]]) -> None:
+        """Begin to read members, by position and kind, that are asked for next; for far shards alone."""
+        if not self.folder.is_local:
+            self._ahead.expect(self._part(position, kind) for position, kind in wanted)
+
+    def _part(self, position: int, kind: str) -> Part:
         column = MEMBERS.index(kind)
         start = int(self.index.offset_NM[position, column])
         end = start + int(self.index.size_NM[position, column])
-        try:
-            return self.folder.read(self.shards[self.index.shard_N[position]], start, end)
-        except FileNotFoundError:
-            raise InputError(f"{self.where(position)}: shard is missing; {REMEDY}") from None
+        return Part(self.shards[self.index.shard_N[position]], start, end)
 
     def where(self, position: int) -> str:
         """A clip's name and shard, for messages."""

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
-from sound2scene.data.batches.reader import Chain, open_picture, seeded, shared_stack
+from sound2scene.data.batches.reader import Chain, ClipReader, open_picture, seeded, shared_stack
 from sound2scene.data.batches.sampler import Draw
 from sound2scene.data.toy.scenes import scenes_of
 from sound2scene.protocols import Pictures
@@ -20,7 +19,7 @@ class _Shown(NamedTuple):
     pixels_CHW: Tensor
 
 
-class SceneReader(Dataset[_Shown]):
+class SceneReader(ClipReader[_Shown]):
     """Reads pictures of the toy world.
 
     Args:
@@ -29,6 +28,8 @@ class SceneReader(Dataset[_Shown]):
         change: Random change of the pixels, or None.
         seed: With the epoch and the clip's position, seeds the random changes.
     """
+
+    kinds = ("jpg", "json")
 
     def __init__(self, split: Pictures, chain: Chain, change: nn.Module | None = None, seed: int = 0) -> None:
         self.split, self.chain, self.change, self.seed = split, chain, change, seed
