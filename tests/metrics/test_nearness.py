@@ -60,8 +60,8 @@ def test_counts_equal_those_of_the_float64_product_both_ways(
 
 def test_few_pairs_are_asked_again_and_the_error_of_the_fast_product_is_within_its_bound() -> None:
     query_ND, gallery_ND, _ = rows(300, 2048, "random")
-    scratch = nearness._Scratch(300 * 300)
-    tile = nearness._Tile(query_ND, gallery_ND, (query_ND.float(), gallery_ND.float()), scratch)
+    work = nearness._Work(300 * 300)
+    tile = nearness._Tile(query_ND, gallery_ND, (query_ND.float(), gallery_ND.float()), work)
     assert 0 < tile.slack < 1e-5
     exact_NN = query_ND @ gallery_ND.T
     assert float((tile.cosine_BC - exact_NN).abs().max()) < tile.slack

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from sound2scene.scratch import IN_MEMORY, Scratch
+
 CHUNK = 1024  # queries, and gallery items, at a time
 _WIDTH = 128  # features in a part of a product: the shorter a sum, the smaller its error
 _UNIT = 2.0**-24  # largest relative error of one rounding to float32
@@ -76,6 +78,7 @@ def counts(
     gallery_ND: Tensor,
     of_queries: Sequence[Criterion] = (),
     of_gallery: Sequence[Criterion] = (),
+    scratch: Scratch = IN_MEMORY,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """How many gallery items meet each criterion of a query, and how many queries each of a gallery item.
 
@@ -84,18 +87,24 @@ def counts(
         gallery_ND: As many.
         of_queries: Criteria of the queries.
         of_gallery: Criteria of the gallery items.
+        scratch: Room for the rows of both in float32.
 
     Returns:
         Counts (N,), int64, for each criterion.
     """
     forth, back = [_Tally(one, 0) for one in of_queries], [_Tally(one, 1) for one in of_gallery]
-    single = (query_ND.float(), gallery_ND.float()) if query_ND.device.type == "cpu" else None
+    single = None
+    if query_ND.device.type == "cpu":
+        single = (
+            scratch.zeros(*query_ND.shape).copy_(query_ND),
+            scratch.zeros(*gallery_ND.shape).copy_(gallery_ND),
+        )
     # One piece of memory for all tiles: a new one of each would be handed out by the system page by page.
-    scratch = _Scratch(min(CHUNK, len(query_ND)) * min(CHUNK, len(gallery_ND)))
+    work = _Work(min(CHUNK, len(query_ND)) * min(CHUNK, len(gallery_ND)))
     for rows in _parts(len(query_ND)):
         for columns in _parts(len(gallery_ND)):
             sides = None if single is None else (single[0][rows], single[1][columns])
-            tile = _Tile(query_ND[rows], gallery_ND[columns], sides, scratch)
+            tile = _Tile(query_ND[rows], gallery_ND[columns], sides, work)
             tile.count([*forth, *back], (rows, columns))
     return [one.count_N for one in forth], [one.count_N for one in back]
 
@@ -144,7 +153,7 @@ class _Tally:
         self.count_N.index_add_(0, place_P, met_P.to(torch.int64))
 
 
-class _Scratch:
+class _Work:
     """Memory for one tile, float32.
 
     Args:
@@ -166,15 +175,15 @@ class _Tile:
         query_BD: Unit rows of the queries.
         gallery_CD: Unit rows of the gallery items.
         single: Both in float32, where a product of these is worth while.
-        scratch: Memory for it; it is no other tile's as long as this one is used.
+        work: Memory for it; it is no other tile's as long as this one is used.
     """
 
     def __init__(
-        self, query_BD: Tensor, gallery_CD: Tensor, single: tuple[Tensor, Tensor] | None, scratch: _Scratch
+        self, query_BD: Tensor, gallery_CD: Tensor, single: tuple[Tensor, Tensor] | None, work: _Work
     ) -> None:
         self.query_BD, self.gallery_CD, self.slack = query_BD, gallery_CD, 0.0
         if single is not None:
-            self.cosine_BC, *self.work = scratch.matrices(len(query_BD), len(gallery_CD))
+            self.cosine_BC, *self.work = work.matrices(len(query_BD), len(gallery_CD))
             _product(*single, self.cosine_BC)
             # Sums of parts and of their sums; unit rows have products whose absolute values sum to 1 at most.
             self.slack = (_WIDTH + -(-query_BD.shape[1] // _WIDTH) + 8) * _UNIT

@@ -14,21 +14,27 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from sound2scene.metrics.nearness import Criterion, best_of_class, cosines, counts
+from sound2scene.scratch import IN_MEMORY, Scratch
 from sound2scene.types import DivergedError
 
 CHUNK = 1024
 _UNIT_ROWS = 128  # latents that are brought to unit length at a time, so that they stay in a cache
 
 
-def instance_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor) -> Tensor:
+def instance_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor, scratch: Scratch = IN_MEMORY) -> Tensor:
     """How many other gallery items are at least as near, by cosine, as a query's own; (N,), 0 is best.
+
+    Args:
+        z_query_ND: Latent of each query.
+        z_gallery_ND: The gallery, each query's own item at its place.
+        scratch: Room for both in float64 and float32.
 
     Raises:
         DivergedError: If a latent is not finite.
     """
-    query_ND, gallery_ND = _unit(z_query_ND), _unit(z_gallery_ND)
+    query_ND, gallery_ND = _unit(z_query_ND, scratch), _unit(z_gallery_ND, scratch)
     own_N = cosines(query_ND, gallery_ND)
-    (count_N,), _ = counts(query_ND, gallery_ND, of_queries=[Criterion(own_N)])
+    (count_N,), _ = counts(query_ND, gallery_ND, of_queries=[Criterion(own_N)], scratch=scratch)
     return count_N - 1
 
 
@@ -120,10 +126,11 @@ def neighbour_accuracy(z_ND: Tensor, label_N: Tensor, k: int = 5) -> float:
     return hits / len(label_N)
 
 
-def _unit(z_ND: Tensor) -> Tensor:
-    # MPS has no float64.
-    device = "cpu" if z_ND.device.type == "mps" else z_ND.device
-    unit_ND = torch.empty(z_ND.shape, dtype=torch.float64, device=device)
+def _unit(z_ND: Tensor, scratch: Scratch = IN_MEMORY) -> Tensor:
+    if z_ND.device.type in ("cpu", "mps"):  # MPS has no float64
+        unit_ND = scratch.zeros(*z_ND.shape, dtype=torch.float64)
+    else:
+        unit_ND = torch.empty(z_ND.shape, dtype=torch.float64, device=z_ND.device)
     for part_BD, z_BD in zip(torch.split(unit_ND, _UNIT_ROWS), torch.split(z_ND, _UNIT_ROWS), strict=True):
         length_B1 = part_BD.copy_(z_BD).norm(dim=1, keepdim=True)
         if not torch.isfinite(length_B1).all():  # seldom, and one number a row is checked faster than all
