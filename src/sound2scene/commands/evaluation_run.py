@@ -151,9 +151,9 @@ class _Run:
     def _setting(self, split: str) -> Setting:
         wanted = self.wanted
         cache = str(wanted.cache / "features")
-        return Setting(
-            wanted.shards, split, self.protocol.side, wanted.image_encoder, str(self.device), cache
-        )
+        side, scratch = self.protocol.side, Scratch(wanted.cache)
+        named = (wanted.shards, split, side, wanted.image_encoder, str(self.device), cache)
+        return Setting(*named, scratch=scratch)
 
     def _drawn(
         self,

@@ -22,7 +22,7 @@ _WIDTH = 128  # features in a part of a product: the shorter a sum, the smaller 
 _UNIT = 2.0**-24  # largest relative error of one rounding to float32
 _ASKED_AGAIN = 1 / 64  # share of pairs above which a tile's float64 product is faster than single pairs
 _PROBED = 16  # of so many pairs on a tile's diagonal, one is compared with its exact cosine
-_ROWS = 128  # pairs of rows that are multiplied at a time, so that they stay in a cache
+_ROWS = 1024  # pairs of rows that are multiplied at a time
 _GATHERED = 2**18  # numbers of latents that are gathered at a time
 
 

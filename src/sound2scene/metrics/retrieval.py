@@ -18,7 +18,7 @@ from sound2scene.scratch import IN_MEMORY, Scratch
 from sound2scene.types import DivergedError
 
 CHUNK = 1024
-_UNIT_ROWS = 128  # latents that are brought to unit length at a time, so that they stay in a cache
+_UNIT_ROWS = 1024  # latents that are brought to unit length at a time, with no copy of them all
 
 
 def instance_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor, scratch: Scratch = IN_MEMORY) -> Tensor:
