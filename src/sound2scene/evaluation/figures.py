@@ -31,7 +31,7 @@ from sound2scene.types import Scene
 Rows = Callable[[str, str], Tensor | None]
 
 _PLACES = ("diameter", "height")
-_CLIPS = 512  # at a time
+_CLIPS = 128  # at a time; results of parts that are kept one by one lie in the way of reusing memory
 
 
 class Asked(NamedTuple):
@@ -115,13 +115,13 @@ def _pairs(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None]
     for name in asked.protocol.pairs:
         feature_NJD, real_N1D = _needed(rows(name, "feature")), _needed(asked.real(name, "feature"))
         draws = feature_NJD.shape[1]
-        cosines = [
-            paired_cosines(drawn_BJD.flatten(0, 1), real_B1D[:, 0].repeat_interleave(draws, dim=0))
-            for drawn_BJD, real_B1D in zip(
-                torch.split(feature_NJD, _CLIPS), torch.split(real_N1D, _CLIPS), strict=True
-            )
-        ]
-        cosine_N = torch.cat(cosines).view(-1, draws).mean(1).masked_fill(~there_N, torch.nan)
+        cosine_NJ = torch.empty(feature_NJD.shape[:2], dtype=torch.float64)
+        for cosine_BJ, drawn_BJD, real_B1D in zip(
+            *(torch.split(rows_N, _CLIPS) for rows_N in (cosine_NJ, feature_NJD, real_N1D)), strict=True
+        ):
+            repeated_MD = real_B1D[:, 0].repeat_interleave(draws, dim=0)
+            cosine_BJ.copy_(paired_cosines(drawn_BJD.flatten(0, 1), repeated_MD).view(-1, draws))
+        cosine_N = cosine_NJ.mean(1).masked_fill(~there_N, torch.nan)
         yield asked.dice.mean("similarity to the real picture", asked.networks[name].protocol, cosine_N)
 
 

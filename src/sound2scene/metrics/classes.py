@@ -87,16 +87,16 @@ def resampled_inception_score(
     if not len(logits_NK):
         raise InputError("an inception score of no pictures means nothing; give clips to draw")
     share_NK = scratch.zeros(*logits_NK.shape, dtype=torch.float64)
-    entropies = []
-    for logits_BK, share_BK in zip(
-        torch.split(logits_NK, _CHUNK), torch.split(share_NK, _CHUNK), strict=True
+    entropy_N = share_NK.new_empty(len(share_NK))
+    for logits_BK, share_BK, entropy_B in zip(
+        *(torch.split(rows_N, _CHUNK) for rows_N in (logits_NK, share_NK, entropy_N)), strict=True
     ):
         _check_finite(logits_BK)
         log_BK = logits_BK.cpu().double().log_softmax(1)
         torch.exp(log_BK, out=share_BK)
-        entropies.append(-(share_BK * log_BK).sum(1))
+        torch.sum(share_BK * log_BK, 1, out=entropy_B).neg_()
     # The mean divergence is the entropy of all classes less the mean entropy of a picture's.
-    entropy_N, found = torch.cat(entropies), []
+    found = []
     for row_N in rows:
         weight_N = torch.bincount(row_N, minlength=len(share_NK)).double() / len(row_N)
         all_K = weight_N @ share_NK

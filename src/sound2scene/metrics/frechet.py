@@ -51,7 +51,10 @@ def moments_of(feature_ND: Tensor) -> Moments:
     items, width = feature_ND.shape
     if items < 2:
         raise InputError(f"a Fréchet distance needs two pictures of either set, not {items}; give more clips")
-    mean_D = torch.stack([part_BD.sum(0) for part_BD in _doubled(feature_ND)]).sum(0) / items
+    mean_D = torch.zeros(width, dtype=torch.float64)
+    for part_BD in _doubled(feature_ND):
+        mean_D += part_BD.sum(0)
+    mean_D /= items
     if not torch.isfinite(mean_D).all():
         raise DivergedError("features of pictures hold NaN or infinity; look at the pictures")
     if items <= width:
@@ -123,11 +126,12 @@ def resampled_frechet(
     """
     fake_ND = fake_ND.cpu()
     seen_NR = scratch.zeros(len(fake_ND), len(real.root_RD), dtype=torch.float64)
-    lengths = []
-    for part_BD, seen_BR in zip(_doubled(fake_ND), torch.split(seen_NR, _CHUNK), strict=True):
+    length_N = seen_NR.new_empty(len(fake_ND))
+    for part_BD, seen_BR, length_B in zip(
+        _doubled(fake_ND), torch.split(seen_NR, _CHUNK), torch.split(length_N, _CHUNK), strict=True
+    ):
         torch.mm(part_BD - real.mean_D, real.root_RD.T, out=seen_BR)
-        lengths.append(part_BD.square().sum(1))
-    length_N = torch.cat(lengths)
+        length_B.copy_(part_BD.square().sum(1))
     total, found = real.root_RD.square().sum(), []
     for row_N in rows:
         # Each picture once, and how often: a third of the rows fall away.
@@ -143,8 +147,10 @@ def resampled_frechet(
 
 def _weighted_sum(row_ND: Tensor, once_M: Tensor, weight_M: Tensor) -> Tensor:
     """Sum of some rows, each by its weight, float64."""
-    parts = zip(torch.split(once_M, _CHUNK), torch.split(weight_M, _CHUNK), strict=True)
-    return torch.stack([weight_B @ row_ND[once_B].double() for once_B, weight_B in parts]).sum(0)
+    sum_D = torch.zeros(row_ND.shape[1], dtype=torch.float64)
+    for once_B, weight_B in zip(torch.split(once_M, _CHUNK), torch.split(weight_M, _CHUNK), strict=True):
+        sum_D += weight_B @ row_ND[once_B].double()
+    return sum_D
 
 
 def _singular_sum_of(seen_NR: Tensor, mean_R: Tensor, once_M: Tensor, weight_M: Tensor) -> Tensor:

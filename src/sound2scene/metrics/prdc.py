@@ -84,8 +84,10 @@ def _parts(items: int, others: int) -> Iterator[slice]:
 
 
 def _mean(feature_ND: Tensor) -> Tensor:
-    sums = [part_BD.double().sum(0) for part_BD in torch.split(feature_ND, _CHUNK)]
-    return torch.stack(sums).sum(0) / len(feature_ND)
+    sum_D = torch.zeros(feature_ND.shape[1], dtype=torch.float64)
+    for part_BD in torch.split(feature_ND, _CHUNK):
+        sum_D += part_BD.double().sum(0)
+    return sum_D / len(feature_ND)
 
 
 def _centred(feature_ND: Tensor, mean_D: Tensor, of: str, scratch: Scratch) -> tuple[Tensor, Tensor]:
