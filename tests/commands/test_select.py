@@ -91,6 +91,23 @@ def test_a_localizer_trained_on_something_else_says_so_on_the_terminal_and_on_th
     assert (f"sound2scene: {told}; experiments/localizer/videos.yaml" in err) if told else not err
 
 
+def test_of_several_processes_the_first_one_alone_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = {"kind": "localizer", "preset": "log_mel", "notes": {"data": "toy"}}
+    localizer = artifacts.save(tiny_localizer(), tmp_path / "localizer", card=card)
+    (tmp_path / "a.mp4").touch()
+    monkeypatch.setattr(selection_run, "select_moments", lambda *_, **__: CHOSEN)
+    more = ["-o", str(tmp_path / "s.json"), "--localizer", str(localizer), "--accelerator", "cpu"]
+    told = []
+    for rank in ("0", "1"):
+        # What Lightning tells a process that it starts; the processes meet later.
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        assert cli.main(["select", str(tmp_path), *more, "--devices", "2"]) == 0
+        told.append("trained on the toy world alone" in capsys.readouterr().err)
+    assert told == [True, False]
+
+
 def test_the_toy_localizer_in_git_says_on_what_it_was_trained() -> None:
     toy = Path(__file__).parents[2] / "experiments" / "artifacts" / "toy"
     for part in ("localizer", "image-encoder", "generator", "judge"):

@@ -1,12 +1,16 @@
+import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from sound2scene import artifacts
 from sound2scene.methods import hearing as hearings
 from sound2scene.methods.hearing import FrozenAudioEncoder, RememberingAudioEncoder
 from sound2scene.models.audio_encoder import AudioEncoder
+from sound2scene.scratch import Scratch
 from sound2scene.spectrogram import spectrogram
 from sound2scene.types import CLIP_SAMPLES, InputError
 from spying import spied
@@ -88,6 +92,29 @@ def test_the_oldest_latents_go_where_they_take_too_much_memory(
     assert torch.equal(remembering.encode(sound_BT[1:3]), whole_BD[1:3])
     assert heard == [6, 1]
     assert len(remembering._latents) == 4
+
+
+def test_latents_are_kept_where_room_is_made_for_them_and_it_is_given_back(
+    pair: tuple[FrozenAudioEncoder, RememberingAudioEncoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms: list[tuple[int, ...]] = []
+    gone: list[int] = []
+
+    class Room(Scratch):
+        def zeros(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+            numbers = np.zeros(shape, np.float32)
+            weakref.finalize(numbers, gone.append, len(rooms))
+            rooms.append(shape)
+            return torch.from_numpy(numbers)
+
+    monkeypatch.setattr(hearings, "NUMBERS_KEPT", 3 * Z_DIM)
+    monkeypatch.setattr(hearings, "_NUMBERS_AT_ONCE", 2 * Z_DIM)
+    remembering = RememberingAudioEncoder(pair[0].folder, "cpu", Room())
+    sound_BT = 0.3 * torch.rand(7, CLIP_SAMPLES, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(remembering.encode(sound_BT), pair[0].encode(sound_BT))
+    assert rooms == [(2, Z_DIM)] * 4
+    assert gone == [0, 1]
+    assert torch.equal(remembering.encode(sound_BT[4:]), pair[0].encode(sound_BT[4:]))
 
 
 def test_what_is_no_sound_is_refused_by_either(

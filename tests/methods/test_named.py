@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from drawing import tiny_generator
 from looked_up import sounds_of, tiny_hearing
 from manifolds import save_audio, save_autoencoder
-from sound2scene import defaults
+from sound2scene import artifacts, defaults
 from sound2scene.methods import named
 from sound2scene.methods.floors import ClassMean, Shuffled
 from sound2scene.methods.folder import PictureFolder
@@ -188,3 +189,25 @@ def test_methods_of_one_audio_encoder_hear_with_the_same_ears(
     assert isinstance(apart, Nearest)
     assert scene.hearing is shuffled._method.hearing is nearest._hearing is linked._hearing
     assert apart._hearing is not scene.hearing
+
+
+def test_methods_of_one_generator_draw_with_the_same_one(
+    words: dict[str, str], setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    load = artifacts.load
+
+    def noting(folder: str, **more: str) -> nn.Module:
+        loaded.append(folder)
+        return load(folder, **more)
+
+    monkeypatch.setattr(artifacts, "load", noting)
+    found = methods_of([words["sound2scene"], words["ceiling"], words["shuffled"]], setting)
+    scene, ceiling, shuffled = (one.method for one in found)
+    assert isinstance(scene, SoundToScene)
+    assert isinstance(ceiling, Ceiling)
+    assert isinstance(shuffled, Shuffled)
+    assert isinstance(shuffled._method, SoundToScene)
+    assert scene.drawing is ceiling._drawing is shuffled._method.drawing
+    assert scene.resolution == ceiling.resolution == shuffled.resolution
+    assert loaded.count(scene.drawing.folder) == 1

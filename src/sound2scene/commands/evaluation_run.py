@@ -26,6 +26,7 @@ from sound2scene.evaluation.store import Store
 from sound2scene.files import alone
 from sound2scene.methods.named import NamedMethod, Setting, methods_of, read_word
 from sound2scene.protocols import Lacking
+from sound2scene.scratch import Scratch
 from sound2scene.stages.evaluation import EvaluationStage, Terms
 from sound2scene.types import InputError, Rejected
 
@@ -150,9 +151,9 @@ class _Run:
     def _setting(self, split: str) -> Setting:
         wanted = self.wanted
         cache = str(wanted.cache / "features")
-        return Setting(
-            wanted.shards, split, self.protocol.side, wanted.image_encoder, str(self.device), cache
-        )
+        side, scratch = self.protocol.side, Scratch(wanted.cache)
+        named = (wanted.shards, split, side, wanted.image_encoder, str(self.device), cache)
+        return Setting(*named, scratch=scratch)
 
     def _drawn(
         self,
@@ -164,7 +165,7 @@ class _Run:
         """Draw and measure what is not done yet, on all processes."""
         protocol, shown = self.protocol, frozenset(self.shown if split is self.split else ())
         identities = {one.label: self._identity(one, split, positions, shown, absent) for one in methods}
-        store = Store(self.wanted.cache, len(positions), identities)
+        store = Store(self.wanted.cache, len(positions), identities, Scratch(self.wanted.cache))
         blocks = sorted({number for one in methods for number in store.missing(one.label)})
         terms = Terms(protocol.draws, protocol.seed, protocol.side, shown)
         gone = {name: frozenset(one.key for one in found) for name, found in absent.items()}
@@ -205,7 +206,8 @@ class _Run:
         real = _rows(store, self.real)
         compared = real if reference is None else _rows(reference, REAL)
         dice = Dice(len(positions), protocol.seed, protocol.resamples, protocol.set_resamples)
-        return Asked(protocol, self.networks, self.split.label_N[positions], scene, real, compared, dice)
+        label_N, scratch = self.split.label_N[positions], Scratch(self.wanted.cache)
+        return Asked(protocol, self.networks, label_N, scene, real, compared, dice, scratch)
 
     def _measured(
         self, asked: Asked, store: Store, one: NamedMethod, absent: list[Rejected]

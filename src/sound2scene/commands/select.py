@@ -47,17 +47,18 @@ def select(
         admit: Packages of your own whose classes a localizer's card may name; loading one runs its code.
     """
     from sound2scene import artifacts
+    from sound2scene.commands.prediction import trainer_of
     from sound2scene.commands.selection_run import foreign_to, scorer_of, select_moments
     from sound2scene.data.video.find import find_videos
-    from sound2scene.distributed import world
 
     artifacts.admit(*(admit or ()))
     found, who = find_videos(videos), scorer_of(scorer, localizer, seed)
     name = scorer if "." in scorer else None  # two objects of one class are two scorers
     about = foreign_to(localizer, videos) if scorer == "localizer" else ""
-    if about and world()[0] == 0:
-        print(f"sound2scene: {about}; experiments/localizer/videos.yaml trains one on them", file=sys.stderr)
     machine = {"accelerator": accelerator, "devices": devices, "num_nodes": nodes}
+    # Processes have not met yet; which one is the first, a trainer knows.
+    if about and trainer_of([], **machine).is_global_zero:
+        print(f"sound2scene: {about}; experiments/localizer/videos.yaml trains one on them", file=sys.stderr)
     chosen = select_moments(found, who, output, top_k, workers, name, retry_rejected, about, **machine)
     return _report(chosen, output)
 

@@ -24,12 +24,14 @@ from sound2scene.metrics.kernel import cmmd, kid
 from sound2scene.metrics.prdc import prdc
 from sound2scene.metrics.retrieval import instance_ranks
 from sound2scene.metrics.scenes import scene_figures
+from sound2scene.scratch import IN_MEMORY, Scratch
 from sound2scene.types import Scene
 
 # What a network saw: `rows(network, "feature" or "scores")`, (N, J, D); None where it has no scores.
 Rows = Callable[[str, str], Tensor | None]
 
 _PLACES = ("diameter", "height")
+_CLIPS = 128  # at a time; results of parts that are kept one by one lie in the way of reusing memory
 
 
 class Asked(NamedTuple):
@@ -43,6 +45,7 @@ class Asked(NamedTuple):
         real: What networks saw in the real picture of each clip, in the same order.
         reference: The same of the real pictures with which sets are compared.
         dice: Resamples of the clips.
+        scratch: Room for what has a row for every clip.
     """
 
     protocol: Protocol
@@ -52,6 +55,7 @@ class Asked(NamedTuple):
     real: Rows
     reference: Rows
     dice: Dice
+    scratch: Scratch = IN_MEMORY
 
 
 def figures_of(asked: Asked, rows: Rows, there_N: Tensor) -> list[Figure]:
@@ -72,18 +76,23 @@ def _classes(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | Non
         seeing, scores_NJK = asked.networks[name], rows(name, "scores")
         if scores_NJK is None or seeing.column_K is None:
             continue
-        scores_NJK = scores_NJK[:, :, seeing.column_K]
         known_N = there_N & (asked.label_N >= 0)
         draws = scores_NJK.shape[1]
-        rank_M = label_ranks(
-            scores_NJK[known_N].flatten(0, 1), asked.label_N[known_N].repeat_interleave(draws)
-        )
+        ranks = [
+            label_ranks(
+                scores_NJK[place_B][:, :, seeing.column_K].flatten(0, 1),
+                asked.label_N[place_B].repeat_interleave(draws),
+            )
+            for place_B in torch.split(known_N.nonzero()[:, 0], _CLIPS)
+        ]
+        rank_M = torch.cat(ranks)
         for k in asked.protocol.class_ks:
             hit_M = (rank_M < k).double().view(-1, draws).mean(1)
             yield asked.dice.mean(f"class recall at {k}", seeing.protocol, _at(hit_M, known_N))
         if asked.scene is not None and (mixed_N := there_N & (asked.scene.present_BK.sum(1) > 1)).any():
             wanted_MK = (asked.scene.present_BK[mixed_N] > 0).repeat_interleave(draws, dim=0)
-            found_M = wanted_found(scores_NJK[mixed_N].flatten(0, 1), wanted_MK).view(-1, draws).mean(1)
+            scores_MK = scores_NJK[mixed_N][:, :, seeing.column_K].flatten(0, 1)
+            found_M = wanted_found(scores_MK, wanted_MK).view(-1, draws).mean(1)
             yield asked.dice.mean("classes of a mixture", seeing.protocol, _at(found_M, mixed_N))
 
 
@@ -92,7 +101,8 @@ def _instances(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | N
     for name in asked.protocol.instances:
         feature_NJD, real_N1D = _needed(rows(name, "feature")), _needed(asked.real(name, "feature"))
         rank_NJ = torch.stack(
-            [instance_ranks(one_ND, real_N1D[:, 0]) for one_ND in feature_NJD.unbind(1)], dim=1
+            [instance_ranks(one_ND, real_N1D[:, 0], asked.scratch) for one_ND in feature_NJD.unbind(1)],
+            dim=1,
         )
         for k in asked.protocol.instance_ks:
             hit_N = (rank_NJ < k).double().mean(1)
@@ -105,10 +115,13 @@ def _pairs(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None]
     for name in asked.protocol.pairs:
         feature_NJD, real_N1D = _needed(rows(name, "feature")), _needed(asked.real(name, "feature"))
         draws = feature_NJD.shape[1]
-        cosine_NJ = paired_cosines(
-            feature_NJD.flatten(0, 1), real_N1D[:, 0].repeat_interleave(draws, dim=0)
-        ).view(-1, draws)
-        cosine_N = cosine_NJ.double().mean(1).masked_fill(~there_N, torch.nan)
+        cosine_NJ = torch.empty(feature_NJD.shape[:2], dtype=torch.float64)
+        for cosine_BJ, drawn_BJD, real_B1D in zip(
+            *(torch.split(rows_N, _CLIPS) for rows_N in (cosine_NJ, feature_NJD, real_N1D)), strict=True
+        ):
+            repeated_MD = real_B1D[:, 0].repeat_interleave(draws, dim=0)
+            cosine_BJ.copy_(paired_cosines(drawn_BJD.flatten(0, 1), repeated_MD).view(-1, draws))
+        cosine_N = cosine_NJ.mean(1).masked_fill(~there_N, torch.nan)
         yield asked.dice.mean("similarity to the real picture", asked.networks[name].protocol, cosine_N)
 
 
@@ -117,19 +130,22 @@ def _sets(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None]:
     protocol, dice = asked.protocol, asked.dice
     for name in protocol.sets:
         feature_NJD, network = _needed(rows(name, "feature")), asked.networks[name].protocol
-        drawn_MD, draws = feature_NJD[there_N].flatten(0, 1).double(), feature_NJD.shape[1]
-        real_MD = _needed(asked.reference(name, "feature"))[:, 0].double()
+        drawn_MD, draws = _drawn(feature_NJD, there_N, asked.scratch), feature_NJD.shape[1]
+        real_MD = _needed(asked.reference(name, "feature"))[:, 0]
         items, against = len(drawn_MD), f"{network}, {len(real_MD)} real {protocol.reference}"
         real = moments_of(real_MD)
-        found_R = dice.resampled(partial(resampled_frechet, real, drawn_MD), there_N, draws)
+        found_R = dice.resampled(
+            partial(resampled_frechet, real, drawn_MD, scratch=asked.scratch), there_N, draws
+        )
         yield dice.whole("FID", against, Whole(frechet(real, moments_of(drawn_MD)), found_R, items), "lower")
         if protocol.kid_subset and min(items, len(real_MD)) >= protocol.kid_subset:
             value = kid(real_MD, drawn_MD, protocol.kid_subsets, protocol.kid_subset, protocol.seed)
             # Kernels of a picture with itself, which resamples are full of, would not be unbiased.
             yield Figure("KID", against, "lower", value, None, None, items, ())
         if (scores_NJK := rows(name, "scores")) is not None:
-            scores_MK = scores_NJK[there_N].flatten(0, 1)
-            found_R = dice.resampled(partial(resampled_inception_score, scores_MK), there_N, draws)
+            scores_MK = _drawn(scores_NJK, there_N, asked.scratch)
+            resampled = partial(resampled_inception_score, scores_MK, scratch=asked.scratch)
+            found_R = dice.resampled(resampled, there_N, draws)
             yield dice.whole("inception score", network, Whole(inception_score(scores_MK), found_R, items))
         yield from _prdc(asked, against, real_MD, drawn_MD, there_N)
 
@@ -140,7 +156,7 @@ def _prdc(
     """Precision and density over drawn pictures; recall and coverage over real ones, which are no clips."""
     if min(len(real_MD), len(drawn_MD)) <= asked.protocol.neighbours:
         return
-    found = prdc(real_MD, drawn_MD, asked.protocol.neighbours)
+    found = prdc(real_MD, drawn_MD, asked.protocol.neighbours, asked.scratch)
     for name, value_M in (("precision", found.precision_M), ("density", found.density_M)):
         value_NJ = value_M.double().view(int(there_N.sum()), -1)
         yield asked.dice.mean(name, against, _at(value_NJ.mean(1), there_N))
@@ -151,7 +167,7 @@ def _prdc(
 
 def _cmmd(asked: Asked, rows: Rows, there_N: Tensor) -> Iterator[Figure | None]:
     for name in asked.protocol.cmmd:
-        drawn_MD = _needed(rows(name, "feature"))[there_N].flatten(0, 1)
+        drawn_MD = _drawn(_needed(rows(name, "feature")), there_N, asked.scratch)
         real_MD = _needed(asked.reference(name, "feature"))[:, 0]
         against = f"{asked.networks[name].protocol}, {len(real_MD)} real {asked.protocol.reference}"
         yield Figure("CMMD", against, "lower", cmmd(real_MD, drawn_MD), None, None, len(drawn_MD), ())
@@ -199,6 +215,15 @@ def _ranks(read: Scene, true: Scene, place: str, rows: Iterator[Tensor]) -> Tens
 
 def _chosen(scene: Scene, row_M: Tensor) -> Scene:
     return Scene(*(part[row_M] for part in scene))
+
+
+def _drawn(row_NJD: Tensor, there_N: Tensor, scratch: Scratch) -> Tensor:
+    """Rows of the pictures that are there, (M, D)."""
+    if there_N.all():
+        return row_NJD.flatten(0, 1)
+    place_M = there_N.nonzero()[:, 0]
+    room_MJD = scratch.zeros(len(place_M), *row_NJD.shape[1:], dtype=row_NJD.dtype)
+    return torch.index_select(row_NJD, 0, place_M, out=room_MJD).flatten(0, 1)
 
 
 def _at(value_M: Tensor, there_N: Tensor) -> Tensor:

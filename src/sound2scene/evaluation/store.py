@@ -12,13 +12,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from sound2scene import files
 from sound2scene.blocks import CLIPS, MeasuredBlock
+from sound2scene.scratch import IN_MEMORY, Scratch
 from sound2scene.types import InputError
 
 
@@ -29,10 +29,17 @@ class Store:
         root: Folder of all evaluations.
         clips: Number N of clips that are drawn.
         identities: By method, all that its blocks depend on.
+        scratch: Room for the rows of all clips.
     """
 
-    def __init__(self, root: Path, clips: int, identities: Mapping[str, Mapping[str, object]]) -> None:
-        self.clips = clips
+    def __init__(
+        self,
+        root: Path,
+        clips: int,
+        identities: Mapping[str, Mapping[str, object]],
+        scratch: Scratch = IN_MEMORY,
+    ) -> None:
+        self.clips, self.scratch = clips, scratch
         self.folders = {
             method: root / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
             for method, identity in identities.items()
@@ -81,16 +88,15 @@ class Store:
         Raises:
             InputError: If a block has been damaged since it was found whole.
         """
-        parts = [self._tensor(method, number, name) for number in range(self.blocks)]
-        like = next((part for part in parts if part is not None), None)
-        if like is None:
-            return None
-        clips = [min(CLIPS, self.clips - number * CLIPS) for number in range(self.blocks)]
-        rows = [
-            like.new_zeros(count, *like.shape[1:]) if part is None else part
-            for part, count in zip(parts, clips, strict=True)
-        ]
-        return torch.cat(rows)
+        rows = None
+        for number in range(self.blocks):
+            part = self._tensor(method, number, name)
+            if part is None:
+                continue
+            if rows is None:
+                rows = self.scratch.zeros(self.clips, *part.shape[1:], dtype=part.dtype)
+            rows[number * CLIPS : (number + 1) * CLIPS] = part
+        return rows
 
     def pictures(self, method: str) -> dict[int, Tensor]:
         """First picture, uint8 (3, side, side), of each clip that is shown, by its position."""

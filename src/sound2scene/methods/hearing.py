@@ -13,10 +13,12 @@ from sound2scene import artifacts
 from sound2scene.devices import device_named
 from sound2scene.methods.parts import by_parts
 from sound2scene.metrics import familiarity
+from sound2scene.scratch import IN_MEMORY, Scratch
 from sound2scene.spectrogram import spectrogram
 from sound2scene.types import CLIP_SAMPLES, InputError
 
 NUMBERS_KEPT = 2**25  # of latents that are remembered: 128 MiB, 16,384 sounds of width 2,048
+_NUMBERS_AT_ONCE = 2**18  # for which room is made
 
 
 class FrozenAudioEncoder:
@@ -79,11 +81,13 @@ class RememberingAudioEncoder(FrozenAudioEncoder):
     Args:
         folder: As for `FrozenAudioEncoder`.
         device: As for `FrozenAudioEncoder`.
+        scratch: Room for the latents.
     """
 
-    def __init__(self, folder: str, device: str | None = None) -> None:
+    def __init__(self, folder: str, device: str | None = None, scratch: Scratch = IN_MEMORY) -> None:
         super().__init__(folder, device)
         self._latents: dict[bytes, Tensor] = {}
+        self._scratch, self._free_MD = scratch, torch.empty(0, 0)
 
     @torch.inference_mode()
     def encode(self, waveform_BT: Tensor) -> Tensor:
@@ -95,11 +99,20 @@ class RememberingAudioEncoder(FrozenAudioEncoder):
         names = [hashlib.sha256(sound_T).digest() for sound_T in sounds]
         if new := {name: row for row, name in enumerate(names) if name not in self._latents}:
             heard_MD = super().encode(waveform_BT[list(new.values())]).cpu()
-            self._latents |= zip(new, heard_MD, strict=True)
+            for name, z_D in zip(new, heard_MD, strict=True):
+                self._latents[name] = self._kept(z_D)
         z_BD = torch.stack([self._latents[name] for name in names])
         for name in list(self._latents)[: -max(NUMBERS_KEPT // z_BD.shape[1], 1)]:
             del self._latents[name]
         return z_BD.to(self.device)
+
+    def _kept(self, z_D: Tensor) -> Tensor:
+        """A copy of a latent where latents are kept; a room is given back with the last one in it."""
+        if not len(self._free_MD):
+            rows = -(-_NUMBERS_AT_ONCE // len(z_D))
+            self._free_MD = self._scratch.zeros(rows, len(z_D))
+        kept_D, self._free_MD = self._free_MD[0], self._free_MD[1:]
+        return kept_D.copy_(z_D)
 
 
 def _check_sounds(waveform_BT: Tensor) -> None:

@@ -23,6 +23,7 @@ from sound2scene.methods.oracles import Ceiling, Real
 from sound2scene.methods.s2i import S2I
 from sound2scene.methods.sound2scene import FrozenGenerator, SoundToScene
 from sound2scene.protocols import Method
+from sound2scene.scratch import IN_MEMORY, Scratch
 from sound2scene.types import InputError
 
 _WORD = re.compile(r"(?:(?P<label>[^:=]*)=)?(?P<kind>[^:=]*)(?::(?P<settings>.*))?", re.DOTALL)
@@ -42,6 +43,7 @@ class Setting:
         device: Device, as torch names it; by default a GPU where there is one.
         cache: Folder of cached features.
         workers: Loader processes that decode pictures while features are computed.
+        scratch: Room for what is kept of every sound.
     """
 
     shards: str | None = None
@@ -51,6 +53,7 @@ class Setting:
     device: str | None = None
     cache: str = Features.cache
     workers: int = 2
+    scratch: Scratch = IN_MEMORY
 
     @cached_property
     def clips(self) -> ShardDataset:
@@ -72,8 +75,19 @@ class Setting:
         """The audio encoder of an artifact: one for all methods, so that each sound is heard once."""
         folder = os.path.realpath(audio_encoder)
         if folder not in self._hearing:
-            self._hearing[folder] = RememberingAudioEncoder(audio_encoder, self.device)
+            self._hearing[folder] = RememberingAudioEncoder(audio_encoder, self.device, self.scratch)
         return self._hearing[folder]
+
+    def drawing(self, generator: str) -> FrozenGenerator:
+        """The generator of an artifact: one for all methods, so that its weights are read once."""
+        folder = os.path.realpath(generator)
+        if folder not in self._drawing:
+            self._drawing[folder] = FrozenGenerator(generator)
+        return self._drawing[folder]
+
+    @cached_property
+    def _drawing(self) -> dict[str, FrozenGenerator]:
+        return {}
 
     @cached_property
     def _hearing(self) -> dict[str, RememberingAudioEncoder]:
@@ -208,7 +222,7 @@ def made(word: Word, setting: Setting) -> NamedMethod:
 
 
 def _ceiling(keys: Mapping[str, str], setting: Setting) -> Method:
-    return Ceiling(FrozenGenerator(keys["generator"]), setting.clips, setting.features)
+    return Ceiling(setting.drawing(keys["generator"]), setting.clips, setting.features)
 
 
 def _nearest(keys: Mapping[str, str], setting: Setting) -> Method:
@@ -233,7 +247,7 @@ _S2I = {"audio": defaults.S2I_AUDIO, "generator": defaults.S2I_GENERATOR}
 
 
 def _scene(keys: Mapping[str, str], setting: Setting) -> SoundToScene:
-    return SoundToScene(setting.hearing(keys["audio_encoder"]), keys["generator"])
+    return SoundToScene(setting.hearing(keys["audio_encoder"]), setting.drawing(keys["generator"]))
 
 
 KINDS = {

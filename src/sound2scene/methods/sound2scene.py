@@ -129,7 +129,7 @@ class SoundToScene:
         audio_encoder: Folder of an audio-encoder artifact; by default the toy one in git. Or an audio encoder
             that is there already, on its own device.
         generator: Folder of a generator artifact for features of the same image encoder; by default the toy
-            one in git.
+            one in git. Or a generator that is there already.
         device: Device of torch; by default a GPU where there is one; see `sound2scene.devices`.
 
     Attributes:
@@ -150,13 +150,15 @@ class SoundToScene:
     def __init__(
         self,
         audio_encoder: str | os.PathLike[str] | FrozenAudioEncoder = AUDIO_ENCODER,
-        generator: str | os.PathLike[str] = GENERATOR,
+        generator: str | os.PathLike[str] | FrozenGenerator = GENERATOR,
         device: str | None = None,
     ) -> None:
         if not isinstance(audio_encoder, FrozenAudioEncoder):
             audio_encoder = FrozenAudioEncoder(os.fspath(audio_encoder), device)
         self.hearing = audio_encoder
-        self.drawing = FrozenGenerator(os.fspath(generator))
+        if not isinstance(generator, FrozenGenerator):
+            generator = FrozenGenerator(os.fspath(generator))
+        self.drawing = generator
         self.device, self.familiar = self.hearing.device, self.hearing.familiar
         self.resolution = self.drawing.resolution
         artifacts.check_same_encoder(

@@ -8,7 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
+from sound2scene.scratch import IN_MEMORY, Scratch
 from sound2scene.types import DivergedError, InputError
+
+_CHUNK = 1024  # pictures at a time
 
 
 def label_ranks(logits_NK: Tensor, label_N: Tensor) -> Tensor:
@@ -67,12 +70,15 @@ def inception_score(logits_NK: Tensor) -> float:
     return float(resampled_inception_score(logits_NK, [torch.arange(len(logits_NK))])[0])
 
 
-def resampled_inception_score(logits_NK: Tensor, rows: Iterable[Tensor]) -> Tensor:
+def resampled_inception_score(
+    logits_NK: Tensor, rows: Iterable[Tensor], scratch: Scratch = IN_MEMORY
+) -> Tensor:
     """Inception scores of resamples of the pictures, float64 (R,); see :func:`inception_score`.
 
     Args:
         logits_NK: Scores of the classes.
         rows: Positions of the pictures of each resample.
+        scratch: Room for a float64 matrix as large as the scores.
 
     Raises:
         InputError: If there are no pictures.
@@ -80,11 +86,16 @@ def resampled_inception_score(logits_NK: Tensor, rows: Iterable[Tensor]) -> Tens
     """
     if not len(logits_NK):
         raise InputError("an inception score of no pictures means nothing; give clips to draw")
-    _check_finite(logits_NK)
-    log_NK = logits_NK.cpu().double().log_softmax(1)
-    share_NK = log_NK.exp()
+    share_NK = scratch.zeros(*logits_NK.shape, dtype=torch.float64)
+    entropy_N = share_NK.new_empty(len(share_NK))
+    for logits_BK, share_BK, entropy_B in zip(
+        *(torch.split(rows_N, _CHUNK) for rows_N in (logits_NK, share_NK, entropy_N)), strict=True
+    ):
+        _check_finite(logits_BK)
+        log_BK = logits_BK.cpu().double().log_softmax(1)
+        torch.exp(log_BK, out=share_BK)
+        torch.sum(share_BK * log_BK, 1, out=entropy_B).neg_()
     # The mean divergence is the entropy of all classes less the mean entropy of a picture's.
-    entropy_N = -(share_NK * log_NK).sum(1)
     found = []
     for row_N in rows:
         weight_N = torch.bincount(row_N, minlength=len(share_NK)).double() / len(row_N)

@@ -8,15 +8,16 @@ of width D, the rows themselves are a root, so that fewer pictures than features
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from sound2scene.scratch import IN_MEMORY, Scratch
 from sound2scene.types import DivergedError, InputError
 
-_CHUNK = 4096
+_CHUNK = 1024  # pictures at a time
 
 
 class Moments(NamedTuple):
@@ -50,18 +51,25 @@ def moments_of(feature_ND: Tensor) -> Moments:
     items, width = feature_ND.shape
     if items < 2:
         raise InputError(f"a Fréchet distance needs two pictures of either set, not {items}; give more clips")
-    if not torch.isfinite(feature_ND).all():
+    mean_D = torch.zeros(width, dtype=torch.float64)
+    for part_BD in _doubled(feature_ND):
+        mean_D += part_BD.sum(0)
+    mean_D /= items
+    if not torch.isfinite(mean_D).all():
         raise DivergedError("features of pictures hold NaN or infinity; look at the pictures")
-    parts = [slice(start, start + _CHUNK) for start in range(0, items, _CHUNK)]
-    sums = [feature_ND[part].sum(0, dtype=torch.float64) for part in parts]
-    mean_D = torch.stack(sums).sum(0).cpu() / items
     if items <= width:
         return Moments(mean_D, (feature_ND.cpu().double() - mean_D) / (items - 1) ** 0.5, items)
     scatter_DD = mean_D.new_zeros(width, width)
-    for part in parts:
-        centred_BD = feature_ND[part].cpu().double() - mean_D
+    for part_BD in _doubled(feature_ND):
+        centred_BD = part_BD - mean_D
         scatter_DD.addmm_(centred_BD.T, centred_BD)
     return Moments(mean_D, _root(scatter_DD / (items - 1)), items)
+
+
+def _doubled(feature_ND: Tensor) -> Iterator[Tensor]:
+    """Some rows at a time, in float64 on the CPU: a copy of them all would be what takes the most memory."""
+    for part_BD in torch.split(feature_ND, _CHUNK):
+        yield part_BD.cpu().double()
 
 
 def _root(covariance_DD: Tensor) -> Tensor:
@@ -81,6 +89,11 @@ def _singular_sum(matrix: Tensor) -> Tensor:
     One that is 0 may come out as 1e-8 of the largest.
     """
     square = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
+    return _roots(square)
+
+
+def _roots(square: Tensor) -> Tensor:
+    """Sum of the roots of the eigenvalues."""
     total: Tensor = torch.linalg.eigvalsh(square).clamp(min=0).sqrt().sum()
     return total
 
@@ -97,7 +110,9 @@ def frechet(one: Moments, other: Moments) -> float:
     return float((one.mean_D - other.mean_D).square().sum() + spread - 2 * common)
 
 
-def resampled_frechet(real: Moments, fake_ND: Tensor, rows: Iterable[Tensor]) -> Tensor:
+def resampled_frechet(
+    real: Moments, fake_ND: Tensor, rows: Iterable[Tensor], scratch: Scratch = IN_MEMORY
+) -> Tensor:
     """Fréchet distances of resamples of generated pictures to the same reals, float64 (R,).
 
     A resample holds some pictures twice and lacks others, so that its distance is larger than that of the
@@ -107,18 +122,43 @@ def resampled_frechet(real: Moments, fake_ND: Tensor, rows: Iterable[Tensor]) ->
         real: Moments of the real pictures.
         fake_ND: Features of the generated pictures.
         rows: Positions of the pictures of each resample.
+        scratch: Room for a float64 matrix (N, R), R being the rows of the reals' root.
     """
-    fake_ND = fake_ND.cpu().double()
-    seen_NR, length_N = (fake_ND - real.mean_D) @ real.root_RD.T, fake_ND.square().sum(1)
+    fake_ND = fake_ND.cpu()
+    seen_NR = scratch.zeros(len(fake_ND), len(real.root_RD), dtype=torch.float64)
+    length_N = seen_NR.new_empty(len(fake_ND))
+    for part_BD, seen_BR, length_B in zip(
+        _doubled(fake_ND), torch.split(seen_NR, _CHUNK), torch.split(length_N, _CHUNK), strict=True
+    ):
+        torch.mm(part_BD - real.mean_D, real.root_RD.T, out=seen_BR)
+        length_B.copy_(part_BD.square().sum(1))
     total, found = real.root_RD.square().sum(), []
     for row_N in rows:
         # Each picture once, and how often: a third of the rows fall away.
         once, count = torch.unique(row_N, return_counts=True)
         weight = count.double() / len(row_N)
         unbiased = len(row_N) / (len(row_N) - 1)
-        mean_D, seen_R = weight @ fake_ND[once], weight @ seen_NR[once]
+        mean_D, seen_R = _weighted_sum(fake_ND, once, weight), _weighted_sum(seen_NR, once, weight)
         spread = ((weight @ length_N[once]) - mean_D.square().sum()) * unbiased
-        root = (seen_NR[once] - seen_R) * (weight * unbiased).sqrt()[:, None]
-        common = _singular_sum(root)
+        common = _singular_sum_of(seen_NR, seen_R, once, weight * unbiased)
         found.append((mean_D - real.mean_D).square().sum() + total + spread - 2 * common)
     return torch.stack(found)
+
+
+def _weighted_sum(row_ND: Tensor, once_M: Tensor, weight_M: Tensor) -> Tensor:
+    """Sum of some rows, each by its weight, float64."""
+    sum_D = torch.zeros(row_ND.shape[1], dtype=torch.float64)
+    for once_B, weight_B in zip(torch.split(once_M, _CHUNK), torch.split(weight_M, _CHUNK), strict=True):
+        sum_D += weight_B @ row_ND[once_B].double()
+    return sum_D
+
+
+def _singular_sum_of(seen_NR: Tensor, mean_R: Tensor, once_M: Tensor, weight_M: Tensor) -> Tensor:
+    """Sum of singular values of some rows, centred, each by the root of its weight."""
+    if len(once_M) <= seen_NR.shape[1]:
+        return _singular_sum((seen_NR[once_M] - mean_R) * weight_M.sqrt()[:, None])
+    square_RR = seen_NR.new_zeros(seen_NR.shape[1], seen_NR.shape[1])
+    for once_B, weight_B in zip(torch.split(once_M, _CHUNK), torch.split(weight_M, _CHUNK), strict=True):
+        root_BR = (seen_NR[once_B] - mean_R) * weight_B.sqrt()[:, None]
+        square_RR.addmm_(root_BR.T, root_BR)
+    return _roots(square_RR)

@@ -15,7 +15,7 @@ from sound2scene.seeds import seed_of
 from sound2scene.types import DivergedError, InputError
 
 SIGMA, SCALE = 10.0, 1000.0  # of CMMD, as published
-_CHUNK = 1024
+_CHUNK = 512  # pictures at a time
 
 
 def kid(
@@ -42,13 +42,14 @@ def kid(
             f"the subset of KID has {subset_size} pictures, and there are {len(real_ND)} real and "
             f"{len(fake_MD)} generated ones; choose one that is no larger than either"
         )
-    real_ND, fake_MD = _finite(real_ND), _finite(fake_MD)
+    _check_finite(real_ND)
+    _check_finite(fake_MD)
     dice = torch.Generator().manual_seed(seed_of("kid", seed))
     found = []
     for _ in range(subsets):
         real = real_ND[torch.randperm(len(real_ND), generator=dice)[:subset_size]]
         fake = fake_MD[torch.randperm(len(fake_MD), generator=dice)[:subset_size]]
-        found.append(poly_mmd(real, fake))
+        found.append(poly_mmd(real.cpu().double(), fake.cpu().double()))
     return float(torch.stack(found).mean())
 
 
@@ -69,21 +70,27 @@ def cmmd(real_ND: Tensor, fake_MD: Tensor) -> float:
     """
     if not len(real_ND) or not len(fake_MD):
         raise InputError("CMMD needs real and generated pictures; give clips of either")
-    real_ND, fake_MD = normalize(_finite(real_ND), dim=1), normalize(_finite(fake_MD), dim=1)
+    _check_finite(real_ND)
+    _check_finite(fake_MD)
     within = _mean_kernel(real_ND, real_ND) + _mean_kernel(fake_MD, fake_MD)
     return SCALE * float(within - 2 * _mean_kernel(real_ND, fake_MD))
 
 
 def _mean_kernel(one_ND: Tensor, other_MD: Tensor) -> Tensor:
     """Mean over all pairs of the kernel less 1: it hardly differs from 1 at this width, and ones cancel."""
-    total = one_ND.new_zeros(())
-    for start in range(0, len(one_ND), _CHUNK):
-        squared_BM = 2 - 2 * one_ND[start : start + _CHUNK] @ other_MD.T
-        total += torch.expm1(-squared_BM / (2 * SIGMA**2)).sum()
+    total = torch.zeros((), dtype=torch.float64)
+    for one_BD in torch.split(one_ND, _CHUNK):
+        unit_BD = _unit(one_BD)
+        for other_CD in torch.split(other_MD, _CHUNK):
+            squared_BC = 2 - 2 * unit_BD @ _unit(other_CD).T
+            total += torch.expm1(squared_BC.div_(-2 * SIGMA**2)).sum()
     return total / (len(one_ND) * len(other_MD))
 
 
-def _finite(feature_ND: Tensor) -> Tensor:
-    if not torch.isfinite(feature_ND).all():
+def _unit(feature_BD: Tensor) -> Tensor:
+    return normalize(feature_BD.cpu().double(), dim=1)
+
+
+def _check_finite(feature_ND: Tensor) -> None:
+    if not all(torch.isfinite(part_BD).all() for part_BD in torch.split(feature_ND, _CHUNK)):
         raise DivergedError("features of pictures hold NaN or infinity; look at the pictures")
-    return feature_ND.cpu().double()

@@ -15,11 +15,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from sound2scene.scratch import IN_MEMORY, Scratch
+
 CHUNK = 1024  # queries, and gallery items, at a time
 _WIDTH = 128  # features in a part of a product: the shorter a sum, the smaller its error
 _UNIT = 2.0**-24  # largest relative error of one rounding to float32
 _ASKED_AGAIN = 1 / 64  # share of pairs above which a tile's float64 product is faster than single pairs
 _PROBED = 16  # of so many pairs on a tile's diagonal, one is compared with its exact cosine
+_ROWS = 1024  # pairs of rows that are multiplied at a time
 _GATHERED = 2**18  # numbers of latents that are gathered at a time
 
 
@@ -38,18 +41,36 @@ class Criterion(NamedTuple):
 
 def cosines(query_ND: Tensor, gallery_ND: Tensor) -> Tensor:
     """Cosine of each two unit rows, float64 products rounded to float32 (N,)."""
-    return (query_ND * gallery_ND).sum(1).float()
+    found_N = torch.empty(len(query_ND), device=query_ND.device)
+    for start in range(0, len(query_ND), _ROWS):
+        rows = slice(start, start + _ROWS)
+        found_N[rows] = (query_ND[rows] * gallery_ND[rows]).sum(1)
+    return found_N
 
 
-def best_of_class(query_ND: Tensor, gallery_ND: Tensor, label_N: Tensor) -> Tensor:
-    """Cosine of each query to the nearest item of its label, float32 (N,); infinity where it has none."""
-    best_N = torch.full((len(query_ND),), torch.inf, device=query_ND.device)
+def best_of_class(query_ND: Tensor, gallery_ND: Tensor, label_N: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine to the nearest item of the other side that has the same label.
+
+    Args:
+        query_ND: Unit rows in float64.
+        gallery_ND: As many.
+        label_N: Label of both, -1 for none.
+
+    Returns:
+        That of each query, and that of each gallery item, float32 (N,); infinity where it has no label.
+    """
+    forth_N, back_N = torch.full((2, len(query_ND)), torch.inf, device=query_ND.device)
     for label in torch.unique(label_N[label_N >= 0]):
         same_M = (label_N == label).nonzero()[:, 0]
-        for row_B in same_M.split(1024):
-            nearest_B = same_M[(query_ND[row_B] @ gallery_ND[same_M].T).argmax(1)]
-            best_N[row_B] = cosines(query_ND[row_B], gallery_ND[nearest_B])
-    return best_N
+        query_MD, gallery_MD = query_ND[same_M], gallery_ND[same_M]
+        forth_M, back_M = torch.full((2, len(same_M)), -torch.inf, device=query_ND.device)
+        for rows in _parts(len(same_M)):
+            cosine_BM = query_MD[rows] @ gallery_MD.T
+            forth_M[rows] = cosines(query_MD[rows], gallery_MD[cosine_BM.argmax(1)])
+            nearest_M = cosine_BM.argmax(0)
+            back_M = torch.maximum(back_M, cosines(query_MD[rows][nearest_M], gallery_MD))
+        forth_N[same_M], back_N[same_M] = forth_M, back_M
+    return forth_N, back_N
 
 
 def counts(
@@ -57,6 +78,7 @@ def counts(
     gallery_ND: Tensor,
     of_queries: Sequence[Criterion] = (),
     of_gallery: Sequence[Criterion] = (),
+    scratch: Scratch = IN_MEMORY,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """How many gallery items meet each criterion of a query, and how many queries each of a gallery item.
 
@@ -65,16 +87,24 @@ def counts(
         gallery_ND: As many.
         of_queries: Criteria of the queries.
         of_gallery: Criteria of the gallery items.
+        scratch: Room for the rows of both in float32.
 
     Returns:
         Counts (N,), int64, for each criterion.
     """
     forth, back = [_Tally(one, 0) for one in of_queries], [_Tally(one, 1) for one in of_gallery]
-    single = (query_ND.float(), gallery_ND.float()) if query_ND.device.type == "cpu" else None
+    single = None
+    if query_ND.device.type == "cpu":
+        single = (
+            scratch.zeros(*query_ND.shape).copy_(query_ND),
+            scratch.zeros(*gallery_ND.shape).copy_(gallery_ND),
+        )
+    # One piece of memory for all tiles: a new one of each would be handed out by the system page by page.
+    work = _Work(min(CHUNK, len(query_ND)) * min(CHUNK, len(gallery_ND)))
     for rows in _parts(len(query_ND)):
         for columns in _parts(len(gallery_ND)):
             sides = None if single is None else (single[0][rows], single[1][columns])
-            tile = _Tile(query_ND[rows], gallery_ND[columns], sides)
+            tile = _Tile(query_ND[rows], gallery_ND[columns], sides, work)
             tile.count([*forth, *back], (rows, columns))
     return [one.count_N for one in forth], [one.count_N for one in back]
 
@@ -123,6 +153,21 @@ class _Tally:
         self.count_N.index_add_(0, place_P, met_P.to(torch.int64))
 
 
+class _Work:
+    """Memory for one tile, float32.
+
+    Args:
+        pairs: Most pairs of a tile.
+    """
+
+    def __init__(self, pairs: int) -> None:
+        self._all = torch.empty(4, pairs)
+
+    def matrices(self, rows: int, columns: int) -> list[Tensor]:
+        """Four matrices (B, C), which hold whatever the last tile left in them."""
+        return [one[: rows * columns].view(rows, columns) for one in self._all]
+
+
 class _Tile:
     """Some queries against some of the gallery.
 
@@ -130,12 +175,16 @@ class _Tile:
         query_BD: Unit rows of the queries.
         gallery_CD: Unit rows of the gallery items.
         single: Both in float32, where a product of these is worth while.
+        work: Memory for it; it is no other tile's as long as this one is used.
     """
 
-    def __init__(self, query_BD: Tensor, gallery_CD: Tensor, single: tuple[Tensor, Tensor] | None) -> None:
+    def __init__(
+        self, query_BD: Tensor, gallery_CD: Tensor, single: tuple[Tensor, Tensor] | None, work: _Work
+    ) -> None:
         self.query_BD, self.gallery_CD, self.slack = query_BD, gallery_CD, 0.0
         if single is not None:
-            self.cosine_BC = _product(*single)
+            self.cosine_BC, *self.work = work.matrices(len(query_BD), len(gallery_CD))
+            _product(*single, self.cosine_BC)
             # Sums of parts and of their sums; unit rows have products whose absolute values sum to 1 at most.
             self.slack = (_WIDTH + -(-query_BD.shape[1] // _WIDTH) + 8) * _UNIT
             pairs = slice(0, min(len(query_BD), len(gallery_CD)), _PROBED)
@@ -157,7 +206,8 @@ class _Tile:
     def _counted(self, tallies: Sequence[_Tally], sides: tuple[slice, slice]) -> bool:
         """Count by the float32 product, unless it cannot tell too many pairs."""
         # Comparisons whose result is a float, and sums of these, are several times as fast as with booleans.
-        near_BC, above_BC, reached_BC = torch.zeros(3, *self.cosine_BC.shape)
+        near_BC, above_BC, reached_BC = self.work
+        near_BC.zero_()
         aboves = []
         for tally in tallies:
             least = tally.least(sides)
@@ -189,11 +239,10 @@ class _Tile:
                 tally.add_pairs(exact_Q, is_near_Q, *places)
 
 
-def _product(query_BD: Tensor, gallery_CD: Tensor) -> Tensor:
-    """The float32 product, in parts of few features each."""
-    cosine_BC = query_BD.new_zeros(len(query_BD), len(gallery_CD))
+def _product(query_BD: Tensor, gallery_CD: Tensor, cosine_BC: Tensor) -> None:
+    """Write the float32 product, in parts of few features each."""
     with torch.autocast("cpu", enabled=False):
-        for start in range(0, query_BD.shape[1], _WIDTH):
+        torch.mm(query_BD[:, :_WIDTH], gallery_CD[:, :_WIDTH].T, out=cosine_BC)
+        for start in range(_WIDTH, query_BD.shape[1], _WIDTH):
             part = slice(start, start + _WIDTH)
             cosine_BC.addmm_(query_BD[:, part], gallery_CD[:, part].T)
-    return cosine_BC

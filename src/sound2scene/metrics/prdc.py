@@ -16,6 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from sound2scene.scratch import IN_MEMORY, Scratch
 from sound2scene.types import DivergedError, InputError
 
 _CHUNK = 512  # pictures at a time, fewer where there are many
@@ -40,7 +41,7 @@ class Prdc(NamedTuple):
     coverage_N: Tensor
 
 
-def prdc(real_ND: Tensor, fake_MD: Tensor, k: int = 5) -> Prdc:
+def prdc(real_ND: Tensor, fake_MD: Tensor, k: int = 5, scratch: Scratch = IN_MEMORY) -> Prdc:
     """Precision, density, recall and coverage, picture by picture.
 
     Memory grows with N + M and not with N times M.
@@ -49,6 +50,7 @@ def prdc(real_ND: Tensor, fake_MD: Tensor, k: int = 5) -> Prdc:
         real_ND: Features of real pictures.
         fake_MD: Features of generated pictures.
         k: To which neighbour a ball reaches.
+        scratch: Room for the features of both in float64.
 
     Raises:
         InputError: If there are no more than k pictures of either.
@@ -59,8 +61,9 @@ def prdc(real_ND: Tensor, fake_MD: Tensor, k: int = 5) -> Prdc:
             f"{len(real_ND)} real and {len(fake_MD)} generated pictures are too few for precision and recall "
             f"with k = {k}; give more of either, or a smaller k"
         )
-    real_ND, fake_MD = _centred(real_ND, fake_MD)
-    real_N, fake_M = real_ND.square().sum(1), fake_MD.square().sum(1)
+    mean_D = _mean(real_ND)
+    real_ND, real_N = _centred(real_ND, mean_D, "real", scratch)
+    fake_MD, fake_M = _centred(fake_MD, mean_D, "generated", scratch)
     reach_N, reach_M = _reach(real_ND, real_N, k), _reach(fake_MD, fake_M, k)
     inside_M = fake_MD.new_zeros(len(fake_MD))
     recall_N, coverage_N = fake_MD.new_zeros(2, len(real_ND))
@@ -80,13 +83,24 @@ def _parts(items: int, others: int) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-def _centred(real_ND: Tensor, fake_MD: Tensor) -> tuple[Tensor, Tensor]:
-    """Both in float64 around the reals' mean, where products of features round least."""
-    for feature_ND, of in ((real_ND, "real"), (fake_MD, "generated")):
-        if not torch.isfinite(feature_ND).all():
+def _mean(feature_ND: Tensor) -> Tensor:
+    sum_D = torch.zeros(feature_ND.shape[1], dtype=torch.float64)
+    for part_BD in torch.split(feature_ND, _CHUNK):
+        sum_D += part_BD.double().sum(0)
+    return sum_D / len(feature_ND)
+
+
+def _centred(feature_ND: Tensor, mean_D: Tensor, of: str, scratch: Scratch) -> tuple[Tensor, Tensor]:
+    """Features in float64 around the reals' mean, where products of them round least, and their squares."""
+    centred_ND = scratch.zeros(*feature_ND.shape, dtype=torch.float64)
+    square_N = centred_ND.new_empty(len(feature_ND))
+    for start in range(0, len(feature_ND), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        if not torch.isfinite(feature_ND[rows]).all():
             raise DivergedError(f"features of {of} pictures hold NaN or infinity; look at the pictures")
-    mean_D = real_ND.double().mean(0)
-    return real_ND.double() - mean_D, fake_MD.double() - mean_D
+        torch.sub(feature_ND[rows].double(), mean_D, out=centred_ND[rows])
+        square_N[rows] = centred_ND[rows].square().sum(1)
+    return centred_ND, square_N
 
 
 def _reach(feature_ND: Tensor, square_N: Tensor, k: int) -> Tensor:

@@ -11,24 +11,30 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 from torchmetrics import Metric
 
 from sound2scene.metrics.nearness import Criterion, best_of_class, cosines, counts
+from sound2scene.scratch import IN_MEMORY, Scratch
 from sound2scene.types import DivergedError
 
 CHUNK = 1024
+_UNIT_ROWS = 1024  # latents that are brought to unit length at a time, with no copy of them all
 
 
-def instance_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor) -> Tensor:
+def instance_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor, scratch: Scratch = IN_MEMORY) -> Tensor:
     """How many other gallery items are at least as near, by cosine, as a query's own; (N,), 0 is best.
+
+    Args:
+        z_query_ND: Latent of each query.
+        z_gallery_ND: The gallery, each query's own item at its place.
+        scratch: Room for both in float64 and float32.
 
     Raises:
         DivergedError: If a latent is not finite.
     """
-    query_ND, gallery_ND = _unit(z_query_ND), _unit(z_gallery_ND)
+    query_ND, gallery_ND = _unit(z_query_ND, scratch), _unit(z_gallery_ND, scratch)
     own_N = cosines(query_ND, gallery_ND)
-    (count_N,), _ = counts(query_ND, gallery_ND, of_queries=[Criterion(own_N)])
+    (count_N,), _ = counts(query_ND, gallery_ND, of_queries=[Criterion(own_N)], scratch=scratch)
     return count_N - 1
 
 
@@ -40,7 +46,7 @@ def class_ranks(z_query_ND: Tensor, z_gallery_ND: Tensor, label_N: Tensor) -> Te
     """
     query_ND, gallery_ND = _unit(z_query_ND), _unit(z_gallery_ND)
     label_N = label_N.to(query_ND.device)
-    criterion = Criterion(best_of_class(query_ND, gallery_ND, label_N), label_N)
+    criterion = Criterion(best_of_class(query_ND, gallery_ND, label_N)[0], label_N)
     (count_N,), _ = counts(query_ND, gallery_ND, of_queries=[criterion])
     return count_N[label_N >= 0]
 
@@ -52,8 +58,9 @@ def _all_ranks(z_audio_ND: Tensor, z_image_ND: Tensor, label_N: Tensor) -> dict[
     own = Criterion(cosines(audio_ND, image_ND))
     of_audio, of_image = [own], [own]
     if (known_N := label_N >= 0).any():
-        of_audio.append(Criterion(best_of_class(audio_ND, image_ND, label_N), label_N))
-        of_image.append(Criterion(best_of_class(image_ND, audio_ND, label_N), label_N))
+        forth_N, back_N = best_of_class(audio_ND, image_ND, label_N)
+        of_audio.append(Criterion(forth_N, label_N))
+        of_image.append(Criterion(back_N, label_N))
     forth, back = counts(audio_ND, image_ND, of_audio, of_image)
     found = {"instance": (forth[0] - 1, back[0] - 1)}
     if len(forth) > 1:
@@ -119,15 +126,26 @@ def neighbour_accuracy(z_ND: Tensor, label_N: Tensor, k: int = 5) -> float:
     return hits / len(label_N)
 
 
-def _unit(z_ND: Tensor) -> Tensor:
-    if not torch.isfinite(z_ND).all():
-        row = int((~torch.isfinite(z_ND)).any(1).nonzero()[0])
+def _unit(z_ND: Tensor, scratch: Scratch = IN_MEMORY) -> Tensor:
+    if z_ND.device.type in ("cpu", "mps"):  # MPS has no float64
+        unit_ND = scratch.zeros(*z_ND.shape, dtype=torch.float64)
+    else:
+        unit_ND = torch.empty(z_ND.shape, dtype=torch.float64, device=z_ND.device)
+    for part_BD, z_BD in zip(torch.split(unit_ND, _UNIT_ROWS), torch.split(z_ND, _UNIT_ROWS), strict=True):
+        length_B1 = part_BD.copy_(z_BD).norm(dim=1, keepdim=True)
+        if not torch.isfinite(length_B1).all():  # seldom, and one number a row is checked faster than all
+            _check_finite(z_ND)
+        part_BD.div_(length_B1.clamp_(min=1e-12))
+    return unit_ND
+
+
+def _check_finite(z_ND: Tensor) -> None:
+    bad_N = ~torch.isfinite(z_ND).all(1)
+    if bad_N.any():
         raise DivergedError(
-            f"the latent of clip {row} of {len(z_ND)} holds NaN or infinity, recall would mean nothing; go "
-            "back to a state from before, with a lower learning rate"
+            f"the latent of clip {int(bad_N.nonzero()[0])} of {len(z_ND)} holds NaN or infinity, recall "
+            "would mean nothing; go back to a state from before, with a lower learning rate"
         )
-    # MPS has no float64.
-    return normalize((z_ND.cpu() if z_ND.device.type == "mps" else z_ND).double(), dim=1)
 
 
 class Embeddings(Metric):
