@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import librosa
 import numpy as np
 import scipy.signal
 from numpy.typing import NDArray
@@ -24,12 +23,34 @@ def paper_log_density(waveform_T: FloatArray, density_floor: float = 1e-7) -> Fl
 
 
 def log_mel_density(waveform_T: FloatArray, density_floor: float = 1e-7) -> FloatArray:
-    """log(S + floor) of 128 Slaney bands with librosa, scaled to power density, (128, 1001) for 10 s."""
-    mel_FT = librosa.feature.melspectrogram(
-        y=waveform_T.astype(np.float64), sr=16_000, n_fft=1024, hop_length=160, n_mels=128, pad_mode="reflect"
+    """log(S + floor) of 128 Slaney bands, one Fourier transform a frame, (128, 1001) for 10 s."""
+    window_W = scipy.signal.get_window("hann", 1024)
+    padded_T = np.pad(waveform_T.astype(np.float64), 512, mode="reflect")
+    starts = range(0, len(padded_T) - 1024 + 1, 160)
+    power_TF = np.stack(
+        [np.abs(np.fft.rfft(padded_T[start : start + 1024] * window_W)) ** 2 for start in starts]
     )
-    window_power = np.square(scipy.signal.get_window("hann", 1024)).sum()
-    return np.log(mel_FT * (16_000 / 1024) * 2 / (16_000 * window_power) + density_floor)
+    mel_FT = slaney_bands(128, 1024, 16_000) @ power_TF.T
+    return np.log(mel_FT * (16_000 / 1024) * 2 / (16_000 * np.square(window_W).sum()) + density_floor)
+
+
+def slaney_bands(bands: int, n_fft: int, sample_rate_hz: int) -> FloatArray:
+    """Triangles of area 1 whose corners lie evenly on Slaney's scale, (bands, n_fft // 2 + 1).
+
+    The scale is straight to 1 kHz, 3 mel to 200 Hz, and above it 27 mel to each factor of 6.4.
+    """
+    top = 15 + 27 * math.log(sample_rate_hz / 2 / 1000) / math.log(6.4)
+    corners_hz = [
+        200 / 3 * mel if mel < 15 else 1000 * 6.4 ** ((mel - 15) / 27)
+        for mel in np.linspace(0, top, bands + 2).tolist()
+    ]
+    found = np.zeros((bands, n_fft // 2 + 1))
+    for band, (low, middle, high) in enumerate(zip(corners_hz, corners_hz[1:], corners_hz[2:], strict=False)):
+        for place in range(n_fft // 2 + 1):
+            hz = place * sample_rate_hz / n_fft
+            height = min((hz - low) / (middle - low), (high - hz) / (high - middle))
+            found[band, place] = max(0.0, height) * 2 / (high - low)
+    return found
 
 
 def standardised(log_FT: FloatArray) -> FloatArray:

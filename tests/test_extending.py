@@ -162,6 +162,7 @@ def test_a_figure_and_a_network_to_look_with_are_put_in_as_their_page_says(folde
     assert sum("colours4x4" in head for head in logged) == 1
 
 
+@pytest.mark.slow
 def test_a_scorer_of_ones_own_chooses_where_it_is_loud_as_its_page_says(folder: Path) -> None:
     from made_videos import TONE_S, write_video
     from sound2scene.data.selection.file import Selection

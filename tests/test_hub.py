@@ -108,6 +108,7 @@ def test_a_repository_that_is_not_there_is_named(host: Hub, tmp_path: Path) -> N
     assert "check owner, name and revision" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_hub_that_cannot_be_reached_is_told(tmp_path: Path) -> None:
     done = asked(Hub(root="http://127.0.0.1:9"), "hf://somebody/net", tmp_path)
     assert "InputError: hf://somebody/net: the hub cannot be reached, and no copy is here" in done.stderr

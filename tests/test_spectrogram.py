@@ -63,6 +63,19 @@ def test_preset_equals_its_oracle_per_clip(name: str, clips: int, samples: int) 
         assert fast_FT.shape == preset.shape
 
 
+@pytest.mark.slow  # librosa compiles itself
+def test_the_oracle_of_log_mel_is_librosas_own() -> None:
+    import librosa
+
+    waveform_T = noise(1)[0].double().numpy()
+    mel_FT = librosa.feature.melspectrogram(
+        y=waveform_T, sr=16_000, n_fft=1024, hop_length=160, n_mels=128, pad_mode="reflect"
+    )
+    window_power = np.square(np.hanning(1025)[:-1]).sum()
+    expected_FT = np.log(mel_FT * (16_000 / 1024) * 2 / (16_000 * window_power) + 1e-7)
+    np.testing.assert_allclose(log_mel_density(waveform_T), expected_FT, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_low_level_and_offset_keep_their_digits(name: str) -> None:
     waveform_BT = 0.9 + noise(1, level=1e-4) * 1e-3

@@ -210,6 +210,7 @@ def measure(shards: Path, encoder: Path, judge: Path, folder: Path, devices: int
         (folder / "figures.json").write_text(json.dumps(found))
 
 
+@pytest.mark.slow
 def test_two_processes_log_what_one_does(
     tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from toy_scenes import toy_pictures
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> ClipDataModule:
-    shards = toy_pictures(tmp_path_factory.mktemp("probe") / "shards", train=240, val=64)
+    shards = toy_pictures(tmp_path_factory.mktemp("probe") / "shards", train=48, val=32)
     read = ReadCrops("small64", MultiCrop([32], [2], [(0.5, 1.0)]))
     return ClipDataModule(str(shards), 32, 0, read=read)
 

@@ -45,15 +45,6 @@ def refusal(capsys: pytest.CaptureFixture[str], recipe: Path, *arguments: str) -
         ([*ADAM, RATE, ".nan"], r"model\.init_args\.optimizer\.init_args\.lr is nan; set it to a finite"),
         ([*ADAM, RATE, "-1"], r"optimizer\.init_args: torch\.optim\.Adam refuses them \(Invalid learning ra"),
         (["--trainer.strategy", "nope"], r"trainer: .*strategy.*nope"),
-        (["--trainer.devices", "x"], r"trainer: "),
-        (["--trainer.val_check_interval", "1.5"], r"trainer: .*val_check_interval"),
-        (["--run.checkpoint_steps", "-1"], r"run\.checkpoint_steps is -1; set it to at least 1$"),
-        (["--run.folder", "/dev/null/runs"], r"/dev/null/runs/align/tiny: cannot be written \(/dev/null is"),
-        (["--seed_everything", "-1"], r"seed_everything is -1; set it to between 0 and 4294967295$"),
-        (
-            [f"{MODEL}audio_encoder.init_args.z_dim", str(10**12)],
-            r"audio_encoder\.z_dim is 1000000000000; set",
-        ),
         (["-c", "{latin}"], r"latin\.yaml: no recipe in YAML and UTF-8 \(.*; mend the file"),
         *[
             pytest.param(changes, message, marks=pytest.mark.slow)
@@ -75,6 +66,18 @@ def refusal(capsys: pytest.CaptureFixture[str], recipe: Path, *arguments: str) -
                 (["--seed_everything", str(2**64)], r"seed_everything is 18446744073709551616; set"),
                 ([f"{DATA}batch_size", str(10**12)], r"data\.batch_size is 1000000000000"),
                 ([f"{DATA}workers", "100000"], r"data\.workers is 100000"),
+                (["--trainer.devices", "x"], r"trainer: "),
+                (["--trainer.val_check_interval", "1.5"], r"trainer: .*val_check_interval"),
+                (["--run.checkpoint_steps", "-1"], r"run\.checkpoint_steps is -1; set it to at least 1$"),
+                (
+                    ["--run.folder", "/dev/null/runs"],
+                    r"/dev/null/runs/align/tiny: cannot be written \(/dev/null is",
+                ),
+                (["--seed_everything", "-1"], r"seed_everything is -1; set it to between 0 and 4294967295$"),
+                (
+                    [f"{MODEL}audio_encoder.init_args.z_dim", str(10**12)],
+                    r"audio_encoder\.z_dim is 1000000000000; set",
+                ),
                 (["-c", "/nowhere.yaml"], r"/nowhere\.yaml"),
                 (["-c", "/dev"], r"/dev"),
                 (["-c", "{deep}"], r"deep\.yaml: no recipe"),

@@ -74,6 +74,7 @@ def test_a_folder_of_another_sweep_is_refused_and_a_trial_that_is_none(
     assert "sweep.json: of other values or another seed; choose another --output" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_one_trial_alone_is_what_a_job_of_an_array_runs(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

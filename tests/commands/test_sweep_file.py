@@ -8,6 +8,7 @@ import pytest
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
+from selected import first
 from sound2scene import cli
 from sound2scene.commands import sweep_file
 from sound2scene.types import InputError
@@ -56,7 +57,7 @@ def test_the_sweep_keeps_to_the_schema_of_wandb(path: Path) -> None:
 
 
 @pytest.mark.parametrize("turn", [0, *(pytest.param(turn, marks=pytest.mark.slow) for turn in (1, 2, 3))])
-@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", first(SWEEPS), ids=lambda path: path.stem)
 def test_every_key_and_value_of_the_sweep_is_one_of_its_recipe(
     path: Path, turn: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,7 @@ def feature(imported: nn.Module) -> Tensor:
         return imported(input_tensor("image_input", (2, 3, 224, 224)))
 
 
+@pytest.mark.slow
 def test_imported_weights_give_the_published_features(parity: Path, feature: Tensor) -> None:
     error = relative_error(feature, np.load(parity / "public.npz")["swav_resnet50/feature"])
     assert error < 1e-4

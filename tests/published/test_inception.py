@@ -31,6 +31,7 @@ def theirs() -> Inception3:
     return network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pixels", first(["torchvision", "imagenet"]))
 def test_the_judge_scores_as_torchvisions_network_does(
     theirs: Inception3, checkpoint: Write, tmp_path: Path, pixels: Pixels

@@ -204,6 +204,7 @@ def test_an_unknown_model_is_refused_with_those_that_there_are() -> None:
         obtain("nonsense")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", first([True, False]))
 def test_the_paper_model_comes_in_the_layouts_in_which_it_is_published_and_draws(
     host: Host,

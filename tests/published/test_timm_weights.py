@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from bombs import Bomb
+from selected import first
 from sound2scene import artifacts, images
 from sound2scene.published.timm_weights import import_timm
 from sound2scene.types import InputError
@@ -42,7 +43,7 @@ def nothing_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("nothing_asked")
-@pytest.mark.parametrize("layout", ["safetensors", "torch", "training", "half"])
+@pytest.mark.parametrize("layout", first(["safetensors", "torch", "training", "half"]))
 def test_a_file_makes_an_encoder_of_timms_own_features(
     state: dict[str, Tensor], file: Path, checkpoint: Callable[..., Path], layout: str
 ) -> None:

@@ -137,6 +137,7 @@ def test_a_queue_shorter_than_a_batch_is_refused_at_the_first_step(tiny_shards: 
         tiny_trainer(tmp_path, limit_val_batches=0).fit(one, data(tiny_shards))
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_from_a_checkpoint_equals_one_that_never_stopped(
     tiny_shards: Path, tmp_path: Path
 ) -> None:

@@ -208,6 +208,7 @@ def test_two_processes_have_the_gradient_of_the_whole_batch(
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_bitwise(world: Path, tmp_path: Path) -> None:
     keep = ModelCheckpoint(
         tmp_path, "{step}", every_n_train_steps=3, save_top_k=-1, enable_version_counter=False

@@ -52,6 +52,7 @@ def moved(stage: pl.LightningModule, before: dict[str, Tensor]) -> set[str]:
     return {name for name, value in stage.named_parameters() if not torch.equal(before[name], value)}
 
 
+@pytest.mark.slow
 def test_the_error_of_held_out_pictures_falls_to_near_half_in_sixty_steps(
     tiny_shards: Path, tmp_path: Path
 ) -> None:
@@ -64,6 +65,7 @@ def test_the_error_of_held_out_pictures_falls_to_near_half_in_sixty_steps(
     assert 1 <= after["val/code_perplexity"] <= after["val/codes_used"] + 1e-6
 
 
+@pytest.mark.slow
 def test_an_audio_network_learns_the_maps_of_held_out_pictures(
     artifact: Path, tiny_shards: Path, tmp_path: Path
 ) -> None:
@@ -134,12 +136,14 @@ def going_on(
     assert not all(torch.equal(value, found[name]) for name, value in first.state_dict().items())
 
 
+@pytest.mark.slow
 def test_an_autoencoder_that_goes_on_equals_one_that_never_stopped_bitwise(
     tiny_shards: Path, tmp_path: Path
 ) -> None:
     going_on(autoencoder_stage, partial(picture_data, tiny_shards), tmp_path)
 
 
+@pytest.mark.slow
 def test_an_audio_network_with_dropout_that_goes_on_equals_one_that_never_stopped_bitwise(
     artifact: Path, tiny_shards: Path, tmp_path: Path
 ) -> None:
@@ -179,6 +183,7 @@ def on_a_rank(make: Callable[[], Any], batch: Callable[[slice], Any], rank: int)
     return {"loss": loss} | {name: gradient / 2 for name, gradient in found.items()}  # as DDP does
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("half", "hardest"), [("autoencoder", 3), ("audio", None)])
 def test_two_processes_have_loss_and_gradient_of_one(
     half: str, hardest: int | None, artifact: Path, tmp_path: Path

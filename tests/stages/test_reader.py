@@ -33,6 +33,7 @@ def data(shards: Path, change: ViewChange | None = None) -> ClipDataModule:
     return ClipDataModule(str(shards), 15, 0, read=ReadScenes("pixels32", change))
 
 
+@pytest.mark.slow
 def test_a_step_after_another_lowers_the_loss_and_a_measure_has_every_figure(
     shards: Path, tmp_path: Path
 ) -> None:

@@ -136,6 +136,7 @@ def test_training_brings_pictures_nearer_to_those_of_their_sounds(audio: Path, t
     assert after["val/squared_error"] < 0.4 * before["val/squared_error"]
 
 
+@pytest.mark.slow
 def test_stopped_and_gone_on_equals_never_stopped_bitwise(audio: Path, tmp_path: Path) -> None:
     whole, broken, other = (stage(audio) for _ in range(3))
     train(whole, tmp_path, 2, max_epochs=2)
@@ -189,6 +190,7 @@ def on_a_rank(rank: int, audio: Path) -> dict[str, Tensor]:
     return {name: gradient / 2 for name, gradient in found.items()}  # as DDP does
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_gradients_of_one_with_the_whole_batch(audio: Path, tmp_path: Path) -> None:
     expected = gradients(audio, slice(0, 8))
     one, other = on_two_ranks(partial(on_a_rank, audio=audio), tmp_path)

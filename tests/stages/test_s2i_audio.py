@@ -65,6 +65,7 @@ def test_sounds_and_pictures_of_shards_are_what_it_trains_on(tiny_shards: Path, 
     torch.testing.assert_close(again.embed(sound_BT), one.autoencoder.eval().embed(sound_BT))
 
 
+@pytest.mark.slow
 def test_stopped_and_gone_on_equals_never_stopped_bitwise(tmp_path: Path) -> None:
     given = loader(batch(), batch(5))
     whole, broken = stage(), stage()
@@ -101,6 +102,7 @@ def on_a_rank(rank: int) -> dict[str, Tensor]:
     return {name: gradient / 2 for name, gradient in found.items()}  # as DDP does
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_gradient_of_one_with_the_whole_batch(tmp_path: Path) -> None:
     expected = gradients(batch(8))
     one, other = on_two_ranks(on_a_rank, tmp_path)

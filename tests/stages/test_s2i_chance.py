@@ -1,6 +1,7 @@
 from functools import partial
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -24,6 +25,7 @@ def on_a_rank(rank: int, rows: int) -> Tensor:
     return chance_of_turn(rows, 5, 7)
 
 
+@pytest.mark.slow
 def test_two_processes_meet_the_chance_of_one(tmp_path: Path) -> None:
     both = on_two_ranks(partial(on_a_rank, rows=2), tmp_path)
     assert torch.equal(torch.cat(both), on_a_rank(0, rows=4))

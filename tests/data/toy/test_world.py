@@ -57,6 +57,7 @@ def test_two_sources_together_stay_below_full_scale() -> None:
         assert np.abs(waveform_T).max() < 1
 
 
+@pytest.mark.slow
 def test_some_of_the_loudest_clips_and_no_others_touch_full_scale() -> None:
     peaks = {truth.sources[0].loudness_db: np.abs(toy.render(truth)[1]).max() for truth in singles(128)}
     assert max(peak for loudness_db, peak in peaks.items() if loudness_db < -8) < 1

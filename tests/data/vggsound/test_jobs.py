@@ -184,6 +184,7 @@ def test_names_classes_and_clips_that_are_not_of_the_table_are_refused(tmp_path:
         vggsound_pairs(tmp_path / "other", table, None, 0.0)
 
 
+@pytest.mark.slow
 def test_the_50_classes_of_the_paper_have_the_published_counts(
     real_data: Path,
 ) -> None:

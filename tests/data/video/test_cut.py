@@ -9,9 +9,12 @@ from av.stream import Disposition
 
 from hostile_server import hostile_server
 from made_videos import TONE_S, grey, write_video
+from selected import first
 from sound2scene.data.video.cut import cut
 from sound2scene.data.video.decode import frame_at, sound
 from sound2scene.data.video.errors import VideoError
+
+PAL, NTSC = Fraction(25), Fraction(30_000, 1001)
 
 
 def seen(path: Path) -> list[tuple[float, float]]:
@@ -25,8 +28,9 @@ def onset_s(path: Path) -> float:
     return float(np.argmax(loud_T)) / 16_000 if loud_T.any() else float("inf")
 
 
-@pytest.mark.parametrize("start_s", [0.0, 3.0, 7.1])
-@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30_000, 1001)])
+@pytest.mark.parametrize(
+    ("rate", "start_s"), first([(NTSC, 7.1), (PAL, 0.0), (PAL, 3.0), (PAL, 7.1), (NTSC, 0.0), (NTSC, 3.0)], 2)
+)
 def test_cut_shows_the_frames_of_its_seconds_at_their_times(
     tmp_path: Path, start_s: float, rate: Fraction
 ) -> None:
@@ -43,7 +47,7 @@ def test_cut_shows_the_frames_of_its_seconds_at_their_times(
     )
 
 
-@pytest.mark.parametrize("start_s", [0.0, 3.0, 7.1])
+@pytest.mark.parametrize("start_s", first([7.1, 0.0, 3.0]))
 def test_cut_sounds_at_its_seconds(tmp_path: Path, start_s: float) -> None:
     source = write_video(tmp_path / "source.mp4", 20.0)
     assert abs(onset_s(source) - TONE_S) < 0.003
