@@ -1,6 +1,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -60,10 +62,12 @@ def test_an_iterator_made_before_the_state_is_restored_still_begins_there(worker
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_whole_group_costs_no_batch(number: int) -> None:
     data = ResumableDataModule(batch_size=1, workers=1, seed=1)
-    batches = iter(data._loader(Numbers(40), WholeSplitSampler(40, 0, 1)))
+    loader = data._loader(Numbers(40), WholeSplitSampler(40, 0, 1))
+    batches = iter(loader)
     read = [next(batches)]
     (worker,) = multiprocessing.active_children()
-    os.kill(worker.pid or 0, number)
+    # From another process: one from its parent would end it.
+    subprocess.run([sys.executable, "-c", f"import os; os.kill({worker.pid}, {int(number)})"], check=True)
     read += batches
     assert [draw.position for batch in read for draw in batch] == list(range(40))
     assert worker.is_alive()
