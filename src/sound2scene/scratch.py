@@ -25,8 +25,8 @@ class Scratch:
 
     Args:
         folder: Where files of matrices of 1 MiB or more lie, on a disk and not on a file system in memory;
-            they have no name there, and are gone with the process whatever ends it. By default nothing is
-            mapped, and all matrices lie in memory.
+            they have no name there, and are gone with the process whatever ends it. It is made when it is
+            needed. By default nothing is mapped, and all matrices lie in memory.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -47,6 +47,7 @@ class Scratch:
         if self.folder is None or size < LEAST_BYTES:
             return torch.zeros(shape, dtype=dtype)
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.folder) as file:
                 os.ftruncate(file.fileno(), size)
                 if hasattr(os, "posix_fallocate"):  # a disk that fills up later would kill the process
