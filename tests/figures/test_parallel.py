@@ -35,6 +35,14 @@ def test_each_run_is_a_line_over_all_axes_and_the_best_is_drawn_last_in_its_colo
     assert (tmp_path / "parallel.png").stat().st_size > 5000
 
 
+def test_a_name_too_long_for_a_line_stands_whole_in_several() -> None:
+    name = "val/class/audio_to_image/recall_at_1"
+    figure = draw_parallel([Axis("lr", [1.0])], Axis(name, [0.5]), [0])
+    shown = figure.axes[0].get_xticklabels()[1].get_text()
+    assert shown.replace("\n", "") == name
+    assert max(map(len, shown.splitlines())) < len(name) / 2
+
+
 @pytest.mark.parametrize(
     ("values", "places", "ticks"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from sound2scene.figures.words import drawable
+from sound2scene.figures.words import LETTERS, drawable
 
 FEW, TICKS, WIDE = 6, 5, 10
 
@@ -58,13 +59,19 @@ def draw_parallel(parameters: Sequence[Axis], figure: Axis, names: Sequence[obje
             str(names[run]), (columns[-1], line[-1]), (6, -3), textcoords="offset points", fontsize=7
         )
     axes.set(yticks=[], ylim=(-0.06, 1.06), xlim=(-0.4, len(columns) - 0.6))
-    axes.set_xticks(columns, [drawable(axis.name, keep_end=True) for axis in axes_of_all], fontsize=8)
+    axes.set_xticks(columns, [_in_lines(axis.name) for axis in axes_of_all], fontsize=8)
     for text in axes.get_xticklabels():
         text.set_parse_math(False)
     for side in ("left", "right", "top", "bottom"):
         axes.spines[side].set_visible(False)
     picture.colorbar(colours, ax=axes, label=figure.name)
     return picture
+
+
+def _in_lines(name: str) -> str:
+    """A name below its axis; one that is too long for a line is broken behind its slashes."""
+    parts = [name] if len(name) <= LETTERS else re.split(r"(?<=/)", name)
+    return "\n".join(drawable(part, keep_end=True) for part in parts)
 
 
 def _place(axes: Axes, column: int, axis: Axis) -> list[float]:
