@@ -79,6 +79,13 @@ def test_members_of_neighbouring_clips_come_by_one_request() -> None:
     assert sorted(source.asked) == [Part("a", 0, 9000), Part("a", FAR, FAR + 9)]
 
 
+def test_what_follows_a_long_part_at_once_comes_by_its_request() -> None:
+    long = Part("a", 10, 200_000)
+    assert join([Part("a", 0, 10), long, Part("a", 200_000, 200_010)]) == [
+        [Part("a", 0, 10), long, Part("a", 200_000, 200_010)]
+    ]
+
+
 def test_parts_are_on_their_way_together() -> None:
     together = threading.Barrier(AT_ONCE, timeout=20)
     source = Noted(together.wait)
