@@ -52,8 +52,8 @@ format: $(INSTALLED) ## Mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test: $(INSTALLED) ## The quick tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
+test: $(INSTALLED) ## The quick tests (4 minutes on 2 cores; MORE=1 adds the costly ones, as a change must pass them)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow$(if $(MORE),, and not costly)'
 
 test-slow: $(INSTALLED) ## The tests that take minutes
 	$(BIN)/python -m pytest -n 2 -m slow
@@ -61,7 +61,7 @@ test-slow: $(INSTALLED) ## The tests that take minutes
 test-browser: $(INSTALLED) ## The web page in a real browser, alone on the machine
 	$(BIN)/python -m pytest tests/demo/test_server.py
 
-test-cov: $(INSTALLED) ## The quick tests, with the share of src they run
+test-cov: $(INSTALLED) ## The quick and the costly tests, with the share of src they run
 	$(BIN)/python -m pytest -n 2 -m 'not slow' --cov
 
 golden: $(INSTALLED) ## Rewrite the golden losses (then say so in CHANGELOG.md under "Numbers")

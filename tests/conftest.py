@@ -40,6 +40,8 @@ def _one_thread_per_process() -> None:
     import torch
 
     torch.set_num_threads(1)
+    # Or Lightning takes more for the rest of a process in which a test has set up two ranks.
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(scope="session")

@@ -132,6 +132,7 @@ def killed(folder: Path, after_s: Iterable[float]) -> None:
         artifacts.load(folder, kind="judge")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("times", [4, pytest.param(200, marks=pytest.mark.slow)])
 def test_an_artifact_outlives_the_kill_of_whoever_replaces_it_and_the_next_save_sweeps(
     tmp_path: Path, times: int

@@ -140,6 +140,7 @@ def test_published_sounds_come_back_sample_for_sample(real_data: Path) -> None:
         )
 
 
+@pytest.mark.costly
 def test_real_videos_give_ten_seconds_of_sound(real_data: Path) -> None:
     suffixes = (".mp4", ".mkv", ".webm", ".avi")
     videos = [path for path in sorted((real_data / "videos").iterdir()) if path.suffix in suffixes]

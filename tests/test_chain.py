@@ -129,6 +129,7 @@ def test_every_step_of_the_chain_names_a_page_that_is_there_and_a_recipe_of_the_
     assert {recipe.partition("/")[0] for recipe in recipes} == stages
 
 
+@pytest.mark.costly
 def test_the_artifacts_in_git_fit_together_and_are_small() -> None:
     toy = EXPERIMENTS / "artifacts" / "toy"
     encoder, generator = artifacts.read_card(toy / "image-encoder"), artifacts.read_card(toy / "generator")

@@ -77,6 +77,7 @@ def test_a_word_that_is_no_command_is_refused(word: str, capsys: pytest.CaptureF
     assert fails_in_one_line(capsys, word).endswith("see `sound2scene --help`")
 
 
+@pytest.mark.costly
 def test_a_misspelt_recipe_key_is_refused_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     message = fails_in_one_line(
         capsys, "fit", "-c", str(TRAINER), "-c", str(TOY), "--model.init_args.warmup_stepz=3"

@@ -127,6 +127,7 @@ def test_another_status_than_that_of_a_file_is_said_at_once_and_leaves_nothing(
     assert left(cache) == {}
 
 
+@pytest.mark.costly
 def test_an_answer_that_never_ends_is_given_up_and_leaves_nothing(
     web: HostileServer, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +137,7 @@ def test_an_answer_that_never_ends_is_given_up_and_leaves_nothing(
     assert left(cache) == {}
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("behaviour", ["drip", "drip_headers", "silent"])
 def test_an_answer_that_drips_or_never_begins_is_given_up(
     web: HostileServer, monkeypatch: pytest.MonkeyPatch, behaviour: str
@@ -342,6 +344,7 @@ def test_a_cache_that_cannot_be_made_is_said_in_one_line(web: HostileServer, cac
     refused(r"net\.pth: cannot be written \(.*\); free space, mend rights", web.address)
 
 
+@pytest.mark.costly
 def test_nothing_is_written_by_a_thread_that_was_left_behind(
     web: HostileServer, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,6 +130,7 @@ def test_the_readme_leads_to_a_page_that_shows_a_file_and_a_command(name: str) -
     assert commands_of(page(name))
 
 
+@pytest.mark.costly
 def test_a_loss_of_ones_own_is_trained_with_as_its_page_says(folder: Path) -> None:
     followed(page("losses"), folder)
     (log,) = folder.glob("runs/align/videos/*/metrics.csv")

@@ -33,6 +33,7 @@ def test_text_is_utf_8_and_bytes_are_as_given(tmp_path: Path) -> None:
     assert (tmp_path / "b").read_bytes() == b"\x00\xff"
 
 
+@pytest.mark.costly
 def test_two_processes_that_write_one_file_never_mix(tmp_path: Path) -> None:
     path = tmp_path / "shared"
     files.write(path, "x" * 10_000)
@@ -185,6 +186,7 @@ def test_two_that_make_one_thing_do_so_one_after_the_other(tmp_path: Path) -> No
     assert os.listdir(tmp_path / "made") == []
 
 
+@pytest.mark.costly
 def test_the_second_one_says_that_it_waits_or_is_refused(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -161,6 +161,7 @@ def test_law_spares_the_innocent_and_finds_the_offender(law: Law, innocent: str,
     assert len(list(law(ast.parse(offender)))) == 1
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("law", dict.fromkeys(law for law, _, _ in CASES), ids=lambda law: law.__name__)
 def test_src_keeps_the_law(law: Law) -> None:
     assert offences(law) == []
@@ -227,6 +228,7 @@ def test_an_address_of_one_machine_is_found(offender: str) -> None:
     assert len(list(laws.foreign_addresses(f"{fine}\n{offender}"))) == 1
 
 
+@pytest.mark.costly
 def test_no_file_names_a_machine_or_a_registry() -> None:
     assert text_offences(laws.foreign_addresses, files()) == []
 
@@ -246,6 +248,7 @@ def test_the_lock_lies_inside_the_ranges_that_we_ship() -> None:
     assert laws.outside_lock((REPOSITORY / "setup.cfg").read_text(), lock) == []
 
 
+@pytest.mark.costly
 def test_src_imports_only_packages_that_setup_cfg_names() -> None:
     parser = configparser.ConfigParser()
     parser.read(REPOSITORY / "setup.cfg")
@@ -288,6 +291,7 @@ def contracts() -> list[str]:
     return [contract["name"] for contract in settings["tool"]["importlinter"]["contracts"]]
 
 
+@pytest.mark.costly
 def test_every_contract_is_kept() -> None:
     done = lint_imports(REPOSITORY)
     assert done.returncode == 0, done.stdout

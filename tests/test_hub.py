@@ -86,6 +86,7 @@ def asked(host: Hub, address: str, home: Path, code: str = LOAD) -> subprocess.C
     )
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("address", first(["hf://somebody/net@main/small", "hf://somebody/net"]))
 def test_an_artifact_of_the_hub_loads_and_needs_no_network_the_next_time(
     host: Hub, address: str, tmp_path: Path
@@ -102,6 +103,7 @@ def test_an_artifact_of_the_hub_loads_and_needs_no_network_the_next_time(
     assert len(host.asked) == seen
 
 
+@pytest.mark.costly
 def test_a_repository_that_is_not_there_is_named(host: Hub, tmp_path: Path) -> None:
     done = asked(host, "hf://somebody/else", tmp_path)
     assert "InputError: hf://somebody/else: not to be had" in done.stderr
@@ -114,6 +116,7 @@ def test_a_hub_that_cannot_be_reached_is_told(tmp_path: Path) -> None:
     assert "InputError: hf://somebody/net: the hub cannot be reached, and no copy is here" in done.stderr
 
 
+@pytest.mark.costly
 def test_a_hub_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "2")
     with socket.create_server(("127.0.0.1", 0)) as silent:  # connections wait in its queue for ever

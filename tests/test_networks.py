@@ -58,6 +58,7 @@ def refused(artifact: Path, message: str, kind: str | None = None) -> None:
     assert str(artifact) in str(caught.value)
 
 
+@pytest.mark.costly
 def test_fingerprint_changes_with_every_tensor(network: AudioEncoder) -> None:
     original = networks.fingerprint(network)
     for name, tensor in network.state_dict().items():
@@ -165,6 +166,7 @@ def test_a_card_that_asks_for_an_absurd_network_is_refused_before_it_is_built(
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
 
 
+@pytest.mark.costly
 def test_every_class_of_ours_is_built_without_memory_first() -> None:
     built = {
         "audio-encoder": lambda: AudioEncoder(8, "resnet10t"),

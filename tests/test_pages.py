@@ -37,6 +37,7 @@ def a_checkout(folder: Path) -> None:
     (folder / "experiments").symlink_to(REPOSITORY / "experiments")
 
 
+@pytest.mark.costly
 def test_the_python_of_the_readme_draws_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", page("README.md"), re.DOTALL)
     a_checkout(tmp_path)

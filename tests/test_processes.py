@@ -1,5 +1,7 @@
 import multiprocessing
 import os
+import platform
+import resource
 import signal
 import subprocess
 import sys
@@ -9,9 +11,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from sound2scene.processes import leave_stopping_to_parent, process_pool, run_within
+import forked
+from sound2scene.processes import keep_freed_memory, leave_stopping_to_parent, process_pool, run_within
 
 # Each test that looks at what a fork server has loaded runs in a process of its own: a server begins once.
 LOADED = """
@@ -77,6 +81,7 @@ def nap(_: int) -> int:
     return os.getpid()
 
 
+@pytest.mark.costly
 def test_work_is_done_in_as_many_processes_as_asked_for_and_not_in_this_one() -> None:
     with process_pool(2) as pool:
         workers = set(pool.map(nap, range(8)))
@@ -94,6 +99,7 @@ def test_the_modules_of_the_first_pool_are_loaded_once_for_all_and_one_that_is_n
     assert done.stdout.splitlines() == ["[True, False]"] * 2
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("program", [KEEP_WRITING, KEEP_READING], ids=["pool", "loader"])
 def test_no_process_outlives_a_killed_parent(program: str, tmp_path: Path) -> None:
     script, trace = tmp_path / "write.py", tmp_path / "trace"
@@ -185,6 +191,7 @@ def test_a_job_that_is_stopped_is_killed_with_what_it_started(tmp_path: Path) ->
             time.sleep(0.05)
 
 
+@pytest.mark.costly
 def test_a_job_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     with pytest.raises(TimeoutError, match=r"not done after 0\.5 s"):
         run_within(0.5, threading.Event(), hold, tmp_path / "trace")
@@ -193,3 +200,20 @@ def test_a_job_that_takes_too_long_is_killed(tmp_path: Path) -> None:
 def test_a_job_that_dies_has_no_answer() -> None:
     with pytest.raises(EOFError):
         run_within(300, threading.Event(), os._exit, 3)
+
+
+def print_faults_of_a_large_tensor_made_again() -> None:
+    for keep in (lambda: None, keep_freed_memory):
+        keep()
+        faults = []
+        for _ in range(3):
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            np.ones(2**26, np.uint8)
+            faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+        print(faults[-1])
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is another")
+def test_memory_that_is_freed_is_not_asked_of_the_system_again() -> None:
+    by_default, kept = map(int, forked.run(print_faults_of_a_large_tensor_made_again).out.split())
+    assert kept < by_default / 10

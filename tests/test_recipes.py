@@ -53,6 +53,7 @@ def test_every_file_under_experiments_belongs_to_a_stage() -> None:
     assert others - sweeps - protocols == {"trainer.yaml", "recipes.yaml"}
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "path", first(ONE_OF_EACH, len(STAGES)), ids=lambda path: f"{path.parent.name}/{path.stem}"
 )
@@ -64,6 +65,7 @@ def test_the_recipe_parses_and_carries_its_own_name(path: Path, capsys: pytest.C
     assert recipe["trainer"]["use_distributed_sampler"] is False  # from trainer.yaml
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("path", first(ABLATIONS[::-1]), ids=lambda path: path.stem)
 def test_an_ablation_changes_one_choice_of_its_base_and_publishes_nothing(
     path: Path, capsys: pytest.CaptureFixture[str]
@@ -87,6 +89,7 @@ def test_the_recipe_states_its_question_and_is_listed(path: Path) -> None:
     assert f"| `{path.parent.name}/{path.stem}` |" in (path.parent / "README.md").read_text()
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("recipe", "optimizer", "kept"),
     first(

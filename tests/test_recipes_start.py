@@ -164,6 +164,7 @@ def took_a_step(path: Path, folder: Path) -> None:
     assert (run / "recipe.yaml").exists()
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "path",
     [

@@ -43,6 +43,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_dataset(tmp_path_factory.mktemp("runs") / "shards", train=27)
 
 
+@pytest.mark.costly
 def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(shards: Path, tmp_path: Path) -> None:
     run(judge_recipe(tmp_path / "whole", shards, batch_size=4))
     broken = judge_recipe(tmp_path / "broken", shards, batch_size=4)
@@ -53,6 +54,7 @@ def test_killed_in_training_and_going_on_equals_never_stopped_bitwise(shards: Pa
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
+@pytest.mark.costly
 def test_two_processes_take_the_steps_of_the_whole_batch(shards: Path, tmp_path: Path) -> None:
     one = judge_recipe(tmp_path / "one", shards, batch_size=8)
     two = judge_recipe(tmp_path / "two", shards, batch_size=4)

@@ -31,6 +31,7 @@ HEAVY = {
 }
 
 
+@pytest.mark.costly
 def test_importing_a_part_does_not_import_the_world() -> None:
     parts = {
         f"sound2scene.{part}"

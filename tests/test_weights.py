@@ -18,6 +18,7 @@ def refused(message: str, job: Callable[..., Any], *arguments: Any) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
 def test_tensors_come_as_they_were_written(tmp_path: Path, suffix: str) -> None:
     path, weight = tmp_path / f"weights.{suffix}", torch.randn(3, 4)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from sound2scene.commands.parser import INTERRUPTED, TERMINATED, Command, Parser, UsageError, bind, summary
 from sound2scene.commands.words import COMMANDS, RECIPES
+from sound2scene.processes import keep_freed_memory
 
 PROG = "sound2scene"
 AGAIN = "run the same command again to go on"
@@ -158,6 +159,7 @@ def _nobody_reads() -> bool:
 def _run_recipe(arguments: list[str]) -> None:
     from sound2scene.commands import python_values, recipe
 
+    keep_freed_memory()
     recipe.main(python_values.as_yaml(arguments))
 
 

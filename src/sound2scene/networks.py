@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as registration
+from torch.overrides import TorchFunctionMode
 
 from sound2scene.types import InputError
 
@@ -33,6 +34,7 @@ CLASSES = {
     "s2i-generator": "sound2scene.models.s2i_generator.DenseGenerator",
 }
 _ADMITTED: set[str] = set()
+_FILLINGS = {Tensor.normal_, Tensor.uniform_}
 
 
 def admit(*packages: str) -> None:
@@ -128,7 +130,7 @@ def build(
     """
     with _no_more_than(len(tensors)):
         try:
-            with torch.device("meta"):
+            with torch.device("meta"), _NoRandomValues():
                 network = network_class(**arguments)
         except RuntimeError:  # the constructor needs the value of a tensor
             network = network_class(**arguments)
@@ -140,6 +142,19 @@ def build(
     # Clones, because these tensors are a view of the file.
     network.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
     return network
+
+
+class _NoRandomValues(TorchFunctionMode):
+    """Leaves out what fills tensors at random: without memory there is nothing to fill.
+
+    Torch would work out the shape of each filling in Python, which takes as long as the rest of the network.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call what is no filling, and hand back the tensor of what is."""
+        return args[0] if func in _FILLINGS else func(*args, **(kwargs or {}))
 
 
 def _check_same(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:

@@ -1,7 +1,8 @@
-"""Processes for preparing data: pools, and single ones that can be ended whatever they do."""
+"""Processes: their memory, pools for preparing data, and single ones that can be ended whatever they do."""
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -24,6 +25,23 @@ else:
     Context = SpawnContext | ForkServerContext
 
 T = TypeVar("T")
+
+# mallopt(3): up to which size memory comes from the heap, and how much the heap keeps and asks for at once.
+_KEPT_BYTES = {"M_MMAP_THRESHOLD": (-3, 2**30), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_TOP_PAD": (-2, 2**26)}
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that it frees, for what it allocates next.
+
+    By default the C library of Linux hands every large tensor's memory back at once, and the system fills it
+    with zeros for the next one: a quarter of the time of a training step on a CPU. In return the process
+    takes more memory (3.3 instead of 2.2 GiB where the toy audio encoder is trained), as free pieces between
+    what is in use fit nothing. Where the C library is another, nothing changes.
+    """
+    with suppress(OSError, TypeError, AttributeError):  # no such library, or no such function in it
+        set_option = ctypes.CDLL(None).mallopt
+        for option, size_bytes in _KEPT_BYTES.values():
+            set_option(option, size_bytes)
 
 
 def process_pool(workers: int, preload: Sequence[str] = ()) -> ProcessPoolExecutor:

@@ -44,6 +44,7 @@ def drawn(folder: Path, target: Path, scorer: Scorer, **more: Choice) -> Image.I
     return Image.open(sheet) if sheet.exists() else None
 
 
+@pytest.mark.costly
 def test_a_sheet_has_a_row_for_each_video_and_a_column_for_the_heat_map_where_there_is_one(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -56,6 +57,7 @@ def test_a_sheet_has_a_row_for_each_video_and_a_column_for_the_heat_map_where_th
     assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a.png", "b.json", "b.png"}
 
 
+@pytest.mark.costly
 def test_what_a_reader_must_know_of_the_choice_stands_on_the_sheet(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +90,7 @@ def test_a_video_that_is_gone_or_spoilt_since_is_left_out(folder: Path, tmp_path
     assert sheet.height == height
 
 
+@pytest.mark.costly
 def test_of_a_long_selection_as_many_are_shown_as_fit(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +126,7 @@ def test_the_sheet_says_who_chose_with_which_weights_and_settings(tmp_path: Path
     assert sheet._about(2, 9) == "2 of 9 videos, chosen by mine, weights 01234567, top_k 3, seed 7"
 
 
+@pytest.mark.costly
 def test_a_name_with_dollars_is_a_name_and_no_formula(folder: Path, tmp_path: Path) -> None:
     toy.write_videos(tmp_path, {"val": 1}, 0, 1, workers=1)
     (tmp_path / "val" / "toy-val-000000.mp4").rename(tmp_path / "$1_vs_$1000_Hotel.mp4")

@@ -25,6 +25,7 @@ def exported(
     fit(stage, shards, folder, *more, Best(AIM, [export]), logger=logger, max_epochs=len(stage.scores))
 
 
+@pytest.mark.costly
 def test_the_artifact_is_the_best_state_bit_for_bit(tiny_shards: Path, tmp_path: Path) -> None:
     stage = ScriptedStage([0.2, 0.5, 0.3])
     exported(stage, tiny_shards, tmp_path, ExportArtifact(Origins()))
@@ -37,6 +38,7 @@ def test_the_artifact_is_the_best_state_bit_for_bit(tiny_shards: Path, tmp_path:
     assert not all(last)
 
 
+@pytest.mark.costly
 def test_the_card_says_what_the_network_is_and_where_it_comes_from(tiny_shards: Path, tmp_path: Path) -> None:
     stage = ScriptedStage([0.2, 0.5, 0.3], extra={"val/other": 4.0, "train/seen": 1.0})
     origins = Origins({"run": {"name": "encoder/tiny"}})
@@ -55,6 +57,7 @@ def test_the_card_says_what_the_network_is_and_where_it_comes_from(tiny_shards: 
     assert card.origin.notes == {"why": "tests", "step": 6, "epoch": 1} | held_out | {"data": "tiny"}
 
 
+@pytest.mark.costly
 def test_the_card_says_how_much_of_its_source_the_data_covers(tiny_shards: Path, tmp_path: Path) -> None:
     shards = counted(tiny_shards, tmp_path / "shards", {"train": {"found": 30, "expected": 183_730}})
     origins = Origins()
@@ -69,6 +72,7 @@ class Mute(ScriptedStage):
     exports = None  # type: ignore[assignment]
 
 
+@pytest.mark.costly
 def test_a_stage_with_nothing_to_export_leaves_none(tiny_shards: Path, tmp_path: Path) -> None:
     exported(Mute([0.2]), tiny_shards, tmp_path, ExportArtifact(Origins()))
     assert not (tmp_path / "run" / "artifact").exists()

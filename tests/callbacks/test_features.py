@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 import torch
 
 from sound2scene.callbacks.features import features_of
@@ -12,6 +13,7 @@ from tiny import NET
 from toy_scenes import toy_pictures
 
 
+@pytest.mark.costly
 @torch.no_grad()
 def test_features_are_those_of_evaluation_and_the_mode_stays(tmp_path: Path) -> None:
     shards = toy_pictures(tmp_path / "shards", train=70, val=8)

@@ -39,6 +39,7 @@ def figures(shards: Path, encoder: Path, judge: Path, folder: Path, **settings: 
     return dict(found)
 
 
+@pytest.mark.costly
 def test_figures_are_those_of_the_pictures_that_the_stage_draws_with_the_seeds_of_the_clips(
     tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
 ) -> None:
@@ -75,6 +76,7 @@ def measuring(judge: Path) -> Measuring:
     return network
 
 
+@pytest.mark.costly
 def test_a_clips_pictures_depend_on_its_name_and_the_draw_and_not_on_its_batch(
     tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +99,7 @@ def test_a_clips_pictures_depend_on_its_name_and_the_draw_and_not_on_its_batch(
     }
 
 
+@pytest.mark.costly
 def test_the_name_tells_draws_and_reference_and_real_features_are_computed_once(
     tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
 ) -> None:
@@ -109,6 +112,7 @@ def test_the_name_tells_draws_and_reference_and_real_features_are_computed_once(
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")} == written
 
 
+@pytest.mark.costly
 def test_more_pictures_per_subset_of_kid_than_there_are_is_refused_in_one_line(
     tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
 ) -> None:
@@ -118,6 +122,7 @@ def test_more_pictures_per_subset_of_kid_than_there_are_is_refused_in_one_line(
         figures(tiny_shards, tiny_image_encoder, judge, tmp_path, reference="train", kid_subset=10)
 
 
+@pytest.mark.costly
 def test_pictures_that_are_not_finite_are_told_by_step_and_clips_and_never_measured(
     tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
 ) -> None:
@@ -129,6 +134,7 @@ def test_pictures_that_are_not_finite_are_told_by_step_and_clips_and_never_measu
         run.validate(stage, data, verbose=False)
 
 
+@pytest.mark.costly
 def test_class_means_need_no_more_pictures_than_fid_does(
     tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
 ) -> None:
@@ -138,6 +144,7 @@ def test_class_means_need_no_more_pictures_than_fid_does(
     assert f"val/kid/{PROTOCOL.replace('n9_val', 'n18_train')}" in found
 
 
+@pytest.mark.costly
 def test_an_alignment_is_measured_beside_its_ceiling(
     tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
 ) -> None:
@@ -157,6 +164,7 @@ def test_an_alignment_is_measured_beside_its_ceiling(
     assert f"test/judged_as_label_from_z_image/{PROTOCOL.replace('val', 'test')}" in tested
 
 
+@pytest.mark.costly
 def test_fid_is_named_by_its_beginning_for_a_run_to_follow_and_the_ceiling_is_not_meant(
     tiny_shards: Path, tiny_image_encoder: Path, judge: Path, tmp_path: Path
 ) -> None:

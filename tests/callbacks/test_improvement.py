@@ -50,6 +50,7 @@ def test_listeners_are_told_of_a_better_score_than_all_before_alone(
     assert told(ScriptedStage(scores), AIM, tiny_shards, tmp_path)[0] == epochs
 
 
+@pytest.mark.costly
 def test_where_smaller_is_better_the_smallest_is_the_best(tiny_shards: Path, tmp_path: Path) -> None:
     stage = ScriptedStage([30.0, 12.5, 14.0, math.nan, 12.5, 3.0])
     assert told(stage, Aim("val/score", smaller_is_better=True), tiny_shards, tmp_path)[0] == [0, 1, 5]
@@ -120,6 +121,7 @@ def test_validation_outside_a_fit_is_no_improvement(tiny_shards: Path, tmp_path:
     assert recorder.epochs == [0]
 
 
+@pytest.mark.costly
 def test_a_run_that_goes_on_remembers_the_best_and_how_long_it_has_waited(
     tiny_shards: Path, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ClipDataModule:
     return ClipDataModule(str(shards), 32, 0, read=read)
 
 
+@pytest.mark.costly
 def test_a_probe_logs_what_features_know_of_size_and_place(data: ClipDataModule, tmp_path: Path) -> None:
     torch.manual_seed(0)
     stage = EncoderStage(ImageEncoder("resnet18", NET), "small64")

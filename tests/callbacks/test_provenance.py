@@ -136,6 +136,7 @@ def test_a_run_records_its_own_state_from_start_to_end(
     assert not files.has_ended(about["process"])
 
 
+@pytest.mark.costly
 def test_a_run_that_goes_on_keeps_what_it_recorded_before(tiny_shards: Path, tmp_path: Path) -> None:
     for _ in range(3):
         fit(ScriptedStage([0.2]), tiny_shards, tmp_path, Provenance("", Origins()), max_epochs=1)

@@ -40,6 +40,7 @@ def run(folder: Path, shards: Path, scores: list[float], aim: Aim = AIM, replace
     fit(ScriptedStage(scores), shards, folder, *callbacks, **settings)
 
 
+@pytest.mark.costly
 def test_a_run_publishes_its_best_state_when_it_is_over_and_a_better_one_takes_its_place(
     tiny_shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -60,6 +61,7 @@ def test_a_run_publishes_its_best_state_when_it_is_over_and_a_better_one_takes_i
     assert score_of(tmp_path / "shown.before") == 0.5
 
 
+@pytest.mark.costly
 def test_smaller_may_be_better_and_whoever_asks_replaces(tiny_shards: Path, tmp_path: Path) -> None:
     smaller = Aim("val/score", smaller_is_better=True)
     run(tmp_path, tiny_shards, [0.5], smaller)

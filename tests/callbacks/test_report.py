@@ -33,6 +33,7 @@ def reported(
     return Path(logger.log_dir)
 
 
+@pytest.mark.costly
 def test_a_run_ends_with_the_table_of_its_best_validation_its_curves_and_what_to_do_next(
     tiny_shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -84,6 +84,7 @@ def test_a_resumed_run_leaves_the_picture_of_its_untrained_state_alone(
     assert untrained.read_text() == "the untrained state"
 
 
+@pytest.mark.costly
 def test_titles_say_step_and_seed(
     tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

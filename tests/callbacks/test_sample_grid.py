@@ -45,6 +45,7 @@ def grids(monkeypatch: pytest.MonkeyPatch) -> list[Grid]:
     return found
 
 
+@pytest.mark.costly
 def test_first_fakes_come_before_the_first_step_and_the_same_latents_after_each_validation(
     tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path, grids: list[Grid]
 ) -> None:
@@ -76,6 +77,7 @@ def test_first_fakes_come_before_the_first_step_and_the_same_latents_after_each_
     assert torch.equal(again_BCHW, end_BJCHW[:, 1])
 
 
+@pytest.mark.costly
 def test_a_picture_of_a_grid_is_the_one_that_the_command_draws_for_its_sound_at_seed_0(
     tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path, grids: list[Grid]
 ) -> None:

@@ -32,6 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.costly
 def test_figures_are_those_of_what_is_read_in_the_pictures_that_the_stage_draws(folder: Path) -> None:
     callback = SceneMetrics(str(folder / "reader"), draws=2)
     data = instance_data(folder / "shards", folder / "encoder", folder / "features")
@@ -50,6 +51,7 @@ def test_figures_are_those_of_what_is_read_in_the_pictures_that_the_stage_draws(
     )
 
 
+@pytest.mark.costly
 def test_pictures_of_sounds_are_compared_with_the_sound_and_those_of_z_image_with_the_picture(
     folder: Path,
 ) -> None:

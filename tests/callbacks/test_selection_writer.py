@@ -47,6 +47,7 @@ def predict(scorer: Middle, folder: Path, target: Path) -> None:
     trainer.predict(SelectionStage(scorer, 2), FootageModule(left, 32, 0), return_predictions=False)
 
 
+@pytest.mark.costly
 def test_a_failed_run_keeps_what_it_has_and_the_next_one_ends_it(tmp_path: Path) -> None:
     videos, target = tmp_path / "videos", tmp_path / "out" / "s.json"
     toy.write_videos(videos, {"val": 4}, 0, 1, workers=1)
@@ -74,6 +75,7 @@ class Terminated(Middle):
         return super().score(moments)
 
 
+@pytest.mark.costly
 def test_sigterm_ends_a_run_after_the_video_at_hand(tmp_path: Path) -> None:
     videos, target = tmp_path / "videos", tmp_path / "out" / "s.json"
     toy.write_videos(videos, {"val": 4}, 0, 1, workers=1)

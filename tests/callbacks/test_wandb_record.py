@@ -47,6 +47,7 @@ def watched(run: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict[str, A
     return logged, artifacts
 
 
+@pytest.mark.costly
 def test_an_offline_run_holds_config_pictures_table_and_artifact(
     tiny_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ def stage(whitening: int | None) -> EncoderStage:
     return EncoderStage(ImageEncoder("resnet18", NET, whitening=whitening), "small64")
 
 
+@pytest.mark.costly
 def test_what_is_exported_is_whitened_by_the_training_pictures_of_that_moment(
     data: ClipDataModule, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from drawn_steps import Bench, assert_same, generated, pixels, run, run_status
 from sound2scene import audio
 
 
+@pytest.mark.costly
 def test_each_change_stands_beside_the_sound_as_it_is(bench: Bench, tmp_path: Path) -> None:
     words = ["--reverb", "0.5,1", "--fade", "2", "--crop", "0:0.2", "0:1"]
     record = run(bench, tmp_path / "out", "alter", "bell.wav", *words)
@@ -41,6 +42,7 @@ def test_what_is_no_change_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.costly
 def test_a_bad_file_gets_a_line_and_the_rest_is_done(
     bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

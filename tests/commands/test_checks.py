@@ -39,6 +39,7 @@ def refusal(capsys: pytest.CaptureFixture[str], recipe: Path, *arguments: str) -
     return lines[0]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -140,6 +141,7 @@ def test_lightnings_own_words_on_a_recipe_are_told_and_no_other_errors() -> None
         assert checks.told(caught.value) is None
 
 
+@pytest.mark.costly
 def test_validating_more_rarely_than_an_epoch_has_batches_is_one_line(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

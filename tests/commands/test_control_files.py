@@ -66,6 +66,7 @@ def test_of_nothing_nothing_is_written(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("kind", ["gif", "mp4"])
 def test_an_animation_has_a_frame_for_each_step(tmp_path: Path, kind: control_files.Moving) -> None:
     writer = ControlFiles(tmp_path, MADE, LOOK._replace(animation=kind))
@@ -99,6 +100,7 @@ def test_a_full_page_is_turned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [one["page"] for one in writer.rows] == ["volume.png", "volume.png", "volume-2.png"]
 
 
+@pytest.mark.costly
 def test_noise_of_the_steps_own_is_kept_and_names_that_are_taken_are_not_used(tmp_path: Path) -> None:
     noise_JZ = torch.arange(6.0).reshape(2, 3)
     noisy = [step._replace(noise_JZ=noise_JZ + number) for number, step in enumerate(steps(2))]

@@ -82,6 +82,7 @@ def test_a_picture_that_is_given_twice_is_inverted_once(
     assert calls == [1]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("stop", [2, 6])
 def test_after_an_interruption_the_work_goes_on_to_the_same_end(
     stop: int,

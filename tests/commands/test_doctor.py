@@ -103,6 +103,7 @@ def test_an_old_torch_is_found_by_the_package_metadata(broken: subprocess.Comple
     assert "pip install 'torch" in torch["remedy"]
 
 
+@pytest.mark.costly
 def test_a_torch_that_does_not_load_is_a_finding_not_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise OSError('libcuda.so.1: cannot open shared object file')")
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}

@@ -32,6 +32,7 @@ def inverted(networks: Trio, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return given, folder / "out"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("before", first([True, False]), ids=["from a file", "anew"])
 def test_strength_zero_gives_the_inversions_picture_to_the_last_bit(
     before: bool, networks: Trio, sound: Path, inverted: tuple[Path, Path], tmp_path: Path
@@ -61,6 +62,7 @@ def test_the_two_sounds_lie_beside_the_pictures(
     assert 10 ** (10 / 20) < ratio <= 10 ** (12.1 / 20)  # 12 dB, and what full scale takes of it
 
 
+@pytest.mark.costly
 def test_an_edit_can_lead_from_any_sound_to_another(
     networks: Trio, sound: Path, inverted: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -130,6 +130,7 @@ def sounds_of(waveform_BT: Tensor) -> list[bytes]:
     return [sound_T.numpy().tobytes() for sound_T in waveform_BT]
 
 
+@pytest.mark.costly
 def test_a_sound_is_heard_once_by_all_methods_and_no_figure_depends_on_that(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_sound_is_heard_once_by_all_methods_and_no_figure_depends_on_that(
     assert figures(once) == figures(anew)
 
 
+@pytest.mark.costly
 def test_another_seed_or_another_network_is_another_protocol(
     trial: Trial, whole: Path, tmp_path: Path
 ) -> None:
@@ -190,6 +192,7 @@ def test_a_protocol_for_other_classes_and_one_that_wants_hygiene_are_refused(
         assert message in line
 
 
+@pytest.mark.costly
 def test_the_table_is_printed(trial: Trial, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "class_mean", *order(trial, tmp_path / "result.json")]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -53,6 +53,7 @@ def test_a_result_reads_back_with_what_was_left_out_and_what_is_absent(
     assert result["methods"][0]["figures"][0]["resampled"] == [3.123457]
 
 
+@pytest.mark.costly
 def test_the_picture_has_a_column_for_every_method_and_one_for_the_real_pictures(
     found: tuple[Wanted, Evaluated], tmp_path: Path
 ) -> None:

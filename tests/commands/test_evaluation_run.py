@@ -20,6 +20,7 @@ def wanted(trial: Trial, cache: Path, *words: str, **left_out: str) -> Wanted:
     return Wanted(words, str(trial.shards), protocol, str(trial.encoder), keys, cache, shown=4, workers=0)
 
 
+@pytest.mark.costly
 def test_clips_that_are_left_out_are_drawn_by_nobody(trial: Trial, tmp_path: Path) -> None:
     found = evaluate(
         wanted(trial, tmp_path, "class_mean", test_000="silent", test_007="still"), accelerator="cpu"
@@ -33,6 +34,7 @@ def test_clips_that_are_left_out_are_drawn_by_nobody(trial: Trial, tmp_path: Pat
     assert [one.there for one in found.methods] == [CLIPS - 2] * 2
 
 
+@pytest.mark.costly
 def test_sets_are_compared_with_the_training_pictures_where_the_protocol_says_so(
     trial: Trial, tmp_path: Path
 ) -> None:
@@ -43,6 +45,7 @@ def test_sets_are_compared_with_the_training_pictures_where_the_protocol_says_so
     assert real["FID"].value > 1e-6  # the held-out pictures are others
 
 
+@pytest.mark.costly
 def test_shown_clips_are_of_every_class_in_turn(trial: Trial, tmp_path: Path) -> None:
     found = evaluate(wanted(trial, tmp_path, "class_mean"), accelerator="cpu")
     assert found is not None
@@ -51,6 +54,7 @@ def test_shown_clips_are_of_every_class_in_turn(trial: Trial, tmp_path: Path) ->
     assert {int(found.split.label_N[one]) for one in shown[:3]} == {0, 1, 2}
 
 
+@pytest.mark.costly
 def test_pictures_of_a_folder_are_scored_and_the_missing_named(trial: Trial, tmp_path: Path) -> None:
     from PIL import Image
 

@@ -99,6 +99,7 @@ def test_files_are_drawn_in_their_order_and_in_batches(tmp_path: Path) -> None:
             assert int(one.sound.pixels_JCHW[0, 0, 0, 0]) == pytest.approx(200 * int(path.stem) / 40, abs=1)
 
 
+@pytest.mark.costly
 def test_a_sound_that_lies_far_is_named_and_a_familiar_one_is_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +135,7 @@ def test_a_sound_that_lies_far_is_named_and_a_familiar_one_is_not(
     assert [(one["name"], one["far"]) for one in found] == [("far", True), ("near", False), ("odd", True)]
 
 
+@pytest.mark.costly
 def test_pages_and_draws_that_a_grid_leaves_out_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

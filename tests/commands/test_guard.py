@@ -57,6 +57,7 @@ def test_a_path_is_named_by_word_option_recipe_or_default(tmp_path: Path) -> Non
     assert set(guard.named_paths([str(tmp_path / "none.yaml")])) >= {str(tmp_path / "none.yaml")}
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe\x00", b"[" * 5000])
 def test_a_recipe_that_cannot_be_read_names_nothing_and_does_no_harm(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(content)

@@ -17,6 +17,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dataset(folder, drawn_copies.jobs(), drawn_copies.draw, Plan("copies", workers=1))
 
 
+@pytest.mark.costly
 def test_a_split_is_looked_at_its_clips_are_counted_and_left_out(
     shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

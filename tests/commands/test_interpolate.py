@@ -14,6 +14,7 @@ def encoder_option(bench: Bench) -> list[str]:
     return ["--image-encoder", str(bench.image_encoder)]
 
 
+@pytest.mark.costly
 def test_both_ends_of_a_way_are_what_generate_draws_of_them(bench: Bench, tmp_path: Path) -> None:
     record = run(bench, tmp_path / "out", "interpolate", "bell.wav", "horn.wav", "--steps", "3")
     steps = record["rows"][0]["steps"]
@@ -23,6 +24,7 @@ def test_both_ends_of_a_way_are_what_generate_draws_of_them(bench: Bench, tmp_pa
     assert [step["sound"] is None for step in steps] == [False, True, False]
 
 
+@pytest.mark.costly
 def test_a_picture_is_a_station_through_the_image_encoder(bench: Bench, tmp_path: Path) -> None:
     words = ["interpolate", "bell.wav", "street.png", "red.jpg", "--steps", "3", "--path", "spherical"]
     record = run(bench, tmp_path, *words, *encoder_option(bench))
@@ -35,6 +37,7 @@ def test_a_picture_is_a_station_through_the_image_encoder(bench: Bench, tmp_path
     assert cosines == pytest.approx([float(z_SD[first + 1] @ z_SD[first + 2]) for first in (0, 2)], abs=1e-5)
 
 
+@pytest.mark.costly
 def test_noise_goes_from_draw_to_draw_and_both_ends_are_those_of_generate(
     bench: Bench, tmp_path: Path
 ) -> None:

@@ -41,6 +41,7 @@ def test_a_folder_holds_pictures_course_figure_latents_and_record(networks: Trio
     assert {"psnr_db", "ssim", "feature_cosine", "noise_mean_square"} <= set(numbers)
 
 
+@pytest.mark.costly
 def test_the_reconstruction_is_what_the_generator_draws_of_the_latent(networks: Trio, tmp_path: Path) -> None:
     assert invert(networks, tmp_path / "out", [picture(tmp_path / "a.png")]) == 0
     (found,) = read_inversions(tmp_path / "out" / INVERTED).found.values()

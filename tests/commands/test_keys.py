@@ -21,6 +21,7 @@ def found(name: str) -> dict[str, Key]:
     return {key.name: key for key in keys_of(recipe, Run, Trainer)}
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "name", first(["align/toy", "gan/imagenet128_icgan", "encoder/videos", "localizer/videos"])
 )

@@ -13,6 +13,7 @@ def heard(folder: Path, step: WrittenStep) -> np.ndarray[tuple[int], np.dtype[np
     return audio.load(folder / step["sound"])
 
 
+@pytest.mark.costly
 def test_a_of_one_and_zero_draw_what_generate_draws_of_the_sounds(bench: Bench, tmp_path: Path) -> None:
     record = run(bench, tmp_path / "out", "mix", "bell.wav", "horn.wav", "--a", "1,0.25,0")
     (row,) = record["rows"]
@@ -24,12 +25,14 @@ def test_a_of_one_and_zero_draw_what_generate_draws_of_the_sounds(bench: Bench, 
     assert found == pytest.approx([0.25, 0.75], abs=1e-4)
 
 
+@pytest.mark.costly
 def test_shares_may_be_given_in_decibels(bench: Bench, tmp_path: Path) -> None:
     record = run(bench, tmp_path, "mix", "bell.wav", "horn.wav", "--a-db", "0,-3,-7.5")
     shares = [step["numbers"]["a"] for step in record["rows"][0]["steps"]]
     assert shares == pytest.approx([1, 0.708, 0.422], abs=5e-4)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("rule", "last"), [(("--gain-db", "-3,0,2"), "sum, -3, 0, +2 dB"), (("--snr-db", "6"), "+6 dB")]
 )
@@ -43,6 +46,7 @@ def test_gains_and_ratios_stand_beside_each_sound_alone(
     assert [Path(one["file"]).name for one in row["sources"]] == ["bell.wav", "horn.wav", "bell.wav"]
 
 
+@pytest.mark.costly
 def test_an_offset_is_heard_and_a_peak_normalised_if_asked_for(bench: Bench, tmp_path: Path) -> None:
     words = ["mix", "bell.wav", "horn.wav", "--gain-db", "0,0", "--offset-s", "2,3"]
     steps = run(bench, tmp_path / "plain", *words)["rows"][0]["steps"]

@@ -171,6 +171,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return lines[0]
 
 
+@pytest.mark.costly
 def test_the_command_answers_an_old_recipe_key_by_key(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def test_the_record_says_what_was_drawn_of_what_and_with_what(drawn: Path, pair:
     assert record["command"]
 
 
+@pytest.mark.costly
 def test_a_record_draws_the_same_pictures_again_to_the_last_bit_from_anywhere(
     drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_record_draws_the_same_pictures_again_to_the_last_bit_from_anywhere(
     assert "may differ" not in capsys.readouterr().err
 
 
+@pytest.mark.costly
 def test_a_record_from_before_there_were_methods_is_drawn_again(drawn: Path) -> None:
     record = json.loads((drawn / RECORD).read_text())
     record |= record.pop("method")["networks"]
@@ -139,6 +141,7 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Pat
     }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("kind", "key"), first([("manifold", "audio_network"), ("s2i", "generator")]))
 def test_another_method_draws_into_the_same_files_and_again_to_the_last_bit(
     kind: str,
@@ -201,6 +204,7 @@ def test_a_method_that_cannot_draw_sounds_is_refused_in_one_line(
     assert not Path("again").exists()
 
 
+@pytest.mark.costly
 def test_a_sound_that_has_changed_is_named_and_the_others_are_drawn(
     drawn: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,6 +234,7 @@ def test_something_else_than_the_record_says_is_refused_before_anything_is_drawn
     assert not Path("again").exists()
 
 
+@pytest.mark.costly
 def test_another_network_is_refused_and_one_that_moved_may_be_named(
     drawn: Path, pair: list[str], tiny_image_encoder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -242,6 +247,7 @@ def test_another_network_is_refused_and_one_that_moved_may_be_named(
     assert bits(Path("again")) == bits(drawn)
 
 
+@pytest.mark.costly
 def test_other_software_is_told(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = json.loads((drawn / RECORD).read_text())
     record["versions"]["torch"] = "1.0"

@@ -35,6 +35,7 @@ def test_prepare_folder_prints_its_clips_and_the_rejected_ones(
     assert cli.main(["verify", str(tmp_path / "shards")]) == 1
 
 
+@pytest.mark.costly
 def test_prepare_toy_lets_the_localizer_choose_the_moments(tmp_path: Path) -> None:
     localizer = artifacts.save(
         tiny_localizer().eval(), tmp_path / "localizer", card={"kind": "localizer", "preset": "log_mel"}

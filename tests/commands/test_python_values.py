@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import yaml
-from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from sound2scene import cli
 from sound2scene.commands.python_values import as_yaml
@@ -50,6 +49,7 @@ def printed(arguments: list[str]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("macro", ["${args}", "${args_no_equals}"])
 def test_the_command_line_that_an_agent_builds_is_read_with_its_lists_nulls_and_booleans(macro: str) -> None:
     values = {
@@ -67,8 +67,11 @@ def test_the_command_line_that_an_agent_builds_is_read_with_its_lists_nulls_and_
         "data.init_args.read.init_args.neighbours": 7,
     }
     # As `wandb agent` does it: the command of the sweep, with the macros replaced.
-    command = create_sweep_command(["${env}", "sound2scene", "fit", "-c", TRAINER, "-c", TOY, macro])
-    built = create_sweep_command_args({"args": {key: {"value": value} for key, value in values.items()}})
+    agent = pytest.importorskip("wandb.sdk.launch.sweeps.utils")
+    command = agent.create_sweep_command(["${env}", "sound2scene", "fit", "-c", TRAINER, "-c", TOY, macro])
+    built = agent.create_sweep_command_args(
+        {"args": {key: {"value": value} for key, value in values.items()}}
+    )
     words = [word for part in command for word in built.get(str(part)[2:-1], [str(part)])]
     assert words[:3] == ["${env}", "sound2scene", "fit"]
     assert "None" in " ".join(words)

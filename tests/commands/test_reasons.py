@@ -41,6 +41,7 @@ def test_what_has_no_layout_is_told_as_it_is() -> None:
 LOSS = "sound2scene.losses.infonce.L2InfoNCE"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("options", "told"),
     [

@@ -146,6 +146,7 @@ def test_every_step_and_every_validation_is_in_the_log(run_folder: Path) -> None
     assert first == pytest.approx(10 * BATCH / 1000)
 
 
+@pytest.mark.costly
 def test_the_best_checkpoint_is_the_state_of_the_best_validation_and_test_measures_it(
     tiny_shards: Path, tmp_path: Path
 ) -> None:
@@ -167,6 +168,7 @@ def weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name.removeprefix("network."): tensor for name, tensor in state.items()}
 
 
+@pytest.mark.costly
 def test_the_artifact_of_a_run_carries_the_recipe_as_it_was_run_and_where_it_comes_from(
     tiny_shards: Path, tmp_path: Path
 ) -> None:
@@ -185,6 +187,7 @@ def test_the_artifact_of_a_run_carries_the_recipe_as_it_was_run_and_where_it_com
     assert all(torch.equal(loaded[name], tensor) for name, tensor in weights(best).items())
 
 
+@pytest.mark.costly
 def test_every_listener_follows_the_same_judgement(tiny_shards: Path, tmp_path: Path) -> None:
     path = scripted_recipe(
         tmp_path,
@@ -201,18 +204,21 @@ def test_every_listener_follows_the_same_judgement(tiny_shards: Path, tmp_path: 
     assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 12
 
 
+@pytest.mark.costly
 def test_without_a_figure_to_choose_by_the_last_state_is_kept(tiny_shards: Path, tmp_path: Path) -> None:
     assert command("fit", "-c", scripted_recipe(tmp_path, tiny_shards, [0.5, 0.2])) == 0
     checkpoint = tmp_path / "runs/encoder/scripted/version_0/checkpoints/last.ckpt"
     assert torch.load(checkpoint, weights_only=True)["global_step"] == 6
 
 
+@pytest.mark.costly
 def test_a_dry_run_leaves_artifacts_and_runs_alone(tiny_shards: Path, tmp_path: Path) -> None:
     path = scripted_recipe(tmp_path, tiny_shards, [0.5], best=BEST, publish=str(tmp_path / "artifact"))
     assert command("fit", "-c", path, "--trainer.fast_dev_run", "true") == 0
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.costly
 def test_predict_writes_the_latents_of_the_held_out_clips(
     run_folder: Path, recipe: Path, tiny_shards: Path
 ) -> None:
@@ -230,6 +236,7 @@ def test_predict_writes_the_latents_of_the_held_out_clips(
         np.testing.assert_allclose(found["z_audio"], stage(waveform_BT), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("changes", "message"),
     first(
@@ -268,6 +275,7 @@ def test_a_value_that_cannot_work_is_refused_in_one_line(
     assert re.search(message, line)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("word", first(["validate", "test", "predict"]))
 def test_nothing_is_measured_without_a_trained_state(
     recipe: Path, capsys: pytest.CaptureFixture[str], word: str
@@ -276,6 +284,7 @@ def test_nothing_is_measured_without_a_trained_state(
     assert line == f"sound2scene: {word}: needs a trained state; give --ckpt_path RUN/checkpoints/best.ckpt"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", ["last", "best", "hpc"])
 def test_a_checkpoint_is_a_file_and_no_word(
     recipe: Path, capsys: pytest.CaptureFixture[str], name: str

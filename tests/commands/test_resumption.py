@@ -60,6 +60,7 @@ def check_equals(whole: Path, stopped: Path, ended: Ended, number: signal.Signal
     assert {path.name for path in (folder / "checkpoints").iterdir()} == {"last.ckpt"}
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("number", "workers"),
     first([(signal.SIGINT, 1), (signal.SIGTERM, 0), (signal.SIGTERM, 1), (signal.SIGINT, 0)]),
@@ -164,6 +165,7 @@ def test_a_word_that_is_no_run_folder_is_told(tmp_path: Path) -> None:
         measurement(["test", str(tmp_path / "nowhere")])
 
 
+@pytest.mark.costly
 def test_test_writes_its_table_beside_the_run_it_measures(whole: Path) -> None:
     folder = whole / "runs/judge/tiny/version_0"
     ended = run_forked(command, "test", str(folder), "--ckpt_path", "last")

@@ -195,6 +195,7 @@ def test_the_selection_of_another_scorer_is_refused(
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.costly
 def test_the_command_prints_the_counts_and_takes_a_dotted_path(
     folder: Path,
     undisturbed: Path,
@@ -234,6 +235,7 @@ def test_an_artifact_that_is_no_localizer_is_refused(tiny_image_encoder: Path) -
         scorer_of("localizer", str(tiny_image_encoder))
 
 
+@pytest.mark.costly
 def test_words_name_scorers_and_the_seed_is_part_of_the_settings(folder: Path, tmp_path: Path) -> None:
     assert isinstance(scorer_of("middle", "none"), Middle)
     scorer = scorer_of("random", "none", seed=5)
@@ -250,6 +252,7 @@ def test_no_moment_to_keep_is_refused(tmp_path: Path) -> None:
         select_moments({}, Middle(), tmp_path / "selection.json", top_k=0)
 
 
+@pytest.mark.costly
 def test_a_mended_video_is_tried_again_when_asked_for(folder: Path, tmp_path: Path) -> None:
     good = min((folder / "train").glob("toy*.mp4"))
     (tmp_path / "a.mp4").write_text("not a video yet")
@@ -289,6 +292,7 @@ def test_a_network_scores_in_eval_mode_for_the_sheet_too_and_keeps_the_mode_it_c
     assert scorer.training
 
 
+@pytest.mark.costly
 def test_what_is_on_disk_is_read_once_at_the_start_and_what_was_written_never_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

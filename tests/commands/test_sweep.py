@@ -43,6 +43,7 @@ def states(folder: Path) -> list[str]:
     return [json.loads(path.read_text())["state"] for path in runs]
 
 
+@pytest.mark.costly
 def test_a_sweep_runs_its_trials_names_the_failed_one_and_ends_in_table_and_picture(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

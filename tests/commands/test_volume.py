@@ -10,6 +10,7 @@ from sound2scene.methods.sound2scene import SOUNDS_AT_ONCE, SoundToScene
 from spying import spied
 
 
+@pytest.mark.costly
 def test_zero_decibels_draw_what_generate_draws_bit_for_bit(bench: Bench, tmp_path: Path) -> None:
     record = run(bench, tmp_path / "out", "volume", "bell.wav", "--db", "-8,0,30")
     steps = record["rows"][0]["steps"]
@@ -18,6 +19,7 @@ def test_zero_decibels_draw_what_generate_draws_bit_for_bit(bench: Bench, tmp_pa
     assert_same(pixels(tmp_path / "out", steps[1]), generated(bench, tmp_path / "as it is", "bell.wav"))
 
 
+@pytest.mark.costly
 def test_the_written_sound_of_a_step_draws_its_pictures_again(bench: Bench, tmp_path: Path) -> None:
     record = run(bench, tmp_path / "out", "volume", "bell.wav", "--db", "30")
     step = record["rows"][0]["steps"][0]
@@ -61,6 +63,7 @@ def test_gains_that_are_none_are_one_line(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.costly
 def test_another_image_encoders_generator_is_one_line(
     bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,6 +77,7 @@ def test_another_image_encoders_generator_is_one_line(
     assert "take the pair that was trained together" in capsys.readouterr().err
 
 
+@pytest.mark.costly
 def test_steps_are_heard_a_few_at_a_time(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,10 @@
+import pytest
+
 from scoring import EXTENT, IdealBench, IdealClips
 from sound2scene.control.score import measure
 
 
+@pytest.mark.costly
 def test_all_of_control_is_measured_and_every_figure_has_a_name_of_its_own(ideal_clips: IdealClips) -> None:
     measured = measure(IdealBench(), ideal_clips, EXTENT)
     names = [figure.name for figure in measured.figures]

@@ -38,6 +38,7 @@ def same(one: Inverted, other: Inverted) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.costly
 def test_a_picture_that_the_generator_drew_is_found_again(parts: Parts) -> None:
     found = Search(parts, own(parts), Effort(steps=60, starts=2, candidates=8)).result()
     image_BCHW = draw_pictures(parts.network, found.z_BD, found.noise_BZ)
@@ -48,6 +49,7 @@ def test_a_picture_that_the_generator_drew_is_found_again(parts: Parts) -> None:
     torch.testing.assert_close(found.z_BD.norm(dim=1), torch.ones(2))
 
 
+@pytest.mark.costly
 def test_the_same_seed_finds_the_same_and_another_one_another(parts: Parts) -> None:
     first, again = (Search(parts, own(parts), EFFORT).result() for _ in range(2))
     other = Search(parts, own(parts), Effort(steps=12, starts=2, candidates=4, seed=1)).result()
@@ -55,6 +57,7 @@ def test_the_same_seed_finds_the_same_and_another_one_another(parts: Parts) -> N
     assert not torch.equal(first.noise_BZ, other.noise_BZ)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("stop", first([4, 1, 3, 5, 11, 12], 2))
 def test_going_on_equals_never_stopping(
     stop: int, parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

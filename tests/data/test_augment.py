@@ -227,6 +227,7 @@ def test_shift_and_gain_are_functions_of_the_seed() -> None:
     assert not torch.equal(first, other)
 
 
+@pytest.mark.costly
 def test_gains_are_uniform_in_their_range() -> None:
     quiet_T = waveform() * 0.1
     gains_db = [

@@ -156,6 +156,7 @@ def test_a_run_sees_every_epoch_whole_in_another_order_and_otherwise_augmented(
     assert all(epochs[0][key] != epochs[1][key] for key in both)
 
 
+@pytest.mark.costly
 def test_workers_change_nothing(dataset: Path, features: Features, undisturbed: tuple[Seen, Path]) -> None:
     assert fit(dataset, features, workers=2)[0].seen == undisturbed[0]
 
@@ -172,6 +173,7 @@ def test_a_run_goes_on_at_the_next_clip_after_any_step(
         assert fit(dataset, features, ckpt_path=at(folder, step))[0].seen == seen[step:]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("step", first([BATCHES - 2, BATCHES, BATCHES + 1]))
 def test_a_run_with_workers_goes_on_at_the_next_clip(
     dataset: Path, features: Features, undisturbed: tuple[Seen, Path], step: int
@@ -186,6 +188,7 @@ WHEN: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("when", "workers"), first([(when, workers) for workers in (0, 2) for when in WHEN]))
 def test_a_run_goes_on_at_the_next_epoch_from_a_checkpoint_at_its_end(
     dataset: Path,
@@ -201,6 +204,7 @@ def test_a_run_goes_on_at_the_next_epoch_from_a_checkpoint_at_its_end(
         assert model.seen == undisturbed[0][epochs * BATCHES :]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("workers", first([0, 2]))
 def test_a_run_goes_on_from_a_validation_within_an_epoch(
     dataset: Path, features: Features, undisturbed: tuple[Seen, Path], tmp_path: Path, workers: int
@@ -214,6 +218,7 @@ def test_a_run_goes_on_from_a_validation_within_an_epoch(
         assert model.seen == undisturbed[0][step:]
 
 
+@pytest.mark.costly
 def test_a_batch_that_an_exception_interrupted_comes_again_once(
     dataset: Path, features: Features, undisturbed: tuple[Seen, Path], tmp_path: Path
 ) -> None:
@@ -226,6 +231,7 @@ def test_a_batch_that_an_exception_interrupted_comes_again_once(
     assert fit(dataset, features, ckpt_path=at(tmp_path, 12))[0].seen == seen[12:]
 
 
+@pytest.mark.costly
 def test_an_exception_after_a_checkpoint_costs_the_steps_since_then(
     dataset: Path, features: Features, undisturbed: tuple[Seen, Path], tmp_path: Path
 ) -> None:
@@ -234,6 +240,7 @@ def test_an_exception_after_a_checkpoint_costs_the_steps_since_then(
     assert fit(dataset, features, ckpt_path=at(tmp_path, 6))[0].seen == undisturbed[0][6:]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("steps", first([7, 3, BATCHES]))
 def test_a_run_that_max_steps_ended_goes_on_at_the_next_clip(
     dataset: Path, features: Features, undisturbed: tuple[Seen, Path], tmp_path: Path, steps: int
@@ -246,6 +253,7 @@ def test_a_run_that_max_steps_ended_goes_on_at_the_next_clip(
     assert first.seen + second.seen == seen
 
 
+@pytest.mark.costly
 def test_runs_stopped_again_and_again_see_what_one_run_sees(
     dataset: Path, features: Features, undisturbed: tuple[Seen, Path], tmp_path: Path
 ) -> None:
@@ -259,6 +267,7 @@ def test_runs_stopped_again_and_again_see_what_one_run_sees(
     assert seen == undisturbed[0]
 
 
+@pytest.mark.costly
 def test_fewer_batches_in_an_epoch_are_resumed_as_well(
     dataset: Path, features: Features, tmp_path: Path
 ) -> None:
@@ -269,6 +278,7 @@ def test_fewer_batches_in_an_epoch_are_resumed_as_well(
         assert fit(dataset, features, ckpt_path=at(tmp_path, step), **few)[0].seen == whole.seen[step:]
 
 
+@pytest.mark.costly
 def test_another_batch_size_goes_on_between_epochs_and_is_refused_within_one(
     dataset: Path, features: Features, undisturbed: tuple[Seen, Path], tmp_path: Path
 ) -> None:
@@ -327,6 +337,7 @@ def test_a_run_computes_features_of_the_splits_that_it_reads_and_of_no_other(
     assert [split for split in opened if split != "folder"] == list(splits)
 
 
+@pytest.mark.costly
 def test_features_are_computed_once_for_all_runs_until_the_encoder_changes(
     dataset: Path, fresh: Features, encoded: list[int], tmp_path: Path
 ) -> None:
@@ -345,6 +356,7 @@ def test_features_are_computed_once_for_all_runs_until_the_encoder_changes(
     assert len(list(Path(fresh.cache).iterdir())) == 2 * len(FIT)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_feature_of_each_clip_is_what_the_encoder_gives_for_its_picture(
     dataset: Path, fresh: Features, workers: int
@@ -362,6 +374,7 @@ def test_the_feature_of_each_clip_is_what_the_encoder_gives_for_its_picture(
             assert batch.key == [shards.key(n) for n in batch.index_B.tolist()]
 
 
+@pytest.mark.costly
 def test_features_are_computed_on_the_device_of_the_run(
     dataset: Path, fresh: Features, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -146,6 +146,7 @@ def videos_of_classes(folder: Path, *labels: str) -> Path:
     return folder
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("write", [pairs_of_classes, videos_of_classes])
 def test_vegas_takes_the_five_or_the_ten_classes_of_pairs_or_of_videos(write: Any, tmp_path: Path) -> None:
     source = write(tmp_path / "source", "dog", "drum", "holiday")

@@ -49,6 +49,7 @@ def test_of_copies_inside_a_split_the_first_one_stays(shards: str) -> None:
     }
 
 
+@pytest.mark.costly
 def test_blocks_and_processes_change_nothing(
     shards: str, found: Hygiene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,6 +158,7 @@ def test_the_toy_world_becomes_shards_with_its_choice_of_moment(toy: Path) -> No
     assert true.label_N.tolist() == [0, 1, 2, -1]  # two sources have no one label
 
 
+@pytest.mark.costly
 def test_the_frame_is_that_of_the_moment(toy: Path) -> None:
     middle = prepare_toy(toy / "middle", toy / "videos", "middle", None, TOY_CLIPS, 0.34)
     chosen = Selection({"name": "x"}, {}, {"val/toy-val-000001": ("silent", "toy-val-000001.mp4: is silent")})

@@ -70,6 +70,7 @@ def test_the_videos_measured_are_always_the_same_and_not_every_nth() -> None:
     assert len(data.entries("test")) == 64
 
 
+@pytest.mark.costly
 def test_batches_have_the_shapes_that_the_recipe_asked_for(world: Path) -> None:
     data = MomentsDataModule(
         ToyVideos(str(world)), batch_size=3, moments=2, workers=0, side_px=48, window_s=0.25

@@ -1,21 +1,31 @@
+from pathlib import Path
+from types import ModuleType
+
 import pytest
-
-pytest.importorskip("gradio", reason="gradio is not installed (extra `demo`)")
-
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from sound2scene.demo import page
 from sound2scene.demo.studio import Shown
 from sound2scene.types import InputError
+
+
+@pytest.fixture(scope="module")
+def page() -> ModuleType:
+    """The module, imported by what needs it: to import gradio takes seconds."""
+    pytest.importorskip("gradio", reason="gradio is not installed (extra `demo`)")
+    from sound2scene.demo import page
+
+    return page
 
 
 def refuse() -> Shown:
     raise InputError("<img src=x>.wav: not a sound")
 
 
-def test_an_error_stands_in_place_of_pictures_and_its_words_are_no_part_of_the_page(tmp_path) -> None:
+def test_an_error_stands_in_place_of_pictures_and_its_words_are_no_part_of_the_page(
+    page: ModuleType, tmp_path: Path
+) -> None:
     gallery, message, *buttons = page._answer(refuse, tmp_path)
     assert gallery is None
     assert "&lt;img src=x&gt;.wav: not a sound" in message
@@ -23,7 +33,7 @@ def test_an_error_stands_in_place_of_pictures_and_its_words_are_no_part_of_the_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_answer_has_files_of_its_own(tmp_path) -> None:
+def test_every_answer_has_files_of_its_own(page: ModuleType, tmp_path: Path) -> None:
     shown = Shown([Image.new("RGB", (4, 4))] * 2, torch.ones(3), torch.zeros(2, 5), "far")
     answers = [page._answer(lambda: shown, tmp_path) for _ in range(2)]
     assert "far" in answers[0][1]

@@ -8,6 +8,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from safetensors.torch import load_file
 
 from sound2scene.types import InputError
 
-pytest.importorskip("gradio", reason="gradio is not installed (extra `demo`)")
 # Server, networks and browser share the machine for minutes, and beside other tests have stood still.
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("gradio") is None, reason="gradio is not installed (extra `demo`)"),
+]
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOUNDS = REPOSITORY / "experiments" / "sounds"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

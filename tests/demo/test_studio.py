@@ -24,12 +24,14 @@ def pixels(shown: studio.Shown) -> list[bytes]:
     return [one.tobytes() for one in shown.pictures]
 
 
+@pytest.mark.costly
 def test_without_any_change_the_pictures_are_those_of_the_method(at_work: Studio) -> None:
     scene: SoundToScene = at_work.scene
     expected = [one.tobytes() for one in scene(BELL, draws=3, seed=5, truncation=0.5)]
     assert pixels(at_work.draw(Asked(BELL, seed=5, draws=3, truncation=0.5))) == expected
 
 
+@pytest.mark.costly
 def test_a_share_of_one_and_a_blend_of_zero_change_nothing_and_their_other_ends_leave_the_other_alone(
     at_work: Studio, tmp_path: Path
 ) -> None:
@@ -67,6 +69,7 @@ def test_what_cannot_be_drawn_is_said_in_one_line(at_work: Studio, asked: Asked,
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.costly
 def test_a_picture_is_inverted_once_and_edited_by_strength(
     at_work: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

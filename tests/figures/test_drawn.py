@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from page_reading import every_image, pictures, sounds, words
@@ -39,6 +40,7 @@ def test_title_says_seed_draws_and_truncation_and_each_column_its_draw() -> None
     ]
 
 
+@pytest.mark.costly
 def test_a_grid_of_many_shows_them_at_half_the_size() -> None:
     few, many = (grid_of_sounds(drawn(("x",) * rows, draws=32)) for rows in (4, 5))
     width, half = (figure.get_size_inches()[0] * 150 for figure in (few, many))

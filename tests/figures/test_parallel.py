@@ -19,6 +19,7 @@ def lines(figure: Figure) -> list[list[float]]:
     ]
 
 
+@pytest.mark.costly
 def test_each_run_is_a_line_over_all_axes_and_the_best_is_drawn_last_in_its_colour(tmp_path: Path) -> None:
     words: list[float | str] = ["paper", "log_mel", "paper"]
     figure = draw_parallel(

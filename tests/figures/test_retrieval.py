@@ -76,6 +76,7 @@ def test_the_length_of_a_latent_does_not_count(split: ShardDataset) -> None:
         assert (left == right).all()
 
 
+@pytest.mark.costly
 def test_reals_are_pictures_over_their_own_sounds_that_take_turns_through_the_classes(
     split: ShardDataset,
 ) -> None:

@@ -100,6 +100,7 @@ FIGURES: dict[str, Any] = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("figure", first(reversed(FIGURES), 2))
 def test_a_figure_shows_a_class_or_a_file_whatever_its_name(figure: str, tmp_path: Path) -> None:
     for labelled in (True, False):

@@ -34,6 +34,7 @@ def test_contrastive_does_not_look_at_other_moments_of_one_video() -> None:
     assert (score_GG.grad[:2, 2:] > 0).all()
 
 
+@pytest.mark.costly
 def test_scores_at_the_minimum_are_pointwise_mutual_information() -> None:
     # Kind 0 is silence, in most moments; kinds sometimes meet another's sound, so that every score is
     # bounded.

@@ -23,6 +23,7 @@ def save(folder: Path, notes: dict[str, str]) -> Path:
     return artifacts.save(AudioEncoder(Z_DIM, "resnet18", NET), folder, card=card)
 
 
+@pytest.mark.costly
 def test_latents_are_those_of_the_network_at_unit_length_whatever_is_beside_them(tmp_path: Path) -> None:
     hearing = FrozenAudioEncoder(str(save(tmp_path / "audio", {"image_encoder": "abc"})), "cpu")
     assert (hearing.image_encoder, hearing.familiar) == ("abc", None)
@@ -57,6 +58,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return spied(monkeypatch, FrozenAudioEncoder, "encode", len)
 
 
+@pytest.mark.costly
 def test_a_remembered_sound_is_not_heard_again_and_its_latent_is_the_same_to_the_last_bit(
     pair: tuple[FrozenAudioEncoder, RememberingAudioEncoder], heard: list[int]
 ) -> None:

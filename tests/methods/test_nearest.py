@@ -24,6 +24,7 @@ def hearing(tiny_image_encoder: Path, tmp_path: Path) -> FrozenAudioEncoder:
     return FrozenAudioEncoder(str(tiny_hearing(tmp_path / "audio", tiny_image_encoder)), "cpu")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("block", [5, 128])
 def test_it_shows_the_training_picture_of_the_largest_cosine(
     block: int,

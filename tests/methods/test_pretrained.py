@@ -6,6 +6,7 @@ import sound2scene
 from sound2scene.types import InputError
 
 
+@pytest.mark.costly
 def test_the_toy_model_draws_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     sound = Path(__file__).resolve().parents[2] / "experiments" / "sounds" / "bell.flac"

@@ -60,6 +60,7 @@ def test_dropout_is_active_and_seeded_by_seed_key_and_draw(method: S2I, tones: T
         assert not torch.equal(method.pictures(tones[:1], keys, 3, seed)[0], whole[0])
 
 
+@pytest.mark.costly
 def test_what_is_drawn_is_the_generators_picture_of_the_embedding(tones: Tensor, whole: Tensor) -> None:
     network = generator()
     chance_BZ = uniform_rows([seed_of_clip(5, key) for key in KEYS], [2] * 3, network.dropout_dim)
@@ -69,6 +70,7 @@ def test_what_is_drawn_is_the_generators_picture_of_the_embedding(tones: Tensor,
     assert difference.abs().max() <= 1
 
 
+@pytest.mark.costly
 def test_networks_that_were_not_trained_together_are_refused(pair: tuple[Path, Path], tmp_path: Path) -> None:
     other = autoencoder()
     with torch.no_grad():

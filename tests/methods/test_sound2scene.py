@@ -54,6 +54,7 @@ def generate(pair: tuple[Path, Path], folder: Path, files: list[Path], *more: st
     return cli.main(["generate", *map(str, files), "-o", str(folder), *networks, *more])
 
 
+@pytest.mark.costly
 def test_a_sounds_picture_does_not_depend_on_the_files_beside_it(
     pair: tuple[Path, Path], sounds: list[Path], tmp_path: Path
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_sounds_picture_does_not_depend_on_the_files_beside_it(
     assert not np.array_equal(strip[:, :32], strip[:, 32:64])
 
 
+@pytest.mark.costly
 def test_seed_and_truncation_change_the_pictures_and_the_first_draws_stay(
     pair: tuple[Path, Path], sounds: list[Path], tmp_path: Path
 ) -> None:
@@ -89,6 +91,7 @@ def test_seed_and_truncation_change_the_pictures_and_the_first_draws_stay(
     assert np.array_equal(found["few"], found["plain"][:, :64])
 
 
+@pytest.mark.costly
 def test_python_gives_what_the_command_writes(
     pair: tuple[Path, Path], sounds: list[Path], tmp_path: Path
 ) -> None:
@@ -140,6 +143,7 @@ def heard(sounds: list[Path]) -> Tensor:
     return torch.from_numpy(np.stack([audio.load(path) for path in sounds]))
 
 
+@pytest.mark.costly
 def test_a_scene_is_a_method_that_draws_each_clip_with_a_seed_of_its_own(
     pair: tuple[Path, Path], heard: Tensor
 ) -> None:
@@ -154,6 +158,7 @@ def test_a_scene_is_a_method_that_draws_each_clip_with_a_seed_of_its_own(
     assert not torch.equal(same_BJCHW[0], same_BJCHW[1])
 
 
+@pytest.mark.costly
 def test_a_picture_is_the_same_to_the_last_bit_whatever_is_drawn_beside_it(
     pair: tuple[Path, Path], heard: Tensor
 ) -> None:
@@ -167,6 +172,7 @@ def test_a_picture_is_the_same_to_the_last_bit_whatever_is_drawn_beside_it(
     assert torch.equal(scene.draw(z_BD[[4, 2]], 3, 1, 0.5), drawn[[4, 2]][:, :3])
 
 
+@pytest.mark.costly
 def test_a_picture_of_a_training_grid_can_be_drawn_again_by_the_command(
     pair: tuple[Path, Path],
     tiny_shards: Path,
@@ -247,6 +253,7 @@ def test_numbers_that_make_no_sense_are_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.costly
 def test_published_sounds_and_an_mp3_are_drawn(
     pair: tuple[Path, Path], real_data: Path, tmp_path: Path
 ) -> None:
@@ -264,6 +271,7 @@ def pixels(pictures: list[Image.Image]) -> list[bytes]:
     return [picture.tobytes() for picture in pictures]
 
 
+@pytest.mark.costly
 def test_a_scene_that_is_called_gives_the_pictures_of_the_command(
     pair: tuple[Path, Path], sounds: list[Path], tmp_path: Path
 ) -> None:
@@ -275,6 +283,7 @@ def test_a_scene_that_is_called_gives_the_pictures_of_the_command(
     assert np.array_equal(np.concatenate([np.asarray(one) for one in pictures], axis=1), strip)
 
 
+@pytest.mark.costly
 def test_a_list_of_files_bytes_and_samples_gives_a_list_of_lists(
     pair: tuple[Path, Path], sounds: list[Path]
 ) -> None:

@@ -123,6 +123,7 @@ def _scores_of_rank(rank: int) -> list[dict[str, float]]:
     return [found | {"count": count} for count, found in computed]
 
 
+@pytest.mark.costly
 def test_two_processes_measure_what_one_does_even_where_the_other_has_no_pictures(tmp_path: Path) -> None:
     count, expected = _whole().compute()
     one, other = on_two_ranks(_scores_of_rank, tmp_path)

@@ -127,6 +127,7 @@ def within(share_of_95: float, trials: int) -> bool:
     return 0.93 - chance < share_of_95 < 0.95 + chance
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("law", ["normal", "skewed", "share"])
 def test_intervals_hold_the_truth_in_95_of_100_simulated_samples(law: str) -> None:
     dice, trials, items = np.random.default_rng(0), 300, 60
@@ -143,6 +144,7 @@ def test_intervals_hold_the_truth_in_95_of_100_simulated_samples(law: str) -> No
     assert within(covered / trials, trials)
 
 
+@pytest.mark.costly
 def test_differences_hold_the_truth_in_95_of_100_and_p_is_below_5_percent_as_often_as_it_says() -> None:
     dice, trials, items = np.random.default_rng(1), 300, 60
     covered = significant = 0

@@ -21,6 +21,7 @@ def test_a_probe_finds_what_features_hold_straight_or_bent_and_nothing_that_they
     assert lacking < 0.1
 
 
+@pytest.mark.costly
 def test_the_same_seed_gives_the_same_figures() -> None:
     given = (*features(100, 0), *features(50, 1))
     assert probe_r2(*given) == probe_r2(*given)

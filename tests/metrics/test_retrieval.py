@@ -47,6 +47,7 @@ def test_ranks_equal_sorting_with_ties_against_the_query(clips: int, width: int,
     assert class_ranks(query_ND, gallery_ND, label_N).tolist() == same
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("clips", [2, 3, 5, 17, 100, 1030])
 @pytest.mark.parametrize("width", [16, 513, 2048])
 def test_a_collapsed_encoder_scores_0(clips: int, width: int) -> None:

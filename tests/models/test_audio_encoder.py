@@ -22,6 +22,7 @@ def imported(parity: Path, tmp_path_factory: pytest.TempPathFactory) -> nn.Modul
     )
 
 
+@pytest.mark.costly
 @torch.no_grad()
 @pytest.mark.parametrize(
     ("array", "part"), [("audio_encoder/pooled", "pooled"), ("audio_encoder/z_audio", "forward")]
@@ -43,6 +44,7 @@ def test_names_and_shapes_are_the_published_ones(parity: Path) -> None:
     assert sum(parameter.numel() for parameter in AudioEncoder().parameters()) == 12_220_864
 
 
+@pytest.mark.costly
 @torch.no_grad()
 def test_final_relu_is_what_clips_the_output() -> None:
     torch.manual_seed(0)

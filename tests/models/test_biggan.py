@@ -28,6 +28,7 @@ def test_names_and_shapes_are_the_published_ones(parity: Path) -> None:
     assert shapes.keys() - own.keys() == {"shared.weight"}
 
 
+@pytest.mark.costly
 @torch.no_grad()
 @pytest.mark.parametrize("folded", [False, True])
 def test_pictures_equal_the_published_ones(parity: Path, generator: Generator, folded: bool) -> None:

@@ -22,6 +22,7 @@ def test_names_and_shapes_are_the_published_ones(parity: Path) -> None:
     assert own == shapes
 
 
+@pytest.mark.costly
 @torch.no_grad()
 @pytest.mark.parametrize("side", [pytest.param(128, marks=pytest.mark.slow), 64])
 def test_scores_equal_the_published_ones(parity: Path, side: int) -> None:

@@ -100,6 +100,7 @@ def test_timm_weights_that_cannot_be_had_are_one_line_at_the_first_use(
         extractor.measure(PIXELS)
 
 
+@pytest.mark.costly
 @pytest.mark.usefixtures("no_network")
 def test_inception_weights_in_the_cache_need_no_network(
     inception_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -183,6 +184,7 @@ def test_weights_of_another_network_or_none_at_all_are_refused(tmp_path: Path) -
         TimmExtractor("resnet10t.c4_in1k", str(tmp_path / "other.safetensors"))
 
 
+@pytest.mark.costly
 def test_inception_with_weights_of_the_published_layout(inception_weights: Path) -> None:
     extractor = InceptionExtractor(str(inception_weights))
     feature_BD, logits_BK = extractor.measure(PIXELS)

@@ -17,6 +17,7 @@ def published(parity: Path) -> dict[str, torch.Tensor]:
     return state(json.loads((parity / "state_dict_keys.json").read_text())["swav"])
 
 
+@pytest.mark.costly
 @torch.no_grad()
 def test_projection_and_scores_equal_the_published_ones(
     parity: Path, published: dict[str, torch.Tensor]

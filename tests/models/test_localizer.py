@@ -17,6 +17,7 @@ def some_moments(steps: int = 30, side_px: int = 32, seed: int = 0) -> Moments:
     return Moments("a", torch.arange(steps, dtype=torch.float64) / 10, frames_SCHW, waveform_T)
 
 
+@pytest.mark.costly
 def test_the_defaults_are_two_resnet_18_and_a_map_of_14_by_14() -> None:
     localizer = Localizer()
     with torch.inference_mode():

@@ -39,6 +39,7 @@ def normalised(inner_BCHW: Tensor, norm: nn.Module) -> Tensor:
     return batch_norm(inner_BCHW, mean_C, var_C, gain_C, bias_C, training=False)  # type: ignore[arg-type]
 
 
+@pytest.mark.costly
 def test_the_encoder_is_the_published_chain_of_layers() -> None:
     network = autoencoder()
     inner_BCHW, strides = sounds(2), [2, 2, *[1] * 11]
@@ -52,6 +53,7 @@ def test_the_encoder_is_the_published_chain_of_layers() -> None:
     assert network.encode(sounds(2)).shape == (2, E)
 
 
+@pytest.mark.costly
 def test_the_decoder_leads_back_and_drops_channels_as_published(monkeypatch: pytest.MonkeyPatch) -> None:
     network = autoencoder()
     given_BE = torch.rand(3, E) * 2 - 1
@@ -80,6 +82,7 @@ def test_the_decoder_leads_back_and_drops_channels_as_published(monkeypatch: pyt
     torch.testing.assert_close(found_BCHW, inner_BCHW, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.costly
 def test_it_drops_in_evaluation_too_and_by_its_chance_alone() -> None:
     network = autoencoder()
     one, other = torch.rand(2, 2, network.dropout_dim).unbind()
@@ -88,6 +91,7 @@ def test_it_drops_in_evaluation_too_and_by_its_chance_alone() -> None:
         assert not torch.equal(network(sounds(2), one), network(sounds(2), other))
 
 
+@pytest.mark.costly
 def test_its_arguments_build_it_again() -> None:
     network = autoencoder()
     again = AudioAutoencoder(**network.arguments).eval()  # type: ignore[arg-type]

@@ -43,6 +43,7 @@ def test_a_missing_file_is_named(
     refused(import_it, tmp_path / "nowhere.pth", "nowhere.pth: no such file; give a checkpoint")
 
 
+@pytest.mark.costly
 def test_an_import_from_an_address_downloads_once_and_records_what_it_read(
     web: HostileServer,
     cache: Path,
@@ -77,6 +78,7 @@ def test_what_an_importer_does_not_accept_is_not_kept(
     assert left(cache) == []
 
 
+@pytest.mark.costly
 def test_a_poisoned_download_of_before_is_not_kept_for_ever(
     web: HostileServer,
     cache: Path,

@@ -16,6 +16,7 @@ from sound2scene.weights import state_of
 NAME = "tf_efficientnet_lite0"
 
 
+@pytest.mark.costly
 def test_a_file_under_the_packages_names_fills_the_whole_network(checkpoint: Callable[..., Path]) -> None:
     state = lite0.state()
     path = checkpoint(state)
@@ -47,6 +48,7 @@ def test_a_name_without_counterpart_is_told(
     refused(lambda file, folder: import_timm(NAME, folder, file), path, r"1 unexpected \(_blocks\.16\._bn0")
 
 
+@pytest.mark.costly
 def test_another_network_is_told(checkpoint: Callable[..., Path], refused: Callable[..., None]) -> None:
     path = checkpoint(lite0.state())
     refused(
@@ -74,6 +76,7 @@ def test_the_packages_network_has_the_names_that_are_spelled_out_here(theirs: An
     assert [(name, tuple(tensor.shape)) for name, tensor in theirs.state_dict().items()] == [*lite0.shapes()]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("side", [224, 64])
 def test_published_weights_draw_the_packages_own_features(theirs: Any, side: int, tmp_path: Path) -> None:
     published = pytest.importorskip(

@@ -77,6 +77,7 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.costly
 @torch.no_grad()
 def test_the_better_copy_becomes_a_generator_with_the_widths_of_its_tensors(
     folder: Path, tmp_path: Path
@@ -117,6 +118,7 @@ def test_what_training_goes_on_from_lies_beside_it(folder: Path, tmp_path: Path)
     assert float(moments["discriminator.linear.weight.step"]) == 7
 
 
+@pytest.mark.costly
 def test_an_archive_is_unpacked_inside_its_own_folder(folder: Path, tmp_path: Path) -> None:
     archive = tmp_path / "model.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:

@@ -54,6 +54,7 @@ def test_the_judge_scores_as_torchvisions_network_does(
     torch.testing.assert_close(seen.logits_BK, scores_BK, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.costly
 def test_the_command_names_classes_and_says_where_the_weights_came_from(
     theirs: Inception3, checkpoint: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

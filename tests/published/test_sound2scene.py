@@ -14,6 +14,7 @@ from sound2scene.published.sound2scene import import_audio_encoder
 State = OrderedDict[str, Tensor]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_audio_encoder_comes_with_its_card(
     audio_state: State, checkpoint: Callable[..., Path], prefix: str
@@ -36,6 +37,7 @@ def test_audio_encoder_comes_with_its_card(
     assert loaded.final_relu
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -14,6 +14,7 @@ from sound2scene.types import InputError
 State = OrderedDict[str, Tensor]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("layout", first(["published", "training"]))
 def test_swav_comes_in_both_layouts_without_its_head(
     swav_state: State, checkpoint: Callable[..., Path], layout: str
@@ -35,6 +36,7 @@ def test_swav_comes_in_both_layouts_without_its_head(
     assert "CC BY-NC 4.0" in str(card.licence)
 
 
+@pytest.mark.costly
 def test_supervised_resnet_is_not_swav(
     swav_state: State, checkpoint: Callable[..., Path], refused: Callable[..., None]
 ) -> None:

@@ -151,6 +151,7 @@ def test_an_unknown_preset_is_refused_before_anything_is_read(tmp_path: Path) ->
         import_timm(NAME, tmp_path / "artifact", tmp_path / "nowhere.pth", "square")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("preset", ["small64", "pixels224"])
 def test_a_preset_whose_pictures_the_network_cannot_take_is_refused(
     tmp_path: Path, refused: Callable[..., None], preset: str

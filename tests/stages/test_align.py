@@ -38,6 +38,7 @@ def test_training_beats_chance_on_held_out_clips_by_a_factor_of_two(
     assert found["val/class/chance_at_1"] == pytest.approx(1 / 3, abs=1e-6)
 
 
+@pytest.mark.costly
 def test_only_the_audio_encoder_moves_and_the_image_encoder_is_not_part_of_the_stage(
     data: ClipDataModule, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:
@@ -51,6 +52,7 @@ def test_only_the_audio_encoder_moves_and_the_image_encoder_is_not_part_of_the_s
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+@pytest.mark.costly
 def test_a_learnable_temperature_is_moved_by_the_optimizer_and_a_fixed_one_is_not(
     data: ClipDataModule, tmp_path: Path
 ) -> None:
@@ -61,6 +63,7 @@ def test_a_learnable_temperature_is_moved_by_the_optimizer_and_a_fixed_one_is_no
         assert torch.equal(loss.log_scale.detach(), start) != learnable
 
 
+@pytest.mark.costly
 def test_the_step_follows_the_gradient_of_the_paper_loss(
     tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:
@@ -105,6 +108,7 @@ def test_a_nan_stops_the_run_with_step_loss_and_clips(data: ClipDataModule, tmp_
         tiny_trainer(tmp_path, limit_val_batches=0).fit(stage, data)
 
 
+@pytest.mark.costly
 def test_another_image_encoder_never_meets_an_old_cache(tiny_shards: Path, tmp_path: Path) -> None:
     rows = []
     for seed in (0, 1):
@@ -115,6 +119,7 @@ def test_another_image_encoder_never_meets_an_old_cache(tiny_shards: Path, tmp_p
     assert not torch.allclose(*rows)
 
 
+@pytest.mark.costly
 def test_the_test_split_is_read_by_test_alone(
     data: ClipDataModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +187,7 @@ def test_a_generator_of_another_image_encoder_is_refused(data: ClipDataModule, t
         tiny_trainer(tmp_path).fit(stage, data)
 
 
+@pytest.mark.costly
 def test_a_sounds_picture_is_the_generators_for_its_unit_latent_and_the_ceiling_is_that_of_z_image(
     data: ClipDataModule, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:

@@ -91,6 +91,7 @@ def test_the_export_is_the_encoder_without_its_head(tmp_path: Path) -> None:
     assert loaded(image_BCHW).shape == (2, Z_DIM)
 
 
+@pytest.mark.costly
 def test_prototypes_stand_still_while_they_are_frozen_and_keep_unit_length_afterwards(
     tiny_shards: Path, tmp_path: Path
 ) -> None:
@@ -114,6 +115,7 @@ class Steps(pl.Callback):
         trainer.should_stop = trainer.global_step >= self.last
 
 
+@pytest.mark.costly
 def test_a_queue_changes_the_codes_once_it_is_full_and_not_before(tiny_shards: Path, tmp_path: Path) -> None:
     # Two batches of six fill it; the third step is the first one that it can change, and the fourth shows it.
     losses = {}

@@ -47,6 +47,7 @@ def one_batch(folder: Path, stage: GanStage, data: ClipDataModule) -> None:
     tiny_trainer(folder, limit_train_batches=1, limit_val_batches=0).fit(stage, data)
 
 
+@pytest.mark.costly
 def test_either_phase_moves_its_own_network_alone(
     data: ClipDataModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +68,7 @@ def test_either_phase_moves_its_own_network_alone(
     assert moved(judged, one.discriminator) == set()
 
 
+@pytest.mark.costly
 def test_global_step_counts_generator_steps_and_kimg_counts_pictures(
     data: ClipDataModule, tmp_path: Path
 ) -> None:
@@ -77,6 +79,7 @@ def test_global_step_counts_generator_steps_and_kimg_counts_pictures(
     assert float(trainer.callback_metrics["progress/kimg"]) == pytest.approx(0.036)
 
 
+@pytest.mark.costly
 def test_the_average_equals_the_live_generator_until_its_start(data: ClipDataModule, tmp_path: Path) -> None:
     for start, equal in ((1.0, True), (0.0, False)):
         one = tiny_gan({"ema_start_kimg": start})
@@ -98,6 +101,7 @@ def still(module: torch.nn.Module, mode: bool = False) -> torch.nn.Module:
     return module
 
 
+@pytest.mark.costly
 def test_gradients_of_the_parts_add_up_to_the_batchs(data: ClipDataModule, tmp_path: Path) -> None:
     steps = {}
     for parts in (1, 3):
@@ -149,6 +153,7 @@ def test_a_sample_follows_from_feature_seed_and_draw_alone(data: ClipDataModule,
     torch.testing.assert_close(one.sample(part, [5, 3], 2), expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.costly
 def test_the_noise_of_training_is_that_of_seed_batch_and_turn(data: ClipDataModule, tmp_path: Path) -> None:
     one, given = tiny_gan({"accumulate": 2}), list[torch.Tensor]()
     one.generator.register_forward_pre_hook(lambda _, arguments: given.append(arguments[0]))
@@ -161,6 +166,7 @@ def test_the_noise_of_training_is_that_of_seed_batch_and_turn(data: ClipDataModu
         assert torch.equal(noise_BZ, torch.randn(3, one.noise_dim, generator=dice))
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "phases", [{"r1_weight": 1.0, "r1_every": 2}, {"augment": ["colour", "translation", "cutout"]}]
 )
@@ -200,6 +206,7 @@ def test_before_the_adversarial_start_a_generator_learns_from_the_pixels_of_its_
     assert "train/discriminator_loss" not in one.trainer.callback_metrics
 
 
+@pytest.mark.costly
 def test_from_the_adversarial_start_on_the_discriminator_counts_beside_the_pixels(
     own_data: ClipDataModule, tmp_path: Path
 ) -> None:
@@ -290,6 +297,7 @@ def test_real_pictures_of_another_side_are_refused_with_both(
         tiny_trainer(tmp_path).fit(tiny_gan(), large)
 
 
+@pytest.mark.costly
 def test_the_export_is_the_averaged_generator_and_names_its_encoder(
     data: ClipDataModule, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:

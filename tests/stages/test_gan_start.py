@@ -37,6 +37,7 @@ def start(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.costly
 def test_networks_and_optimizers_go_on_from_there(start: Path, data: ClipDataModule, tmp_path: Path) -> None:
     stage = tiny_gan({"start": str(start), "ema_decay": 0.0})
     run = tiny_trainer(tmp_path, limit_train_batches=1, limit_val_batches=0)
@@ -65,6 +66,7 @@ def test_networks_and_optimizers_go_on_from_there(start: Path, data: ClipDataMod
         assert steps == {101.0}
 
 
+@pytest.mark.costly
 def test_the_first_step_averages_on_from_the_artifact(
     start: Path, data: ClipDataModule, tmp_path: Path
 ) -> None:

@@ -107,6 +107,7 @@ def test_a_split_without_any_label_is_refused_before_a_step(tmp_path: Path) -> N
             start(stage(), data(shards))
 
 
+@pytest.mark.costly
 def test_batches_without_a_label_or_with_one_are_trained_and_measured(tmp_path: Path) -> None:
     shards = partly_labelled(tmp_path / "shards", 1, 1)
     one = stage()
@@ -157,6 +158,7 @@ def on_a_rank(rank: int) -> dict[str, Tensor]:
     return {name: gradient / 2 for name, gradient in found.items()}  # as DDP does
 
 
+@pytest.mark.costly
 def test_two_processes_of_which_one_has_no_label_have_the_gradient_of_one(tmp_path: Path) -> None:
     expected = gradients(stage(), batch(LABELS))
     one, other = on_two_ranks(on_a_rank, tmp_path)

@@ -47,6 +47,7 @@ def drawn(videos: int = 4, moments: int = 2, seed: int = 0) -> MomentBatch:
     return MomentBatch([f"v{i}" for i in range(videos)], torch.arange(videos) % 3, frames, sounds, [])
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("mode", "classes"), [("contrastive", 0), ("classification", len(toy.KINDS))])
 def test_a_run_measures_whole_videos_and_moves_every_parameter(
     mode: str, classes: int, world: Path, tmp_path: Path
@@ -195,6 +196,7 @@ def _gradient(rank: int) -> list[torch.Tensor]:
     return gradients
 
 
+@pytest.mark.costly
 def test_two_processes_have_the_gradient_of_the_whole_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

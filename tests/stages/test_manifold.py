@@ -98,6 +98,7 @@ def test_every_part_of_the_autoencoder_moves(tiny_shards: Path, tmp_path: Path) 
     assert moved(stage, before) == {name for name, _ in stage.named_parameters()}
 
 
+@pytest.mark.costly
 def test_the_audio_network_alone_moves_and_the_autoencoder_is_no_part_of_the_stage(
     artifact: Path, tiny_shards: Path, tmp_path: Path
 ) -> None:

@@ -44,6 +44,7 @@ def expected_weights(network: nn.Module) -> set[str]:
     return {name for name, _ in network.named_parameters() if not name.endswith("0.bias")}
 
 
+@pytest.mark.costly
 def test_either_step_reaches_the_weights_of_its_own_network_alone(audio: Path, tmp_path: Path) -> None:
     for moving in ("generator", "discriminator"):
         rates = {f"{name}_optimizer": partial(torch.optim.SGD, lr=0.0) for name in _NETWORKS}

@@ -50,6 +50,7 @@ def test_a_step_moves_every_weight_of_both_halves(tmp_path: Path) -> None:
     assert [name for name in weights if torch.equal(before[name], after[name])] == []
 
 
+@pytest.mark.costly
 def test_sounds_and_pictures_of_shards_are_what_it_trains_on(tiny_shards: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     one = S2IAudioStage(AudioAutoencoder(**AUDIO))

@@ -76,6 +76,7 @@ def key_and_length(footage: Footage) -> tuple[str, float]:
     return footage.key, footage.duration_s
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("workers", [0, 1])
 def test_what_is_made_of_a_video_is_made_where_it_is_decoded(videos: dict[str, Path], workers: int) -> None:
     plain = [key_and_length(one) for one in whole(FootageModule(videos, 24, workers))]

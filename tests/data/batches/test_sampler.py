@@ -43,6 +43,7 @@ def keys(batches: DataLoader[Batch]) -> list[list[str]]:
     return [batch.key for batch in batches]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("ranks", "workers"), first([(2, 0), (1, 2), *REST], 2))
 def test_an_epoch_over_ranks_and_workers_finds_every_clip_once(
     dataset: Path, ranks: int, workers: int

@@ -54,6 +54,7 @@ def test_codes_are_signs_of_differences_of_band_energies() -> None:
     assert differing < 0.002 * 32 * CODES  # float32 may tell near equals in another way
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("change", first(COPIES.values(), 2), ids=COPIES.keys())
 def test_a_copy_is_found_among_others(change: object) -> None:
     known = SameSounds(np.array([sound_codes(melody(seed)) for seed in range(12)]))
@@ -64,6 +65,7 @@ def test_a_copy_is_found_among_others(change: object) -> None:
     assert share <= NEAR
 
 
+@pytest.mark.costly
 def test_other_sounds_and_steady_ones_are_no_copies() -> None:
     second_T = np.arange(CLIP_SAMPLES) / 16_000
     rng = np.random.default_rng(0)

@@ -71,6 +71,7 @@ def test_a_shard_is_a_plain_webdataset_tar(dataset: Path) -> None:
     assert found == [f"{key}.{kind}" for key in keys for kind in ("jpg", "flac", "json")]
 
 
+@pytest.mark.costly
 def test_an_address_reads_the_same_clips_also_in_forked_workers(dataset: Path) -> None:
     memory = fsspec.filesystem("memory")
     memory.put(str(dataset), "/drawn", recursive=True)
@@ -350,6 +351,7 @@ def test_a_server_that_is_gone_is_one_line_and_no_missing_shard(dataset: Path) -
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.costly
 def test_a_good_server_has_no_problems_and_a_missing_shard_is_missing(dataset: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(dataset, tmp_path / "copy")
     with folder_server(copy) as web:

@@ -81,6 +81,7 @@ def test_a_failure_between_reads_that_work_costs_that_read_alone(content: bytes,
         assert reads.read("a", 0, 9) == content[:9]
 
 
+@pytest.mark.costly
 def test_parts_are_begun_once_reading_has_worked_and_16_are_on_their_way(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

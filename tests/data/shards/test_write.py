@@ -289,6 +289,7 @@ def write_within(limit_bytes: int, folder: Path) -> None:
         raise SystemExit(f"refused: {error}") from None
 
 
+@pytest.mark.costly
 def test_files_beyond_the_limit_of_the_system_end_in_one_line_and_nothing_is_half_written(
     tmp_path: Path,
 ) -> None:

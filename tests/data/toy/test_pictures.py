@@ -47,6 +47,7 @@ def picture_features(truth: Truth) -> NDArray[np.floating[Any]]:
     return count / max(1, count.sum())
 
 
+@pytest.mark.costly
 def test_looks_are_told_apart_by_their_nearest_centroid() -> None:
     train, held_out = singles(160), singles(80, "val")
     train_ND, held_out_ND = (np.stack([picture_features(t) for t in truths]) for truths in (train, held_out))

@@ -40,6 +40,7 @@ def spectrum_features(truth: Truth) -> NDArray[np.floating[Any]]:
     return np.concatenate([log_TF.mean(axis=0), log_TF.std(axis=0)])
 
 
+@pytest.mark.costly
 def test_voices_are_told_apart_by_their_nearest_centroid() -> None:
     train, held_out = singles(160), singles(80, "val")
     train_ND, held_out_ND = (np.stack([spectrum_features(t) for t in truths]) for truths in (train, held_out))

@@ -2,6 +2,7 @@ import json
 from itertools import combinations
 
 import numpy as np
+import pytest
 
 from sound2scene.data.toy import pictures
 from sound2scene.data.toy.truth import KINDS, Truth, draw_truth
@@ -26,6 +27,7 @@ def test_splits_share_no_clip_and_kinds_are_balanced() -> None:
     assert len(KINDS) == 8
 
 
+@pytest.mark.costly
 def test_truth_stays_in_its_ranges_and_the_middle_frame_misses_most_objects() -> None:
     truths = singles(800)
     for source in (t.sources[0] for t in truths):

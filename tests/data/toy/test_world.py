@@ -43,6 +43,7 @@ def test_truth_and_rendering_are_functions_of_the_seed_bit_for_bit() -> None:
     assert toy.draw_truth(4, "test", 11).sources != toy.draw_truth(3, "test", 11).sources
 
 
+@pytest.mark.costly
 def test_the_object_is_seen_only_around_its_sound() -> None:
     for truth in (*singles(8), toy.draw_truth(SEED, "test", 0, sources=2)):
         frames_THWC, _ = toy.render(truth)
@@ -64,6 +65,7 @@ def test_some_of_the_loudest_clips_and_no_others_touch_full_scale() -> None:
     assert max(peaks.values()) == 1
 
 
+@pytest.mark.costly
 def test_decoded_videos_match_their_truth(world: Path) -> None:
     truths = [t for split in CLIPS for t in toy.read_truth(world, split)]
     assert len(truths) == sum(CLIPS.values()) * (1 + MIXED)
@@ -107,6 +109,7 @@ def test_only_what_is_missing_is_written_again_and_comes_out_the_same(world: Pat
     assert len(toy.read_truth(folder, "val")) == CLIPS["val"] * (1 + MIXED)
 
 
+@pytest.mark.costly
 def test_processes_write_the_same_bytes_as_one(world: Path, tmp_path: Path) -> None:
     toy.write_videos(tmp_path, {"train": 4}, 0, SEED, workers=2)
     for path in sorted((tmp_path / "train").glob("*.mp4")):

@@ -87,6 +87,7 @@ def until(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], bool]], Non
     return strike
 
 
+@pytest.mark.costly
 def test_clips_come_once_and_dead_ones_are_asked_for_once_in_two_runs(
     web: VideoServer, tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ def test_clips_come_once_and_dead_ones_are_asked_for_once_in_two_runs(
     assert visit(web, folder).run([A, B, C]) == ({OK: 1, THERE: 1, NOT_FOUND: 1}, True)
 
 
+@pytest.mark.costly
 def test_what_is_dead_at_one_address_is_asked_for_at_another(web: VideoServer, tmp_path: Path) -> None:
     web.behaviour[A.video] = [404]
     assert visit(web, tmp_path).run([A])[0] == {NOT_FOUND: 1}
@@ -114,6 +116,7 @@ def test_what_is_dead_at_one_address_is_asked_for_at_another(web: VideoServer, t
     assert visit(web, tmp_path).run([A])[0] == {OK: 1}
 
 
+@pytest.mark.costly
 def test_a_transfer_that_breaks_off_goes_on_where_it_was_after_growing_waits(
     web: VideoServer, tmp_path: Path
 ) -> None:
@@ -126,6 +129,7 @@ def test_a_transfer_that_breaks_off_goes_on_where_it_was_after_growing_waits(
     assert web.asked[A.video] == 4
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("how", "kind", "asked"),
     [("cut", "truncated", 4), ([200, 503, 503, 503], "server_error", 4), (503, "server_error", 1)],
@@ -141,6 +145,7 @@ def test_what_fails_to_the_end_of_a_run_is_not_kept_and_asked_for_in_the_next(
     assert visit(web, tmp_path).run([A])[0] == {OK: 1}
 
 
+@pytest.mark.costly
 def test_a_slow_answer_is_waited_for_within_the_limit_of_a_clip(web: VideoServer, tmp_path: Path) -> None:
     web.behaviour[A.video] = web.behaviour[B.video] = "slow"
     assert visit(web, tmp_path).run([A])[0] == {OK: 1}
@@ -148,6 +153,7 @@ def test_a_slow_answer_is_waited_for_within_the_limit_of_a_clip(web: VideoServer
     assert names(tmp_path) == [f"{A.in_ms()}.mp4", LEDGER]
 
 
+@pytest.mark.costly
 def test_an_answer_without_end_ends_and_the_next_clip_comes(
     web: VideoServer, tmp_path: Path, until: Callable[[Callable[[], bool]], None]
 ) -> None:
@@ -159,6 +165,7 @@ def test_an_answer_without_end_ends_and_the_next_clip_comes(
     assert names(tmp_path) == [f"{B.in_ms()}.mp4", LEDGER]
 
 
+@pytest.mark.costly
 def test_a_torn_last_line_is_dropped_and_what_follows_stands_on_its_own(
     web: VideoServer, tmp_path: Path
 ) -> None:
@@ -188,6 +195,7 @@ def test_one_process_at_a_time_downloads_into_a_folder(web: VideoServer, tmp_pat
     assert not web.asked
 
 
+@pytest.mark.costly
 def test_leftovers_go_and_what_is_not_ours_stays(web: VideoServer, tmp_path: Path) -> None:
     (tmp_path / ".download" / A.in_ms()).mkdir(parents=True)
     (tmp_path / ".download" / A.in_ms() / "1.mp4.part").write_bytes(b"half")
@@ -205,6 +213,7 @@ def test_clips_are_a_wait_apart(web: VideoServer, tmp_path: Path) -> None:
     assert time.monotonic() - start_s > 1.0
 
 
+@pytest.mark.costly
 def test_workers_fetch_side_by_side(
     web: VideoServer, tmp_path: Path, until: Callable[[Callable[[], bool]], None]
 ) -> None:
@@ -248,6 +257,7 @@ def test_a_killed_run_leaves_no_clip_half_written_and_the_next_goes_on(
     assert names(folder) == [*(f"{name.in_ms()}.mp4" for name in (B, C, D)), LEDGER]
 
 
+@pytest.mark.costly
 def test_ctrl_c_ends_in_a_line_and_leaves_nothing_under_way(web: VideoServer, tmp_path: Path) -> None:
     web.behaviour[B.video] = "endless"
     folder = tmp_path / "videos"
@@ -262,6 +272,7 @@ def test_ctrl_c_ends_in_a_line_and_leaves_nothing_under_way(web: VideoServer, tm
     assert names(folder) == [f"{A.in_ms()}.mp4", LEDGER]
 
 
+@pytest.mark.costly
 def test_the_command_says_by_kind_what_became_of_the_clips(
     web: VideoServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -337,6 +348,7 @@ def test_what_failed_before_is_asked_for_after_all_others(
     ]
 
 
+@pytest.mark.costly
 def test_a_clip_that_is_there_in_another_spelling_or_folder_is_not_asked_for(
     web: VideoServer, tmp_path: Path
 ) -> None:
@@ -346,6 +358,7 @@ def test_a_clip_that_is_there_in_another_spelling_or_folder_is_not_asked_for(
     assert not web.asked[A.video]
 
 
+@pytest.mark.costly
 def test_without_a_network_the_command_ends_with_1_and_says_why(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

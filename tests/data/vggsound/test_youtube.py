@@ -33,6 +33,7 @@ def names(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.costly
 def test_clip_is_the_ten_seconds_of_its_name(web: VideoServer, source: Path, tmp_path: Path) -> None:
     assert Fetcher(tmp_path, web.address).fetch(NAME) == ("ok", "", "")
     assert names(tmp_path) == ["abc_DEF-012_3000_13000.mp4"]

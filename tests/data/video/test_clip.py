@@ -154,6 +154,7 @@ def test_videos_that_cannot_be_used_are_counted_by_kind(tmp_path: Path) -> None:
     assert card["rejected"] == 5
 
 
+@pytest.mark.costly
 def test_half_a_file_is_truncated_though_what_is_left_decodes(tmp_path: Path) -> None:
     whole = made_videos.write_video(tmp_path / "whole.mp4", 12.0, index_first=True)
     half = tmp_path / "half.mp4"

@@ -28,6 +28,7 @@ def onset_s(path: Path) -> float:
     return float(np.argmax(loud_T)) / 16_000 if loud_T.any() else float("inf")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("rate", "start_s"), first([(NTSC, 7.1), (PAL, 0.0), (PAL, 3.0), (PAL, 7.1), (NTSC, 0.0), (NTSC, 3.0)], 2)
 )
@@ -47,6 +48,7 @@ def test_cut_shows_the_frames_of_its_seconds_at_their_times(
     )
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("start_s", first([7.1, 0.0, 3.0]))
 def test_cut_sounds_at_its_seconds(tmp_path: Path, start_s: float) -> None:
     source = write_video(tmp_path / "source.mp4", 20.0)
@@ -56,6 +58,7 @@ def test_cut_sounds_at_its_seconds(tmp_path: Path, start_s: float) -> None:
     assert abs(len(sound(tmp_path / "cut")) / 16_000 - 10) < 0.1
 
 
+@pytest.mark.costly
 def test_seconds_count_from_the_first_timestamp_of_the_file(tmp_path: Path) -> None:
     source = write_video(tmp_path / "source.ts", 20.0, form="mpegts")
     with av.open(str(source)) as container:
@@ -67,6 +70,7 @@ def test_seconds_count_from_the_first_timestamp_of_the_file(tmp_path: Path) -> N
     assert abs(onset_s(tmp_path / "cut") - (onset_s(source) - 3)) < 0.003
 
 
+@pytest.mark.costly
 def test_pictures_and_sound_may_lie_in_two_files(tmp_path: Path) -> None:
     pictures = write_video(tmp_path / "pictures.mp4", 15.0, tone=False)
     tones = write_video(tmp_path / "tones.m4a", 15.0, pictures=False)
@@ -75,6 +79,7 @@ def test_pictures_and_sound_may_lie_in_two_files(tmp_path: Path) -> None:
     assert abs(onset_s(tmp_path / "cut") - (TONE_S - 4)) < 0.003
 
 
+@pytest.mark.costly
 def test_high_pictures_are_made_as_high_as_wanted_and_low_ones_are_left(tmp_path: Path) -> None:
     source = write_video(tmp_path / "source.mp4", 4.0, tone_s=0.0)
     for height, shape in ((32, (32, 48, 3)), (360, (64, 96, 3))):
@@ -82,6 +87,7 @@ def test_high_pictures_are_made_as_high_as_wanted_and_low_ones_are_left(tmp_path
         assert frame_at(tmp_path / "cut", 1.0).shape == shape
 
 
+@pytest.mark.costly
 def test_what_is_left_of_a_video_that_ends_inside_is_taken(tmp_path: Path) -> None:
     source = write_video(tmp_path / "source.mp4", 12.0)
     cut([source], 8.0, tmp_path / "cut", 360)
@@ -108,6 +114,7 @@ def test_what_cannot_be_cut_says_its_kind(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.costly
 def test_a_file_that_lost_its_end_is_not_called_short(tmp_path: Path) -> None:
     source = write_video(tmp_path / "source.mp4", 20.0, index_first=True, tone_s=0.0)
     data = source.read_bytes()

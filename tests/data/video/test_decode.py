@@ -134,6 +134,7 @@ def test_the_last_frame_stays_until_the_sound_ends(tmp_path: Path) -> None:
         video.frame_at(path, 1.2)
 
 
+@pytest.mark.costly
 def test_a_real_video_gives_the_frames_of_a_full_decode(real_data: Path) -> None:
     paths = sorted((real_data / "videos").rglob("*.mp4"))[:2]
     assert paths
@@ -272,6 +273,7 @@ def test_a_timestamp_years_ahead_asks_for_no_memory(tmp_path: Path) -> None:
         video.decode(path, 16)
 
 
+@pytest.mark.costly
 def test_damaged_files_end_in_a_result_or_a_typed_line(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     contents = [
@@ -317,6 +319,7 @@ def test_real_videos_decode_and_every_step_shows_the_frame_of_its_timestamp(real
                 assert np.array_equal(image_HWC, expected_HWC), (path.name, second)
 
 
+@pytest.mark.costly
 def test_a_step_of_a_real_video_is_its_frame_squeezed(real_data: Path) -> None:
     for path in sorted((real_data / "videos").glob("*.mp4"))[:3]:
         decoded = video.decode(path, 64)

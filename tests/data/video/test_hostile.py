@@ -138,6 +138,7 @@ def scaled(path: Path, factor: float) -> Path:
     return path
 
 
+@pytest.mark.costly
 def test_every_way_refuses_the_same_files_by_the_same_kind(tmp_path: Path) -> None:
     made = {
         "still.mp4": (clip(tmp_path / "still.mp4", [0.0], sound_s=(0.0, 4.0)), "too_short"),
@@ -170,6 +171,7 @@ def test_a_named_pipe_is_no_video_and_never_waited_for(tmp_path: Path) -> None:
             use(tmp_path / "pipe.mp4")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("group", [5, 12, 1000])
 @pytest.mark.parametrize("name", ["v.ts", "v.mp4"])
 def test_a_transport_stream_shows_the_frame_of_every_second_by_every_way(
@@ -190,6 +192,7 @@ def test_a_transport_stream_shows_the_frame_of_every_second_by_every_way(
         assert level(image_HWC) == shown[round(10 * start_s) + 5]
 
 
+@pytest.mark.costly
 def test_fragments_whose_first_sound_lies_apart_begin_where_the_rest_does(tmp_path: Path) -> None:
     muxer = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "use_editlist": "0"}
     path = clip(tmp_path / "v.mp4", TENTHS, sound_s=(0.0, 4.0), muxer=muxer, options={"bf": "2"})
@@ -219,6 +222,7 @@ def test_one_late_timestamp_takes_no_memory_but_that_of_distinct_frames(tmp_path
     assert peak < 40_000_000
 
 
+@pytest.mark.costly
 def test_what_takes_more_memory_than_is_allowed_is_refused_before_it_takes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

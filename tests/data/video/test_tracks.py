@@ -32,6 +32,7 @@ def long_clip(path: Path, key_every: int) -> Path:
     return clip(path, TENTHS, options={"bf": "0", "g": str(key_every), "sc_threshold": "0"})
 
 
+@pytest.mark.costly
 def test_damage_counts_until_the_next_key_frame(tmp_path: Path) -> None:
     # Key frames 0.5 s apart: half a second of spoilt pictures is put up with; the frame before stays.
     video.decode(spoil(long_clip(tmp_path / "a.mp4", 5), 22), 8)
