@@ -187,3 +187,20 @@ def test_every_class_of_ours_is_built_without_memory_first() -> None:
             network = make()
         assert networks.class_path(network) == networks.CLASSES[kind]
         assert all(parameter.is_meta for parameter in network.parameters())
+
+
+class Projected(torch.nn.Module):
+    """A network with a random part on the CPU that no file holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 2)
+        dice = torch.Generator("cpu").manual_seed(0)
+        self.basis = torch.empty(4, device="cpu").normal_(generator=dice)
+
+
+def test_what_a_constructor_draws_at_random_and_no_file_holds_is_drawn() -> None:
+    given = Projected()
+    built = networks.build(Projected, {}, given.state_dict())
+    assert torch.equal(built.basis, given.basis)
+    assert torch.equal(built.layer.weight, given.layer.weight)

@@ -153,8 +153,9 @@ class _NoRandomValues(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Call what is no filling, and hand back the tensor of what is."""
-        return args[0] if func in _FILLINGS else func(*args, **(kwargs or {}))
+        """Call what is no filling of a tensor without memory, and hand back the tensor of what is."""
+        is_left_out = func in _FILLINGS and args[0].is_meta
+        return args[0] if is_left_out else func(*args, **(kwargs or {}))
 
 
 def _check_same(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
