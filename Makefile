@@ -52,7 +52,7 @@ format: $(INSTALLED) ## Mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test: $(INSTALLED) ## The quick tests (4 minutes on 2 cores; MORE=1 adds the costly ones, as a change must pass them)
+test: $(INSTALLED) ## The quick tests (4 to 5 minutes on 2 cores; MORE=1 adds the costly ones, as a change must pass them)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow$(if $(MORE),, and not costly)'
 
 test-slow: $(INSTALLED) ## The tests that take minutes
