@@ -136,6 +136,27 @@ def test_input_is_left_alone_and_gradient_is_right(name: str) -> None:
     assert float((gradient_BT * step_BT).sum()) == pytest.approx(expected, rel=0.05)
 
 
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("grid", [1600, 1601, 8000])
+def test_windows_of_one_sound_look_as_each_does_alone(name: str, grid: int) -> None:
+    first_N = grid * torch.tensor([3, 0, 1, 2]) - 4000
+    sound_T = torch.nn.functional.pad(noise(1, 28_000)[0], (4000, 0))
+    window_NT = torch.stack([sound_T[first + 4000 :][:8000] for first in first_N.tolist()])
+    preset = spectrogram(name)
+    found, alone = preset.log_density_within(window_NT, first_N), preset.log_density(window_NT)
+    torch.testing.assert_close(found, alone, rtol=1e-6, atol=1e-6)
+
+
+def test_a_segment_that_windows_share_is_transformed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    preset, transform, rows = spectrogram("log_mel"), torch.fft.rfft, []
+    monkeypatch.setattr(
+        torch.fft, "rfft", lambda segments: rows.append(segments[..., 0].numel()) or transform(segments)
+    )
+    window_NT = noise(1, 8000 + 9 * 1600)[0].unfold(0, 8000, 1600)
+    preset.log_density_within(window_NT, torch.arange(10) * 1600)
+    assert sum(rows) == 43 + 9 * 10 + 10 * 8  # of the first window, new ones of each other, and at both ends
+
+
 def test_a_preset_adds_nothing_to_a_checkpoint() -> None:
     assert [list(spectrogram(name).state_dict()) for name in PRESETS] == [[], []]
 

@@ -232,11 +232,16 @@ class Scorer(Protocol):
         ...
 
 
+def first_samples(second_S: Tensor, window_s: float) -> Tensor:
+    """Where the window of sound around each second begins, in samples, int64; below 0 near the start."""
+    return (second_S * SAMPLE_RATE_HZ).round().long() - round(window_s * SAMPLE_RATE_HZ) // 2
+
+
 def windows(waveform_T: Tensor, second_S: Tensor, window_s: float) -> Tensor:
     """The sound around each second, (S, window_s * 16,000), with silence beyond both ends."""
     samples = round(window_s * SAMPLE_RATE_HZ)
     window_ST = waveform_T.new_zeros(len(second_S), samples)
-    first_S = (second_S * SAMPLE_RATE_HZ).round().long() - samples // 2
+    first_S = first_samples(second_S, window_s)
     for window_T, first in zip(window_ST, first_S.tolist(), strict=True):
         heard_T = waveform_T[max(0, first) : max(0, first + samples)]
         window_T[max(0, -first) :][: len(heard_T)] = heard_T

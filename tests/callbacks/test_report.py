@@ -42,7 +42,9 @@ def test_a_run_ends_with_the_table_of_its_best_validation_its_curves_and_what_to
     title, rows = table.split("\n\n")
     assert re.fullmatch(r"encoder/scripted, seed 3, commit 1234567, best at step 6 of 9, 0 min \d+ s", title)
     assert rows == ROWS + "| other | 0.75 | 9 |\n| score | 0.5 | 9 |\n"
-    assert (folder / "table.csv").read_text().splitlines()[0] == "figure,value,chance,N,protocol"
+    assert (folder / "table.csv").read_text().splitlines()[
+        0
+    ] == "figure,value,chance,ceiling,floor,N,protocol"
     assert (folder / "table.tex").read_text().startswith("\\begin{tabular}")
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     told = capsys.readouterr().out.splitlines()[-4:]

@@ -14,7 +14,7 @@ from sound2scene.callbacks.export import ARTIFACT
 from sound2scene.callbacks.improvement import held_out
 from sound2scene.callbacks.provenance import Origins
 from sound2scene.callbacks.run_pictures import seed_words
-from sound2scene.callbacks.table import Row, comma_separated, latex, markdown, rows_of
+from sound2scene.callbacks.table import Row, bounds_explained, comma_separated, latex, markdown, rows_of
 from sound2scene.data.shards.report import coverage_line
 from sound2scene.figures.curves import draw_curves, read_series
 from sound2scene.figures.panels import Format, save
@@ -151,7 +151,8 @@ def told(seconds: int) -> str:
 
 
 def _text(rows: list[Row], lines: list[str]) -> str:
-    return "\n".join([lines[0], "", markdown(rows), *lines[1:]])
+    about = bounds_explained(rows)
+    return "\n".join([lines[0], "", markdown(rows), *(["", about] if about else []), *lines[1:]])
 
 
 def _coverage(trainer: pl.Trainer) -> list[str]:

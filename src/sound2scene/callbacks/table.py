@@ -42,7 +42,7 @@ SOURCES = {
 }
 _PROTOCOL = re.compile(r"n(?P<count>\d+)_(?P<reference>[a-z]+)_(?P<network>.+)")
 _RECALL = re.compile(r"(?P<level>\w+)/(?P<direction>\w+)/recall_at_(?P<k>\d+)")
-_HEAD = ("figure", "value", "chance", "N", "protocol")
+_HEAD = ("figure", "value", "chance", "ceiling", "floor", "N", "protocol")
 
 
 class Row(NamedTuple):
@@ -52,25 +52,32 @@ class Row(NamedTuple):
         name: What it is.
         value: Its value.
         chance: What guessing gives; None where that has no meaning.
+        ceiling: The same figure of pictures from true z_image; None where the run does not know it.
+        floor: That of the mean picture of each class, which may be over fewer pictures; None likewise.
         clips: Number N of clips or pictures it is over; None where the run does not know it.
         protocol: Reference set and network, where it depends on them.
     """
 
     name: str
     value: float
-    chance: float | None
-    clips: int | None
+    chance: float | None = None
+    ceiling: float | None = None
+    floor: float | None = None
+    clips: int | None = None
     protocol: str = ""
 
     def cells(self) -> list[str]:
         """Its cells as text; four significant digits."""
         chance = "" if self.chance is None else f"{self.chance:.3f}"
+        bounds = ["" if bound is None else f"{bound:.4g}" for bound in (self.ceiling, self.floor)]
         count = "" if self.clips is None else str(self.clips)
-        return [self.name, f"{self.value:.4g}", chance, count, self.protocol]
+        return [self.name, f"{self.value:.4g}", chance, *bounds, count, self.protocol]
 
 
 def rows_of(figures: Mapping[str, float], clips: int | None = None) -> list[Row]:
     """Rows of the table: recalls first, by level and direction; then the other figures by name.
+
+    A ceiling or floor stands beside its figure, and in a row of its own where that is missing.
 
     Args:
         figures: Held-out figures by the name under which they are logged (`val/...`, `test/...`).
@@ -78,16 +85,28 @@ def rows_of(figures: Mapping[str, float], clips: int | None = None) -> list[Row]
     """
     plain = {name.split("/", 1)[1]: value for name, value in figures.items()}
     recalls: list[tuple[tuple[str, str, int], Row]] = []
-    others: list[Row] = []
+    others: dict[tuple[str, str], dict[str, Row]] = {}
     for name, value in plain.items():
         if found := _RECALL.fullmatch(name):
             level, direction, k = found["level"], found["direction"], int(found["k"])
             title = f"{level} recall at {k}, {direction.replace('_', ' ')}"
-            row = Row(title, value, plain.get(f"{level}/chance_at_{k}"), clips)
+            row = Row(title, value, plain.get(f"{level}/chance_at_{k}"), clips=clips)
             recalls.append(((level, direction, k), row))
         elif "/chance_at_" not in name and name != "chance":
-            others.append(_other(name, value, plain, clips))
-    return [row for _, row in sorted(recalls)] + sorted(others)
+            row, suffix = _other(name, value, plain, clips)
+            base, _, rest = name.partition("/")
+            others.setdefault((base.removesuffix(suffix), row.protocol or rest), {})[suffix] = row
+    rest_of_rows = [row for found in others.values() for row in _one(found)]
+    rest_of_rows.sort(key=lambda row: (row.name, row.protocol))
+    return [row for _, row in sorted(recalls)] + rest_of_rows
+
+
+def _one(found: Mapping[str, Row]) -> list[Row]:
+    """A figure with its ceiling and floor beside it."""
+    if "" not in found:
+        return list(found.values())
+    ceiling, floor = (row.value if (row := found.get(suffix)) else None for suffix in SOURCES)
+    return [found[""]._replace(ceiling=ceiling, floor=floor)]
 
 
 def title_of(name: str) -> str:
@@ -95,7 +114,8 @@ def title_of(name: str) -> str:
     return rows_of({name: 0.0})[0].name
 
 
-def _other(name: str, value: float, plain: Mapping[str, float], clips: int | None) -> Row:
+def _other(name: str, value: float, plain: Mapping[str, float], clips: int | None) -> tuple[Row, str]:
+    """Row of a figure that is no recall, and its suffix of `SOURCES` or none."""
     base, _, rest = name.partition("/")
     suffix = next((suffix for suffix in SOURCES if base.endswith(suffix)), "")
     known = base.removesuffix(suffix)
@@ -103,16 +123,24 @@ def _other(name: str, value: float, plain: Mapping[str, float], clips: int | Non
     protocol = _PROTOCOL.fullmatch(rest)
     if protocol is None:
         chance = plain.get("chance") if known == "accuracy" else None
-        return Row(title + (f", {rest}" if rest else ""), value, chance, clips)
+        return Row(title + (f", {rest}" if rest else ""), value, chance, clips=clips), suffix
     network = protocol["network"].replace("_", " ")
     # A reader compares each picture with its own truth, other networks sets of pictures with real ones.
     against = protocol["reference"] if network.startswith("reader") else f"real {protocol['reference']}"
-    return Row(title, value, None, int(protocol["count"]), f"{against}, {network}")
+    about = f"{against}, {network}"
+    return Row(title, value, clips=int(protocol["count"]), protocol=about), suffix
 
 
 def markdown(rows: Sequence[Row]) -> str:
     """The table in Markdown; columns that no row fills are left out."""
     return tables.markdown(*_filled(rows)).removesuffix("\n")
+
+
+def bounds_explained(rows: Sequence[Row]) -> str:
+    """What the bounds in a table mean, in one line; empty where it has none."""
+    named = {"ceiling": "of the pictures from true z_image", "floor": "of the mean picture of each class"}
+    there = [name for name in named if any(getattr(row, name) is not None for row in rows)]
+    return "; ".join(f"{name}: {named[name]}" for name in there)
 
 
 def comma_separated(rows: Sequence[Row]) -> str:

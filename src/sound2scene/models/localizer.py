@@ -18,7 +18,7 @@ from torch.nn.functional import interpolate, normalize, pad
 
 from sound2scene.images import MEAN, STD
 from sound2scene.models.backbones import initialise_resnet, shorten, timm_backbone
-from sound2scene.moments import Moments, Scored, windows
+from sound2scene.moments import Moments, Scored, first_samples, windows
 from sound2scene.ranges import WIDTH, Range, check
 from sound2scene.spectrogram import spectrogram
 from sound2scene.types import CLIP_S, InputError
@@ -104,10 +104,20 @@ class AudioBranch(nn.Module):
         initialise_resnet(self.backbone, norm_std=0.02)
         self.project = nn.Linear(width, dim)
 
-    def forward(self, window_BT: Tensor) -> Tensor:
-        """Features, (B, dim), of windows of 16 kHz mono sound."""
+    def forward(self, window_BT: Tensor, first_B: Tensor | None = None) -> Tensor:
+        """Features, (B, dim), of windows of 16 kHz mono sound.
+
+        Args:
+            window_BT: The windows.
+            first_B: Sample at which each begins, where all are of one sound: what they share is transformed
+                once.
+        """
         with torch.no_grad():
-            level_BFT = self.spectrogram.log_density(window_BT) / _LOUD
+            level_BFT = (
+                self.spectrogram.log_density(window_BT)
+                if first_B is None
+                else self.spectrogram.log_density_within(window_BT, first_B)
+            ) / _LOUD
         q_BD: Tensor = self.project(self.backbone(level_BFT[:, None]))
         return q_BD
 
@@ -179,9 +189,9 @@ class Localizer(nn.Module):
         image_NDHW: Tensor = self.image(pixels_NCHW).float()
         return normalize(image_NDHW, dim=1) if self.unit_length else image_NDHW
 
-    def heard(self, window_NT: Tensor) -> Tensor:
-        """q^A, (N, dim), of N windows of sound."""
-        audio_ND: Tensor = self.audio(window_NT).float()
+    def heard(self, window_NT: Tensor, first_N: Tensor | None = None) -> Tensor:
+        """q^A, (N, dim), of N windows of sound; arguments as for :class:`AudioBranch`."""
+        audio_ND: Tensor = self.audio(window_NT, first_N).float()
         return normalize(audio_ND, dim=1) if self.unit_length else audio_ND
 
     def pooled(self, correlation: Tensor) -> Tensor:
@@ -215,7 +225,10 @@ class Localizer(nn.Module):
         shown_S = torch.arange(steps) if moments.shown_S is None else moments.shown_S.cpu()
         audio_SD = torch.cat(
             [
-                self.heard(windows(moments.waveform_T, second_N, self.window_s).to(device))
+                self.heard(
+                    windows(moments.waveform_T, second_N, self.window_s).to(device),
+                    first_samples(second_N, self.window_s),
+                )
                 for second_N in torch.split(moments.second_S, _CHUNK)
             ]
         )

@@ -46,7 +46,8 @@ def _frames(truth: Truth) -> NDArray[np.uint8]:
         pictures.paint(canvas_TCHW, sprite, second_T[seen_T] - source.middle_s, opacity_T[seen_T])
     frames_THWC = np.empty((len(second_T), pictures.SIDE_PX, pictures.SIDE_PX, 3), dtype=np.uint8)
     frames_THWC[:] = np.rint(still_CHW).transpose(1, 2, 0)
-    frames_THWC[seen_T] = np.rint(canvas_TCHW).transpose(0, 2, 3, 1)
+    # Bytes are put in their places several times faster than numbers of four.
+    frames_THWC[seen_T] = np.rint(canvas_TCHW, out=canvas_TCHW).astype(np.uint8).transpose(0, 2, 3, 1)
     return frames_THWC
 
 
