@@ -15,7 +15,13 @@ import numpy as np
 import pytest
 
 import forked
-from sound2scene.processes import keep_freed_memory, leave_stopping_to_parent, process_pool, run_within
+from sound2scene.processes import (
+    give_way_to_parent,
+    keep_freed_memory,
+    leave_stopping_to_parent,
+    process_pool,
+    run_within,
+)
 
 # Each test that looks at what a fork server has loaded runs in a process of its own: a server begins once.
 LOADED = """
@@ -217,3 +223,15 @@ def print_faults_of_a_large_tensor_made_again() -> None:
 def test_memory_that_is_freed_is_not_asked_of_the_system_again() -> None:
     by_default, kept = map(int, forked.run(print_faults_of_a_large_tensor_made_again).out.split())
     assert kept < by_default / 10
+
+
+def print_priority_before_and_after_giving_way() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    give_way_to_parent(0)
+    print(before, os.getpriority(os.PRIO_PROCESS, 0), signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+
+
+def test_who_reads_ahead_on_the_same_processor_comes_last_and_leaves_stopping_to_its_parent() -> None:
+    before, after, ignored = forked.run(print_priority_before_and_after_giving_way).out.split()
+    assert int(before) < int(after) == 19
+    assert ignored == "True"

@@ -26,6 +26,7 @@ else:
 
 T = TypeVar("T")
 
+_LAST = 19  # of the system's levels of priority
 # mallopt(3): up to which size memory comes from the heap, and how much the heap keeps and asks for at once.
 _KEPT_BYTES = {"M_MMAP_THRESHOLD": (-3, 2**30), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_TOP_PAD": (-2, 2**26)}
 
@@ -183,6 +184,17 @@ def leave_stopping_to_parent(_worker: int) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # threads that start later inherit it
         threading.Thread(target=_end_when_told, daemon=True).start()
     _end_with_parent()
+
+
+def give_way_to_parent(worker: int) -> None:
+    """The same for one that reads ahead of a parent which computes on the same processor.
+
+    Each of the parent's operations waits for the slowest of its threads. One that has to share its core with
+    a reader holds up all the others: without this a step of the toy audio encoder takes 1.09 times as long.
+    """
+    leave_stopping_to_parent(worker)
+    if sys.platform != "win32":
+        os.nice(_LAST)
 
 
 def _end_when_told() -> None:

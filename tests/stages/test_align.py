@@ -26,6 +26,7 @@ def data(tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path) -> ClipDat
     return pair_data(tiny_shards, tiny_image_encoder, tmp_path / "features")
 
 
+@pytest.mark.costly
 def test_training_beats_chance_on_held_out_clips_by_a_factor_of_two(
     data: ClipDataModule, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from sound2scene.data.batches.sampler import Draw, EpochSampler, Progress, WholeSplitSampler
 from sound2scene.distributed import world
 from sound2scene.lightning import batches_trained
-from sound2scene.processes import leave_stopping_to_parent
+from sound2scene.processes import give_way_to_parent, leave_stopping_to_parent
 from sound2scene.ranges import BATCH, SEED, WORKERS, check
 
 Item = TypeVar("Item")
@@ -94,7 +94,9 @@ class ResumableDataModule(pl.LightningDataModule):
             or self.batch_size,  # by name: Lightning makes the loader of `predict` anew by name
             sampler=sampler,
             num_workers=self.workers,
-            worker_init_fn=leave_stopping_to_parent,
+            worker_init_fn=leave_stopping_to_parent
+            if torch.accelerator.is_available()
+            else give_way_to_parent,
             collate_fn=reader.collate,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.workers > 0,

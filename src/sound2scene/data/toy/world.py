@@ -45,10 +45,18 @@ def _frames(truth: Truth) -> NDArray[np.uint8]:
         sprite = source.sprite
         pictures.paint(canvas_TCHW, sprite, second_T[seen_T] - source.middle_s, opacity_T[seen_T])
     frames_THWC = np.empty((len(second_T), pictures.SIDE_PX, pictures.SIDE_PX, 3), dtype=np.uint8)
-    frames_THWC[:] = np.rint(still_CHW).transpose(1, 2, 0)
-    # Bytes are put in their places several times faster than numbers of four.
-    frames_THWC[seen_T] = np.rint(canvas_TCHW, out=canvas_TCHW).astype(np.uint8).transpose(0, 2, 3, 1)
+    frames_THWC[:] = _interleaved(still_CHW)
+    frames_THWC[seen_T] = _interleaved(canvas_TCHW)
     return frames_THWC
+
+
+def _interleaved(image_NCHW: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Rounded images with their colours last: NumPy moves them plane by plane ten times as fast."""
+    planes_NCHW = np.rint(image_NCHW).astype(np.uint8)
+    image_NHWC = np.empty_like(planes_NCHW, shape=(*planes_NCHW.shape[:-3], *planes_NCHW.shape[-2:], 3))
+    for channel in range(3):
+        image_NHWC[..., channel] = planes_NCHW[..., channel, :, :]
+    return image_NHWC
 
 
 def render(truth: Truth) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

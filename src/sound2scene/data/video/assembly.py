@@ -104,8 +104,11 @@ class SoundAssembly:
             self._end_s = second
         parts = [frame] if frame.format.name == "fltp" else self._planar.resample(frame)
         for part in parts:
+            channels_CT = part.to_ndarray()
             # The mean of the channels: FFmpeg's own mix adds them at 0.707 and can leave [-1, 1].
-            self._wait(part.to_ndarray().mean(axis=0, dtype=np.float32))
+            self._wait(
+                channels_CT[0] if len(channels_CT) == 1 else channels_CT.mean(axis=0, dtype=np.float32)
+            )
         self._end_s += frame.samples / rate_hz
 
     def _begin(self, form: tuple[int, str, str]) -> None:
