@@ -71,7 +71,7 @@ data-toy: $(SHARDS) ## The toy world: videos with sound, moments chosen by the l
 
 data-toy-large: $(LARGE) ## A larger toy world, from which its image encoder, judge, reader and generator learn
 
-train-localizer: $(INSTALLED) ## Make the toy localizer anew, which chooses the moments (4 minutes on 2 cores)
+train-localizer: $(INSTALLED) ## Make the toy localizer anew, which chooses the moments (8 minutes on 2 cores)
 	$(FIT) -c experiments/localizer/toy.yaml
 
 train-encoder: $(LARGE) ## Make the toy image encoder anew (SwAV; over half an hour on 2 cores; the generator then has to follow)

@@ -2,25 +2,20 @@ import io
 import math
 import os
 import struct
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 import pytest
 import soundfile
-import torch
 from numpy.typing import NDArray
 
 from sound2scene.audio import (
     OVERSHOOT,
     encode_flac,
     fit_length,
-    gain,
     is_silent,
     load,
-    mix,
     to_clip,
     to_pcm16,
 )
@@ -466,30 +461,6 @@ def test_fit_length_repeats_then_cuts() -> None:
     assert fit_length(three_T, 2).tolist() == [1, 2]
     with pytest.raises(InputError, match="0 samples cannot be repeated"):
         fit_length(three_T[:0], 7)
-
-
-@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
-def test_gain_and_mix_scale_add_and_clip_arrays_and_tensors(kind: Callable[[np.ndarray], Any]) -> None:
-    first, second = (
-        kind(np.array(values, np.float32)) for values in ([[0.5, -0.5, 0.01]], [[0.25, 0.25, 0.25]])
-    )
-
-    def close(result: Any, expected: list[float]) -> bool:
-        assert type(result) is type(first)
-        assert result.dtype == first.dtype
-        return np.allclose(np.asarray(result), [expected], atol=1e-6)
-
-    assert close(gain(first, -20), [0.05, -0.05, 0.001])
-    assert close(gain(first, np.float64(20)), [1, -1, 0.1])
-    assert close(gain(first, -math.inf), [0, 0, 0])
-    assert close(mix(first, second), [0.75, -0.25, 0.26])
-    assert close(mix(first, second, 20, -20), [1, -1, 0.125])
-    assert close(mix(first, second, second_gain_db=-math.inf), [0.5, -0.5, 0.01])
-
-
-def test_sounds_of_different_length_do_not_mix() -> None:
-    with pytest.raises(InputError, match=r"cannot mix \(4,\) with \(1,\) samples; use fit_length"):
-        mix(np.zeros(4, np.float32), np.zeros(1, np.float32))
 
 
 def test_pcm16_takes_the_nearest_step_and_stays_in_range() -> None:

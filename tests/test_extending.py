@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from sound2scene import artifacts, cli
+from sound2scene.models.biggan import Generator
 from sound2scene.models.image_encoder import ImageEncoder
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -66,10 +67,13 @@ def page(name: str, heading: str = "") -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, tiny_shards: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where a reader of the pages stands: shards and an image encoder where `align/videos` looks for them."""
+    """Where a reader of the pages stands: shards, and networks where recipes of videos look for them."""
     for shards in ("data/videos/shards", "data/mine/shards"):
         shutil.copytree(tiny_shards, tmp_path / shards)
-    artifacts.save(of_videos(), tmp_path / "artifacts/videos/image-encoder", card=VIDEOS_CARD)
+    encoder = artifacts.save(of_videos(), tmp_path / "artifacts/videos/image-encoder", card=VIDEOS_CARD)
+    notes = {"image_encoder": artifacts.read_card(encoder).fingerprint}
+    card = {"kind": "generator", "notes": notes}
+    artifacts.save(generator_of_videos(), tmp_path / "artifacts/videos/generator", card=card)
     shutil.copy(REPOSITORY / "experiments" / "sounds" / "bell.flac", tmp_path)
     (tmp_path / "selection.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
@@ -82,6 +86,11 @@ def of_videos() -> ImageEncoder:
     """An untrained encoder of the size that `encoder/videos` makes."""
     small = {"channels": [32, 64, 128, 256], "layers": [1, 1, 1, 1], "stem_type": "deep", "stem_width": 16}
     return ImageEncoder(backbone="resnet18", backbone_options=small)
+
+
+def generator_of_videos() -> Generator:
+    """An untrained generator of the size that `gan/videos` makes."""
+    return Generator(resolution=64, channels=8, attention=[], z_dim=40, feature_dim=64, z_image_dim=256)
 
 
 def followed(text: str, folder: Path, *more: str) -> None:

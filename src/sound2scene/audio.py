@@ -1,7 +1,6 @@
-"""Sound files to 10 s of 16 kHz mono, and the paper's edits of waveforms: gain, mixing, quantisation.
+"""Sound files to 10 s of 16 kHz mono, and back to 16 bits.
 
-Files become NumPy arrays, because shards are written from those. `gain` and `mix` take NumPy arrays and torch
-tensors alike and return the same kind.
+Files become NumPy arrays, as shards are written from those. The edits of sounds in the paper: see `control`.
 """
 
 from __future__ import annotations
@@ -10,18 +9,16 @@ import io
 import math
 import os
 from collections.abc import Iterator
-from typing import BinaryIO, TypeAlias, TypeVar
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from sound2scene import wav
 from sound2scene.regular import open_regular
 from sound2scene.types import CLIP_S, SAMPLE_RATE_HZ, InputError
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
-Waveform = TypeVar("Waveform", NDArray[np.float32], Tensor)
 
 # A decoder of MP3 or AAC may overshoot full scale, by 3 dB or so; that is clipped. Beyond 6 dB the samples
 # have another scale, such as that of 16-bit integers, and clipping would make square waves of them.
@@ -135,44 +132,6 @@ def fit_length(waveform_T: NDArray[np.float32], samples: int) -> NDArray[np.floa
     if waveform_T.size == 0:
         raise InputError("a sound of 0 samples cannot be repeated; give at least one sample")
     return np.resize(waveform_T, samples)
-
-
-def gain(waveform: Waveform, gain_db: float) -> Waveform:
-    """Scale the amplitude by 10^(gain_db / 20) and clip to +-1, the paper's change of volume (Figures 5, 7).
-
-    The published examples saturate too (up to 40 % of the samples of the loudest sounds), so clipping is part
-    of the edit.
-
-    Args:
-        waveform: Array or tensor of any shape, full scale +-1.
-        gain_db: Gain in dB; positive values are louder, `-math.inf` is silence.
-    """
-    return (waveform * factor(gain_db)).clip(-1, 1)
-
-
-def mix(
-    first: Waveform, second: Waveform, first_gain_db: float = 0.0, second_gain_db: float = 0.0
-) -> Waveform:
-    """Add two sounds, each with its own gain, and clip the sum to +-1 (the paper's Figure 4).
-
-    The peak is not normalised, as in the published examples. To fade one sound into another, they add `a *
-    first` and `(1 - a) * second`: give 20 log10 of the two factors as gains.
-
-    Args:
-        first: Array or tensor, full scale +-1.
-        second: Array or tensor of the same kind and shape as `first`.
-        first_gain_db: Gain of `first` before the sum.
-        second_gain_db: Gain of `second` before the sum.
-
-    Raises:
-        InputError: The shapes differ.
-    """
-    if first.shape != second.shape:
-        raise InputError(
-            f"cannot mix {tuple(first.shape)} with {tuple(second.shape)} samples; "
-            "use fit_length on both first"
-        )
-    return (first * factor(first_gain_db) + second * factor(second_gain_db)).clip(-1, 1)
 
 
 def is_silent(waveform_T: NDArray[np.float32], floor_db: float = -80.0) -> bool:

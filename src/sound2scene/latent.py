@@ -25,7 +25,7 @@ def noise(seed: int, draw: int, width: int, truncation: float = 1.0) -> Tensor:
     This is the only law by which pictures are drawn (a GAN's own training draws its noise by the step). A
     grid gives all its rows one seed, so that draw j is the same noise for every sound; a figure over a split
     gives each clip the seed :func:`seed_of_clip`, so that its pictures vary. Either can be drawn again by
-    `sound2scene generate --seed`.
+    `sound2scene generate --seed`, the latter with the number that :func:`seed_of_clip` gives.
 
     Args:
         seed: Seed of the picture, 0 or larger.

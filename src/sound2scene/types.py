@@ -15,6 +15,8 @@ Shape legend. A tensor that crosses a function border ends in its axes:
 ``Z``  width of a generator's noise
 ``J``  draws per clip
 ``K``  neighbours, or classes
+``M``  some of N, such as pictures of one set
+``R``  resamples of a split
 ====  ==========================================================
 """
 

@@ -16,7 +16,7 @@ COLUMNS = {
     "question": "question",
     "command": "command",
     "needs": "needs",
-    "expected": "expected on 2 CPU cores",
+    "expected": "expected",
     "verified": "last verified",
 }
 NOTHING = "\N{EN DASH}"

@@ -65,7 +65,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         kid_subsets: Number of these subsets.
         neighbours: Neighbours by which precision, recall, density and coverage are counted.
         resamples: Resamples of the clips, for intervals of means over clips.
-        set_resamples: The same for FID and the inception score; 0 gives them no interval.
+        set_resamples: The same for FID, the inception score and rank correlations; 0 gives them no interval.
         class_count: Classes that the dataset has to have; None where any will do.
         hygiene: Whether clips have to be left out by a hygiene file.
     """

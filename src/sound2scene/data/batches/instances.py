@@ -1,4 +1,4 @@
-"""What an instance-conditioned GAN learns from (IC-GAN, arXiv:2109.05070; facts page 03, section 5.3).
+"""What an instance-conditioned GAN learns from (IC-GAN, arXiv:2109.05070).
 
 For an instance i: the features h_i as the condition, and as the real picture one of the k nearest neighbours
 of i, never i itself. For the fakes: features of instances drawn from the whole split, a fresh set for the
