@@ -114,9 +114,10 @@ def sizes(path: Path, folder: Path, inception: Path) -> Path:
     if path.parent.name == "localizer":
         data |= {"side_px": 32, "window_s": 0.5, "measured": 2}
     if path.parent.name == "judge":
-        network["judge"]["init_args"] |= {"classes": 8 if path.stem == "toy" else len(fabricated.CLASSES)}
+        classes = 8 if path.stem == "toy" else len(fabricated.CLASSES)
+        network["judge"]["init_args"] = SMALL_JUDGE | {"classes": classes}
     if name_of(path) == "localizer/vggsound":
-        network["localizer"]["init_args"] |= {"classes": len(fabricated.CLASSES)}
+        network["localizer"]["init_args"] = SMALL_LOCALIZER | {"classes": len(fabricated.CLASSES)}
     if "whitening" in path.read_text():
         network["image_encoder"]["init_args"] = network["image_encoder"]["init_args"] | {"whitening": 4}
     if name_of(path) == "encoder/imagenet_400ep_bs256":
