@@ -84,7 +84,7 @@ def test_the_toy_chain_rebuilt_at_reduced_length_learns_at_every_stage(tmp_path:
     fit(tmp_path, "gan/toy.yaml", *few, *one_step, "--trainer.check_val_every_n_epoch", "1")
     untrained = figure(tmp_path, "runs/gan/untrained/version_0/artifact", "val/fid/")
     assert figure(tmp_path, f"{TOY}/generator", "val/fid/") < untrained / 2
-    assert "class, audio to image" in done.stdout
+    assert "class recall at 1, audio to image" in done.stdout
     assert figure(tmp_path, "artifacts/toy/audio-encoder", "val/class/audio_to_image/recall_at_1") >= 3 / 8
     hearing = artifacts.read_card(tmp_path / "artifacts/toy/audio-encoder").origin.notes
     # The chain's own, not the one of that name in git.
@@ -164,4 +164,4 @@ def test_the_published_setting_runs_on_the_four_published_pairs(real_data: Path,
     assert artifacts.load(encoder).z_dim == 2048
     source = str(real_data / "vggsound_samples" / "training")
     printed = fit(tmp_path, "align/vggsound_samples.yaml", "--data.init_args.source", source)
-    assert "instance, audio to image" in printed
+    assert "instance recall at 1, audio to image" in printed
