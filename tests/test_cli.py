@@ -106,9 +106,9 @@ def raises(error: BaseException) -> None:
         (InputError("a.csv: no such file"), 2, "a.csv: no such file"),
         (DownloadError("a.csv: gone"), 2, "a.csv: gone"),
         (DivergedError("step 3: loss is nan"), 2, "step 3: loss is nan"),
-        (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
+        (KeyboardInterrupt(), 130, "stopped by Ctrl-C; run the same command again"),
         (KeyboardInterrupt("go on with x"), 130, "stopped by Ctrl-C; go on with x"),
-        (None, 130, "stopped by Ctrl-C"),
+        (None, 130, "stopped by Ctrl-C; run the same command again"),
     ],
 )
 def test_what_a_user_can_cause_is_one_line_and_a_status(
@@ -160,7 +160,7 @@ def test_ctrl_c_while_a_command_loads_is_one_line_and_status_130(tmp_path: Path)
     assert run.stdout.readline() == "loading\n"
     run.send_signal(signal.SIGINT)
     _, err = run.communicate()
-    assert (run.returncode, err) == (130, "sound2scene: stopped by Ctrl-C\n")
+    assert (run.returncode, err) == (130, "sound2scene: stopped by Ctrl-C; run the same command again\n")
 
 
 def command_lines(page: str | Path) -> list[str]:
@@ -278,7 +278,7 @@ def test_a_broken_pipe_of_another_kind_keeps_its_traceback(monkeypatch: pytest.M
         cli.main(["doctor"])
 
 
-@pytest.mark.parametrize("word", cli.GO_ON)
+@pytest.mark.parametrize("word", [*cli.COMMANDS, *cli.RECIPES])
 def test_ctrl_c_says_how_to_go_on(
     word: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,4 +287,4 @@ def test_ctrl_c_says_how_to_go_on(
 
     monkeypatch.setattr(cli, "bound", stopped)
     assert cli.main([word]) == 130
-    assert capsys.readouterr().err == f"sound2scene: stopped by Ctrl-C; {cli.GO_ON[word]}\n"
+    assert capsys.readouterr().err == f"sound2scene: stopped by Ctrl-C; {cli.GO_ON.get(word, cli.ANEW)}\n"

@@ -21,6 +21,7 @@ def test_what_is_no_file_is_refused_in_words_and_never_waited_for(tmp_path: Path
         (Path("/dev/null"), "is a device and no regular file"),
         (tmp_path, "Is a directory"),
         (tmp_path / "gone", "No such file or directory"),
+        (tmp_path / "a\0b", "its name holds a NUL character"),
     ):
         with pytest.raises(OSError, match=words) as caught:
             read_regular(path)

@@ -19,22 +19,14 @@ from sound2scene.processes import keep_freed_memory
 PROG = "sound2scene"
 AGAIN = "run the same command again to go on"
 # What to do after Ctrl-C, unless the KeyboardInterrupt itself says so.
+ANEW = "run the same command again"  # of a command that is not named here
 GO_ON = {
     "prepare": AGAIN,
-    "hygiene": "run the same command again",
     "select": AGAIN,
     "download": AGAIN,
-    "generate": "run the same command again",
-    "mix": "run the same command again",
-    "volume": "run the same command again",
-    "interpolate": "run the same command again",
-    "alter": "run the same command again",
     "invert": AGAIN,
     "edit": AGAIN,
-    "control-score": "run the same command again",
     "evaluate": AGAIN,
-    "import": "run the same command again",
-    "export": "run the same command again",
     "models": AGAIN,
     "sweep": AGAIN,
     "ablations": AGAIN,
@@ -104,7 +96,8 @@ def _told(error: BaseException, arguments: Sequence[str]) -> tuple[str, int] | N
     # Lightning answers Ctrl-C with an exit of its own.
     ended = error.__context__ if isinstance(error, SystemExit) else error
     if isinstance(ended, KeyboardInterrupt):
-        go_on = str(ended) or GO_ON.get(arguments[0] if arguments else "")
+        word = arguments[0] if arguments else ""
+        go_on = str(ended) or GO_ON.get(word, ANEW if word in {*COMMANDS, *RECIPES} else "")
         return "; ".join(filter(None, ["stopped by Ctrl-C", go_on])), INTERRUPTED
     if type(error).__name__ == "SIGTERMException":  # Lightning's, which may not be imported here
         return "; ".join(["stopped by SIGTERM", *map(str, error.args)]), TERMINATED

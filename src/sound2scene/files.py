@@ -48,6 +48,16 @@ def has_ended(process: str) -> bool:
     return _is_dead(f".{process}-{'0' * 32}{PARTIAL}")
 
 
+def is_running(process: str) -> bool:
+    """Whether a process runs on this machine; never true of another machine's.
+
+    Args:
+        process: What :func:`this_process` called it.
+    """
+    is_ours = process.startswith(f"{_host()}-") and sys.platform != "win32"  # where nobody can say
+    return is_ours and not has_ended(process)
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str], sync: bool = False) -> Iterator[Path]:
     """A place beside `path` to write to; it takes that name when the block ends well, else it is gone.

@@ -22,7 +22,10 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         OSError: It cannot be opened, or is no regular file; `strerror` says which, in words for a user.
     """
     # Asked before and after: opening a device may do something, and a name may come to mean another thing.
-    _refuse(os.stat(path).st_mode, path)
+    try:
+        _refuse(os.stat(path).st_mode, path)
+    except ValueError as error:  # Python's own word for it
+        raise OSError(errno.EINVAL, "its name holds a NUL character", os.fspath(path)) from error
     descriptor = os.open(
         path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0), mode=0
     )

@@ -29,14 +29,18 @@ def told(
 def test_a_log_tells_a_run_in_a_line_per_validation(
     tiny_shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first, *rest = told(tiny_shards, tmp_path, capsys, [0.2, 0.5, 0.3], val_chance=0.125, train_chance=1.5)
+    first, *rest = told(
+        tiny_shards, tmp_path, capsys, [0.2, 0.5, 0.3], val_chance=0.125, train_chance=1.5, train_floor=0.5
+    )
     assert first == f"encoder/scripted: 3 epochs of 3 batches; {tmp_path / 'run'}"
     assert len(rest) == 3
     lines = [re.sub(r"loss -?[\d.]+", "loss L", re.sub(r"[\d.]+ clips", "S clips", line)) for line in rest]
     best = "  best so far, artifact and best.ckpt written"
     scored = zip(lines, ("0.2", "0.5", "0.3"), (best, best, ""), strict=True)
     for number, (line, score, more) in enumerate(scored, 1):
-        assert line.startswith(f"batch {3 * number}/9  epoch {number}  loss L (chance 1.500)  S clips/s")
+        assert line.startswith(
+            f"batch {3 * number}/9  epoch {number}  loss L (chance 1.500, floor 0.500)  S clips/s"
+        )
         assert f"  score {score} (chance 0.125){more}  0:0" in line
         assert line.endswith(" left")
 

@@ -14,6 +14,7 @@ from sound2scene import files
 from sound2scene.callbacks import provenance
 from sound2scene.callbacks.provenance import Origins, Provenance
 from sound2scene.data.shards.read import Folder
+from sound2scene.types import InputError
 from tiny import counted
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -145,6 +146,12 @@ def test_a_run_that_goes_on_keeps_what_it_recorded_before(tiny_shards: Path, tmp
     assert not {"resumed"} & (first.keys() | second.keys())
     assert {about["state"], first["state"], second["state"]} == {"finished"}
     assert first["ended"] <= second["started"] <= second["ended"] <= about["started"]
+
+
+def test_a_damaged_record_of_before_is_named(tiny_shards: Path, tmp_path: Path) -> None:
+    (tmp_path / "provenance.json").write_text("{")
+    with pytest.raises(InputError, match=r"provenance\.json: .*delete it, and the run goes on"):
+        fit(ScriptedStage([0.2]), tiny_shards, tmp_path, Provenance("", Origins()), max_epochs=1)
 
 
 def git(folder: Path, *arguments: str) -> str:

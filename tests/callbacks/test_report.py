@@ -6,12 +6,12 @@ import pytest
 from pytorch_lightning.loggers import CSVLogger
 
 from scripted import ScriptedStage, fit, scripted_data
-from sound2scene import artifacts
+from sound2scene import artifacts, networks
 from sound2scene.callbacks import report as report_module
 from sound2scene.callbacks.export import ExportArtifact
 from sound2scene.callbacks.improvement import Best
 from sound2scene.callbacks.provenance import Origins
-from sound2scene.callbacks.report import Report, next_lines
+from sound2scene.callbacks.report import NEXT, Report, next_lines
 from sound2scene.models.audio_encoder import AudioEncoder
 from sound2scene.runs import Aim
 from tiny import NET, Z_DIM, counted
@@ -64,6 +64,10 @@ def test_the_command_that_draws_names_the_generator_of_the_recipe(tmp_path: Path
         "--generator my/generator"
     )
     assert "--generator" not in next_lines(tmp_path, {})[-1]
+
+
+def test_every_kind_of_artifact_has_a_next_command() -> None:
+    assert NEXT.keys() == networks.CLASSES.keys() - {"discriminator"}  # which stays beside its generator
 
 
 def test_curves_say_run_and_seed_and_are_written_in_the_formats_that_were_asked_for(

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sound2scene import cli
+from sound2scene import cli, progress
 from sound2scene.commands import generate, picture_files
 from sound2scene.commands.picture_files import Heard
 from sound2scene.commands.picture_order import USUAL, Asked, Settings
@@ -85,11 +85,16 @@ def test_options_reach_the_networks_and_the_line_says_what_became_of_the_files(
     assert greys(out / "a.png") == pytest.approx([100, 99, 98], abs=1)
 
 
-def test_files_are_drawn_in_their_order_and_in_batches(tmp_path: Path) -> None:
+def test_files_are_drawn_in_their_order_and_in_batches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LINE_S", -1.0)
     paths = [tone(tmp_path / f"{number}.wav", number / 40) for number in range(1, 2 * SOUNDS_AT_ONCE)]
     paths.insert(3, tmp_path / "gone.wav")
     scene = Loudness()
     found = list(drawn(paths, scene))
+    told = capsys.readouterr().err.splitlines()  # a bar would be one line, with returns inside
+    assert [line.partition(" (")[0] for line in told[:2]] == ["drawing: 8 of 16", "drawing: 16 of 16"]
     assert scene.batches == [SOUNDS_AT_ONCE - 1, SOUNDS_AT_ONCE]
     assert [one.sound.name if isinstance(one, Heard) else Path(one.key).stem for one in found] == [
         path.stem for path in paths

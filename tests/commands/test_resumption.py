@@ -2,6 +2,8 @@ import csv
 import json
 import random
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from forked import Ended, command
 from forked import run as run_forked
 from killed_run import go_on, run, run_interrupted, weights
 from selected import first
+from sound2scene import files
 from sound2scene.commands.resumption import measurement, resumption
 from sound2scene.types import InputError
 from test_runs import judge_recipe
@@ -113,6 +116,21 @@ def test_a_folder_without_a_state_is_an_error_and_no_new_run(tmp_path: Path, mis
         (tmp_path / name).touch()
     with pytest.raises(InputError, match=f"{missing}: not there, so nothing can go on from it; start"):
         resumption(["fit", "--resume", str(tmp_path)])
+
+
+def test_a_run_goes_on_only_when_no_process_trains_it(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    for name in ("recipe.yaml", "checkpoints/last.ckpt"):
+        (tmp_path / name).touch()
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    host = files.this_process().rpartition("-")[0]
+    about = {"state": "running", "process": f"{host}-{sleeper.pid}"}
+    (tmp_path / "provenance.json").write_text(json.dumps(about))
+    with pytest.raises(InputError, match=f"is still trained by process {sleeper.pid}; let it end"):
+        resumption(["fit", "--resume", str(tmp_path)])
+    sleeper.kill()
+    sleeper.wait()
+    assert resumption(["fit", "--resume", str(tmp_path)])[0] == tmp_path
 
 
 def test_further_keys_come_after_the_recipe_of_the_run(tmp_path: Path) -> None:

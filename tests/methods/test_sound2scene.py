@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from drawing import tiny_generator, tiny_trainer
+from drawing import GENERATOR, tiny_generator, tiny_trainer
 from sound2scene import artifacts, audio, cli, images
 from sound2scene.callbacks import sample_grid
 from sound2scene.data.clips import ClipDataModule
 from sound2scene.latent import seed_of_clip
 from sound2scene.methods.sound2scene import SOUNDS_AT_ONCE, FrozenGenerator, SoundToScene
 from sound2scene.models.audio_encoder import AudioEncoder
+from sound2scene.models.biggan import Generator
 from sound2scene.protocols import Method, Pictures
 from sound2scene.types import InputError
 from tiny import NET, Z_DIM, tiny_encoder, tiny_features, tiny_stage
@@ -232,6 +233,12 @@ def test_a_wrong_pair_is_refused(
     foreign = tiny_generator(tmp_path / "foreign", tiny_encoder(tmp_path / "encoder", seed=1))
     assert generate((pair[0], foreign), tmp_path / "out", sounds[:1]) == 2
     line = r"^sound2scene: .*foreign: belongs to image encoder \w{12}, not to \w{12}; take the pair"
+    assert re.search(line, capsys.readouterr().err, re.MULTILINE)
+    notes = artifacts.read_card(pair[1]).origin.notes
+    wider = Generator(**(GENERATOR | {"z_image_dim": Z_DIM + 1}))
+    wide = artifacts.save(wider, tmp_path / "wide", card={"kind": "generator", "notes": notes})
+    assert generate((pair[0], wide), tmp_path / "out", sounds[:1]) == 2
+    line = rf"^sound2scene: .*wide: draws from latents of width {Z_DIM + 1}, and .* gives {Z_DIM}; take the"
     assert re.search(line, capsys.readouterr().err, re.MULTILINE)
     silent = tiny_generator(tmp_path / "silent", None)
     assert generate((pair[0], silent), tmp_path / "out", sounds[:1]) == 2

@@ -109,6 +109,15 @@ def test_a_nan_stops_the_run_with_step_loss_and_clips(data: ClipDataModule, tmp_
         tiny_trainer(tmp_path, limit_val_batches=0).fit(stage, data)
 
 
+@pytest.mark.parametrize("work", ["validate", "predict"])
+def test_a_nan_stops_what_measures_or_predicts_too(work: str, data: ClipDataModule, tmp_path: Path) -> None:
+    stage = tiny_stage()
+    with torch.no_grad():
+        stage.audio_encoder.fc.weight.fill_(torch.nan)
+    with pytest.raises(DivergedError, match=r"step 0: z_audio is NaN or infinite for clips val-0"):
+        getattr(tiny_trainer(tmp_path), work)(stage, data)
+
+
 @pytest.mark.costly
 def test_another_image_encoder_never_meets_an_old_cache(tiny_shards: Path, tmp_path: Path) -> None:
     rows = []

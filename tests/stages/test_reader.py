@@ -73,3 +73,11 @@ def test_a_nan_stops_the_run_with_step_and_clips(shards: Path, tmp_path: Path) -
         one.reader.head.weight.fill_(torch.nan)
     with pytest.raises(DivergedError, match=r"^step 0: scene loss is nan for clips toy-train-"):
         tiny_trainer(tmp_path, limit_val_batches=0).fit(one, data(shards))
+
+
+def test_a_nan_is_no_figure_of_held_out_pictures(shards: Path, tmp_path: Path) -> None:
+    one = stage()
+    with torch.no_grad():
+        one.reader.head.weight.fill_(torch.nan)
+    with pytest.raises(DivergedError, match=r"^step 0: what the reader says is NaN .* for clips toy-val-"):
+        tiny_trainer(tmp_path).validate(one, data(shards))

@@ -19,6 +19,7 @@ import pytorch_lightning as pl
 from sound2scene import checkpoints, files, machine
 from sound2scene.lightning import batches_trained, data_of, device_of, is_dry_run
 from sound2scene.protocols import Documented
+from sound2scene.records import Record
 from sound2scene.runs import PROVENANCE
 
 PACKAGES = (
@@ -96,7 +97,7 @@ class Provenance(pl.Callback):
             folder = Path(log_dir)
             folder.mkdir(parents=True, exist_ok=True)
             if (folder / PROVENANCE).exists():  # of a run that goes on in its own folder
-                about["resumed"] = earlier(json.loads((folder / PROVENANCE).read_text(encoding="utf-8")))
+                about["resumed"] = earlier(_BEFORE.read(folder / PROVENANCE))
             files.write(folder / "recipe.yaml", self.recipe_yaml)
             self._folder, self._about, self._start_s = folder, about, monotonic()
             about |= {"process": files.this_process(), "started": _now(), "ended": None}
@@ -137,6 +138,9 @@ class Provenance(pl.Callback):
             },
         }
         files.write(self._folder / PROVENANCE, json.dumps(self._about, indent=1) + "\n")
+
+
+_BEFORE = Record(dict[str, Any], "delete it, and the run goes on without what it recorded before")
 
 
 def earlier(about: dict[str, Any]) -> list[dict[str, Any]]:

@@ -29,6 +29,9 @@ NEXT = {
     "generator": "name it in a recipe of `align`: --model.init_args.drawing.init_args.generator {artifact}",
     "judge": "name it in recipes: GenerationMetrics, init_args.network {artifact}",
     "reader": "name it in recipes: SceneMetrics, init_args.reader {artifact}",
+    "manifold-audio": "sound2scene generate SOUND ... -o pictures --method manifold:audio_network={artifact}",
+    "s2i-audio": "name it in a recipe of `s2i`: --model.init_args.audio {artifact}",
+    "s2i-generator": "sound2scene generate SOUND ... -o pictures --method s2i:generator={artifact}",
     "manifold-autoencoder": "name it in a recipe of `manifold`: --model.init_args.autoencoder {artifact}",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -157,14 +158,15 @@ def draw_files(
         asked: The files.
         settings: Draws, seed and truncation.
     """
-    from tqdm import tqdm
-
     from sound2scene.methods.sound2scene import SOUNDS_AT_ONCE
+    from sound2scene.progress import Bar
 
-    with tqdm(total=len(asked), desc="sounds", unit="file", disable=len(asked) <= SOUNDS_AT_ONCE) as progress:
+    several = len(asked) > SOUNDS_AT_ONCE
+    with Bar(len(asked), "drawing", "sound") if several else nullcontext() as progress:
         for start in range(0, len(asked), SOUNDS_AT_ONCE):
             yield from _batch(scene, part := asked[start : start + SOUNDS_AT_ONCE], settings)
-            progress.update(len(part))
+            if progress:
+                progress.update(len(part))
 
 
 def _batch(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sound2scene.runs import LAST
+from sound2scene import files
+from sound2scene.records import Record
+from sound2scene.runs import LAST, PROVENANCE
 from sound2scene.types import InputError
+
+_ABOUT = Record(dict[str, Any], "delete it, and the run goes on without what it recorded before")
 
 
 def resumption(arguments: Sequence[str]) -> tuple[Path, list[str]]:
@@ -25,7 +29,21 @@ def resumption(arguments: Sequence[str]) -> tuple[Path, list[str]]:
     for path in (recipe, last):
         if not path.is_file():
             raise InputError(f"{path}: not there, so nothing can go on from it; start the run anew")
+    if process := _running(folder):
+        raise InputError(
+            f"{folder}: is still trained by process {process}; let it end or stop it first (if that is another "
+            f"program, delete {folder / PROVENANCE})"
+        )
     return folder, ["fit", "-c", str(recipe), *rest[1:], "--ckpt_path", str(last)]
+
+
+def _running(folder: Path) -> str | None:
+    """The number of the process on this machine that trains a run, if there is one."""
+    about = _ABOUT.read(folder / PROVENANCE) if (folder / PROVENANCE).exists() else {}
+    process = str(about.get("process", ""))
+    # A run that is measured by its own process, as in a test, is no other's.
+    others = about.get("state") == "running" and process != files.this_process()
+    return process.rpartition("-")[2] if others and files.is_running(process) else None
 
 
 class Measured(NamedTuple):

@@ -164,6 +164,15 @@ class SoundToScene:
         artifacts.check_same_encoder(
             self.drawing.image_encoder, self.hearing.image_encoder, self.drawing.folder
         )
+        heard, wanted = (
+            whole_number(self.hearing.network, "z_dim"),
+            whole_number(self.drawing.network, "z_image_dim"),
+        )
+        if heard != wanted:
+            raise InputError(
+                f"{self.drawing.folder}: draws from latents of width {wanted}, and {self.hearing.folder} "
+                f"gives {heard}; take the pair that was trained together"
+            )
         self.fingerprints = {
             "audio_encoder": self.hearing.fingerprint,
             "generator": self.drawing.fingerprint,

@@ -99,7 +99,7 @@ def _roots(square: Tensor) -> Tensor:
 
 
 def frechet(one: Moments, other: Moments) -> float:
-    """Fréchet distance of two sets of features; 0 for equal moments, up to rounding.
+    """Fréchet distance of two sets of features; 0 for equal moments, up to rounding, and never below.
 
     Args:
         one: Moments of one set.
@@ -107,7 +107,7 @@ def frechet(one: Moments, other: Moments) -> float:
     """
     spread = one.root_RD.square().sum() + other.root_RD.square().sum()
     common = _singular_sum(one.root_RD @ other.root_RD.T)
-    return float((one.mean_D - other.mean_D).square().sum() + spread - 2 * common)
+    return max(0.0, float((one.mean_D - other.mean_D).square().sum() + spread - 2 * common))
 
 
 def resampled_frechet(

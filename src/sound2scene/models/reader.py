@@ -73,6 +73,11 @@ class Reader(nn.Module):
     @torch.no_grad()
     def read(self, pixels_BCHW: Tensor) -> Scene:
         """What uint8 pictures of any size show; a kind is there if that is likelier than not, no gradient."""
-        logits_BK, place_BK3, background_BG = (part.float() for part in self(pixels_BCHW))
+        return self.shown(self(pixels_BCHW))
+
+    @staticmethod
+    def shown(raw: tuple[Tensor, Tensor, Tensor]) -> Scene:
+        """What raw answers say."""
+        logits_BK, place_BK3, background_BG = (part.float() for part in raw)
         present_BK = (logits_BK > 0).float()
         return Scene(present_BK, place_BK3 * present_BK[:, :, None], background_BG.argmax(1))

@@ -68,7 +68,10 @@ class ReaderStage(MeasuredModule):
 
     def validation_step(self, batch: SceneBatch, batch_index: int) -> None:
         """Read held-out pictures."""
-        self.scores.update(self.reader.read(batch.image_BCHW), batch.scene)
+        raw = self.reader(batch.image_BCHW)
+        for part in raw:
+            finite(part, "what the reader says", batch.key, self.global_step)
+        self.scores.update(self.reader.shown(raw), batch.scene)
 
     def report(self, split: str) -> None:
         """Log the figures of a split."""

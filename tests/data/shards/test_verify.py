@@ -10,7 +10,7 @@ import pytest
 
 import drawn_clips
 from selected import first
-from sound2scene import cli
+from sound2scene import audio, cli
 from sound2scene.data.shards.verify import verify
 from sound2scene.data.shards.write import Plan, write_dataset
 from sound2scene.types import InputError
@@ -154,7 +154,15 @@ def test_clips_of_a_split_with_another_problem_are_read_all_the_same(tmp_path: P
     assert clip.startswith(f"{folder}/val/000000.tar:b: not a readable picture")
 
 
-def test_pictures_and_sounds_that_do_not_decode_are_found(tmp_path: Path) -> None:
+def test_a_sound_that_does_not_decode_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = {"val": [{"key": "a", "seed": 0}]}
+    monkeypatch.setattr(audio, "encode_flac", lambda _: b"fLaC" + bytes(60))
+    folder = write_dataset(tmp_path, jobs, drawn_clips.draw, Plan("damaged", workers=1))
+    (problem,) = verify(folder)
+    assert problem.startswith(f"{folder}/val/000000.tar:a: ")
+
+
+def test_a_picture_that_does_not_decode_is_found(tmp_path: Path) -> None:
     jobs = {"val": [{"key": "a", "seed": 0}, {"key": "b", "seed": 1}]}
     folder = write_dataset(tmp_path, jobs, draw_damaged, Plan("damaged", workers=1))
     (problem,) = verify(folder)
