@@ -31,8 +31,8 @@ def resumption(arguments: Sequence[str]) -> tuple[Path, list[str]]:
             raise InputError(f"{path}: not there, so nothing can go on from it; start the run anew")
     if process := _running(folder):
         raise InputError(
-            f"{folder}: is still trained by process {process}; let it end or stop it first (if that is another "
-            f"program, delete {folder / PROVENANCE})"
+            f"{folder}: is still trained by process {process}; let it end or stop it first (if that is "
+            f"another program, delete {folder / PROVENANCE})"
         )
     return folder, ["fit", "-c", str(recipe), *rest[1:], "--ckpt_path", str(last)]
 
