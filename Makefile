@@ -52,7 +52,7 @@ format: $(INSTALLED) ## Mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test: $(INSTALLED) ## The quick tests (4 to 5 minutes on 2 cores; MORE=1 adds the costly ones, as a change must pass them)
+test: $(INSTALLED) ## The quick tests (about 4 minutes on 2 cores; MORE=1 adds the costly ones, as a change must pass them)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow$(if $(MORE),, and not costly)'
 
 test-slow: $(INSTALLED) ## The tests that take minutes
@@ -170,4 +170,5 @@ $(INSTALLED): requirements.lock setup.cfg pyproject.toml | $(UV)
 $(UV):
 	@for python in $(PYTHONS); do "$$python" -c '$(RUNS)' 2>/dev/null && break; python=; done; \
 	[ -n "$$python" ] || { echo 'no Python 3.11 to 3.13 with venv among: $(PYTHONS); install one or name it: make install PYTHON=/path/to/python3.12' >&2; exit 1; }; \
-	set -ex; "$$python" -m venv --clear .venv; $(BIN)/python -m pip install -q $$(grep '^uv==' requirements.lock)
+	echo "making .venv with $$python"; set -e; \
+	"$$python" -m venv --clear .venv; $(BIN)/python -m pip install -qq $$(grep '^uv==' requirements.lock)

@@ -149,19 +149,23 @@ def test_two_machines_of_two_processes_select_the_bytes_of_one(
 
 
 @pytest.mark.slow
-def test_two_machines_of_two_processes_evaluate_to_the_figures_of_one(tmp_path: Path) -> None:
+@RUNNERS
+def test_two_machines_of_two_processes_evaluate_to_the_figures_of_one(
+    on_two_machines: Any, tmp_path: Path
+) -> None:
     trial = made_trial(tmp_path / "trial")
     one, two = tmp_path / "one" / "result.json", tmp_path / "two" / "result.json"
     words = ["evaluate", trial.ours, trial.ceiling]
     assert cli.main([*words, *order(trial, one)]) == 0
-    by_torchrun(tmp_path, 2, *words, *order(trial, two, "--devices", "2", "--nodes", "2"))
+    on_two_machines(tmp_path, 2, *words, *order(trial, two, "--devices", "2", "--nodes", "2"))
     expected, found = (json.loads(path.read_text())["methods"] for path in (one, two))
     assert found == expected
 
 
 @pytest.mark.slow
+@RUNNERS
 def test_two_machines_of_two_processes_train_with_the_gradient_of_the_whole_batch(
-    tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
+    on_two_machines: Any, tiny_shards: Path, tiny_image_encoder: Path, tmp_path: Path
 ) -> None:
     # Group norm and a step of SGD: see the same test on two processes in tests/stages/test_align.py.
     more = ["--model.init_args.audio_encoder.init_args.backbone_options.norm_layer", "groupnorm1"]
@@ -176,7 +180,7 @@ def test_two_machines_of_two_processes_train_with_the_gradient_of_the_whole_batc
         if processes == 1:
             end_well([start(folder / "log", "sound2scene.cli", *words)])
         else:
-            by_torchrun(folder, 2, *words, "--trainer.devices", "2", "--trainer.num_nodes", "2")
+            on_two_machines(folder, 2, *words, "--trainer.devices", "2", "--trainer.num_nodes", "2")
         assert [path.name for path in folder.glob("runs/*/*/*")] == ["version_0"]
         found[processes] = weights(folder, "last")
     one, four = found.values()
