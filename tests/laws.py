@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from packaging.requirements import Requirement
 
 Law = Callable[[ast.Module], Iterator[str]]
-LEFT_TO_PARENT = "leave_stopping_to_parent"
+LEFT_TO_PARENT = {"leave_stopping_to_parent", "give_way_to_parent"}
 
 MODULE_LINES, FUNCTION_LINES, LINE_LENGTH, CONSTRUCTOR_ARGUMENTS, NESTING = 299, 49, 110, 8, 3
 EMPTY_WORDS = {"util", "utils", "helper", "helpers", "common", "base", "misc", "manager"}
@@ -154,9 +154,10 @@ def loaders_that_die_first(tree: ast.Module) -> Iterator[str]:
             ("DataLoader", "ResumableLoader")
         ):
             continue
-        begun = [ast.unparse(key.value) for key in node.keywords if key.arg == "worker_init_fn"]
-        if not any(LEFT_TO_PARENT in by for by in begun):
-            yield f"{node.lineno}: a loader without worker_init_fn={LEFT_TO_PARENT}"
+        begun = [key.value for key in node.keywords if key.arg == "worker_init_fn"]
+        either = [[by.body, by.orelse] if isinstance(by, ast.IfExp) else [by] for by in begun]
+        if not either or not all(ast.unparse(by) in LEFT_TO_PARENT for by in either[0]):
+            yield f"{node.lineno}: a loader whose worker_init_fn is none of {sorted(LEFT_TO_PARENT)}"
 
 
 def empty_class_names(tree: ast.Module) -> Iterator[str]:

@@ -149,6 +149,11 @@ CASES: list[tuple[Law, str, str]] = [
         "DataLoader(x, worker_init_fn=leave_stopping_to_parent)",
         "DataLoader(x, num_workers=2)",
     ),
+    (
+        laws.loaders_that_die_first,
+        "DataLoader(x, worker_init_fn=leave_stopping_to_parent if gpu else give_way_to_parent)",
+        "DataLoader(x, worker_init_fn=leave_stopping_to_parent if gpu else None)",
+    ),
     (laws.empty_class_names, "class DatabaseReader: ...", "class CacheManager: ..."),
 ]
 

@@ -164,7 +164,6 @@ def _start_deaf_server() -> None:
 def _begin() -> None:
     """Leave Ctrl-C, which a terminal sends to all processes, to the one that started this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    keep_freed_memory()
     _end_with_parent()
 
 
@@ -176,7 +175,6 @@ def leave_stopping_to_parent(_worker: int) -> None:
     from its parent at once (which has no more use for it, and waits), and so does the parent's death.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    keep_freed_memory()
     if sys.platform in ("win32", "darwin"):  # which do not tell who sent a signal
         signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     else:

@@ -81,6 +81,9 @@ def test_features_that_depend_on_each_other_change_nothing() -> None:
 def test_equal_sets_have_no_distance_and_a_shift_has_its_square() -> None:
     feature_ND = torch.randn(100, 16, generator=torch.Generator().manual_seed(0))
     assert distance(feature_ND, feature_ND) == pytest.approx(0, abs=1e-5)
+    for seed in range(20):  # half of them fall below 0 by rounding
+        feature_ND = torch.randn(100, 16, generator=torch.Generator().manual_seed(seed))
+        assert distance(feature_ND, feature_ND.flip(0)) >= 0
     assert distance(feature_ND, feature_ND + 3.0) == pytest.approx(9 * 16, rel=1e-6)
 
 

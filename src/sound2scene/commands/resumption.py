@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sound2scene import files
+from sound2scene.commands.run_folders import Sitting
 from sound2scene.records import Record
 from sound2scene.runs import LAST, PROVENANCE
 from sound2scene.types import InputError
 
-_ABOUT = Record(dict[str, Any], "delete it, and the run goes on without what it recorded before")
+_LAST_SITTING = Record(Sitting, "delete it, and the run goes on without what it recorded before")
 
 
 def resumption(arguments: Sequence[str]) -> tuple[Path, list[str]]:
@@ -39,11 +40,10 @@ def resumption(arguments: Sequence[str]) -> tuple[Path, list[str]]:
 
 def _running(folder: Path) -> str | None:
     """The number of the process on this machine that trains a run, if there is one."""
-    about = _ABOUT.read(folder / PROVENANCE) if (folder / PROVENANCE).exists() else {}
-    process = str(about.get("process", ""))
-    # A run that is measured by its own process, as in a test, is no other's.
-    others = about.get("state") == "running" and process != files.this_process()
-    return process.rpartition("-")[2] if others and files.is_running(process) else None
+    path = folder / PROVENANCE
+    last = _LAST_SITTING.read(path) if path.exists() else Sitting()
+    is_running = last.state == "running" and files.is_running(last.process)
+    return last.process.rpartition("-")[2] if is_running else None
 
 
 class Measured(NamedTuple):
